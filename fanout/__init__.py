@@ -1,0 +1,1 @@
+"""The fan-out engine: many deployment runs, created in bulk, run anywhere, watched together."""

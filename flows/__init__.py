@@ -1,0 +1,1 @@
+"""The Prefect flows: one module per deployment, each thin over the domain."""

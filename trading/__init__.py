@@ -1,0 +1,1 @@
+"""The trading domain: market data, analysis, validation, portfolio. Never imports Prefect."""

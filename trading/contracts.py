@@ -1,0 +1,86 @@
+"""Contract names: the one gate before a name may become a path, a tag or a label."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Sequence
+from typing import Annotated
+
+from pydantic import StringConstraints
+
+from trading.errors import ParameterError
+
+CONTRACT_PATTERN = r"^[A-Z0-9^][A-Z0-9.^=_-]{0,31}$"
+"""What a contract may be called, e.g. `AAPL`, `BRK-B`, `^VIX`, `ES=F`."""
+
+_CONTRACT = re.compile(CONTRACT_PATTERN.removesuffix("$") + r"\Z")
+
+Contract = Annotated[str, StringConstraints(pattern=CONTRACT_PATTERN, max_length=32)]
+"""A contract's name, as a type that Pydantic checks and the Prefect UI shows."""
+
+
+def checked_contract(name: object) -> str:
+    """Return `name` when it is a well-formed contract name.
+
+    Raises:
+        ParameterError: It is not; nothing was read or written.
+    """
+    if not isinstance(name, str) or not _CONTRACT.match(name):
+        raise ParameterError(
+            "contract",
+            name,
+            "a contract name (1 to 32 of A-Z 0-9 . ^ = _ -, not starting with a sign)",
+            "pass a column of spx_holdings_hourly.parquet such as 'AAPL'",
+        )
+    return name
+
+
+def known_contract(name: str, available: Iterable[str]) -> str:
+    """Return `name` when the data hold it.
+
+    Raises:
+        ParameterError: It is unknown; the message names the closest known ones.
+    """
+    known = sorted(available)
+    if checked_contract(name) in known:
+        return name
+    close = difflib.get_close_matches(name, known, n=3, cutoff=0.4) or known[:3]
+    raise ParameterError(
+        "contract",
+        name,
+        f"one of the {len(known)} contracts in the data",
+        f"the closest are {', '.join(close)}",
+    )
+
+
+def selected_contracts(
+    available: Sequence[str], contracts: Sequence[str] | None, num_contracts: int
+) -> list[str]:
+    """The contracts to analyse: those named, or the first `num_contracts` of the data.
+
+    Args:
+        available: The contracts of the data, in the data's order.
+        contracts: Names to analyse, or None for the first `num_contracts`.
+        num_contracts: How many to take when none are named.
+
+    Raises:
+        ParameterError: A name is unknown or repeated, or there are fewer than asked for.
+    """
+    if contracts is not None:
+        if not contracts or len(set(contracts)) != len(contracts):
+            raise ParameterError(
+                "contracts",
+                list(contracts),
+                "a list of one or more different contract names",
+                "name each contract once, or leave it out to take the first num_contracts",
+            )
+        return [known_contract(name, available) for name in contracts]
+    if not 1 <= num_contracts <= len(available):
+        raise ParameterError(
+            "num_contracts",
+            num_contracts,
+            f"between 1 and {len(available)}, the number of contracts in the data",
+            f"pass num_contracts={len(available)} to take all",
+        )
+    return list(available[:num_contracts])
