@@ -1,0 +1,208 @@
+"""A Prefect server of the project's own: one per data folder, on the loopback interface.
+
+Its data (SQLite database, logs) live in `.trading/` of the project and survive between runs.
+A lock on `.trading/server.lock`, inherited by the server process, is held for as long as either
+that process or the command that started it lives, so two servers never share one database.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from cli.child_process import log_tail, start_child, stopping
+from cli.errors import USAGE, CommandError
+
+DEFAULT_PORT = 4200
+HOST = "127.0.0.1"
+START_SECONDS = 180.0
+"""How long the first start, which creates the database, may take on a busy machine."""
+
+SERVER_SETTINGS = {
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
+    # Marking a backlog of waiting runs Late, one write each, is what locks SQLite.
+    "PREFECT_SERVER_SERVICES_LATE_RUNS_ENABLED": "false",
+}
+"""Defaults of the local server, which the user's own environment overrides."""
+
+
+@dataclass(frozen=True, slots=True)
+class LocalServer:
+    """A server that is up.
+
+    Attributes:
+        api_url: What `PREFECT_API_URL` has to be to use it.
+        home: The `PREFECT_HOME` of its data and of its clients.
+        data_dir: The folder with that home, the lock and the logs.
+    """
+
+    api_url: str
+    home: Path
+    data_dir: Path
+
+    @property
+    def ui_url(self) -> str:
+        """Where a browser finds the UI."""
+        return self.api_url.removesuffix("/api")
+
+    def client_settings(self) -> dict[str, str]:
+        """Environment variables with which Prefect talks to this server, and to no other."""
+        return {"PREFECT_API_URL": self.api_url, "PREFECT_HOME": str(self.home)}
+
+
+def project_root() -> Path:
+    """The project's folder: where this package is checked out, else the current directory."""
+    checkout = Path(__file__).resolve().parent.parent
+    return checkout if (checkout / "pyproject.toml").is_file() else Path.cwd()
+
+
+def data_dir() -> Path:
+    """The folder, ignored by git, that keeps the local server's data between runs."""
+    return project_root() / ".trading"
+
+
+@contextlib.contextmanager
+def local_server(folder: Path, port: int) -> Iterator[LocalServer]:
+    """A Prefect server for the data in `folder`, up on entry and gone on exit.
+
+    Args:
+        folder: Where its data are; created when missing.
+        port: The port on the loopback interface; 0 takes a free one.
+
+    Raises:
+        CommandError: The port is taken, a server for this folder already runs, or the server
+            died while starting. Nothing is left running.
+    """
+    with _exclusive(folder) as lock:
+        port = available_port(port)
+        _describe_holder(lock, port)
+        with stopping(start_server(folder, port, keep_open=[lock])) as process:
+            server = LocalServer(_api_url(port), folder / "prefect", folder)
+            wait_until_healthy(server, process)
+            yield server
+
+
+def start_server(
+    folder: Path, port: int, *, stdin: int = subprocess.PIPE, keep_open: list[int]
+) -> subprocess.Popen[bytes]:
+    """Start the server's process without waiting for it; see `start_child` for the arguments."""
+    inherited = {key: value for key, value in os.environ.items() if key not in _CLIENT_ONLY}
+    env = SERVER_SETTINGS | inherited | {"PREFECT_HOME": str(folder / "prefect")}
+    arguments = ["server", "start"]
+    # As settings, not as arguments: the UI's pages ask the API at the address the settings name.
+    env |= {"PREFECT_SERVER_API_HOST": HOST, "PREFECT_SERVER_API_PORT": str(port)}
+    return start_child(
+        "prefect", arguments, log=_log(folder), env=env, stdin=stdin, keep_open=keep_open
+    )
+
+
+_CLIENT_ONLY = {"PREFECT_API_URL", "PREFECT_PROFILE"}
+"""What would point the server's UI, or its settings, at something else."""
+
+
+def wait_until_healthy(server: LocalServer, process: subprocess.Popen[bytes]) -> None:
+    """Return once the server answers.
+
+    Raises:
+        CommandError: It died, with the end of its log, or did not answer in `START_SECONDS`.
+    """
+    deadline = time.monotonic() + START_SECONDS
+    while not is_healthy(server.api_url, timeout=2.0):
+        if process.poll() is not None or time.monotonic() > deadline:
+            log = _log(server.data_dir)
+            happened = "did not start" if process.poll() is None else "ended while starting"
+            raise CommandError(
+                f"The local Prefect server {happened}; the end of its log {log}:\n{log_tail(log)}"
+            )
+        time.sleep(0.05)
+
+
+def is_healthy(api_url: str, timeout: float) -> bool:
+    """Whether a Prefect API answers at this URL within `timeout` seconds."""
+    if not api_url.startswith(("http://", "https://")):
+        return False
+    try:
+        with urllib.request.urlopen(f"{api_url}/health", timeout=timeout) as answer:  # noqa: S310 - scheme checked above
+            return bool(answer.status == 200)  # noqa: PLR2004 - HTTP OK
+    except (OSError, urllib.error.URLError, ValueError):
+        return False
+
+
+def available_port(port: int) -> int:
+    """`port` when it is free, or a free one for 0.
+
+    Raises:
+        CommandError: Something listens on it already.
+    """
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError as error:
+            raise CommandError(
+                f"port={port} is not free on {HOST} ({error.strerror}); pass --port with another "
+                f"number such as {port + 1}, or set PREFECT_API_URL to use the server there.",
+                USAGE,
+            ) from None
+        return int(probe.getsockname()[1])
+
+
+@contextlib.contextmanager
+def _exclusive(folder: Path) -> Iterator[int]:
+    """The folder's lock, as an open file descriptor."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = os.open(folder / "server.lock", os.O_RDWR | os.O_CREAT, 0o644)
+    except OSError as error:
+        raise CommandError(
+            f"{folder}, where the local Prefect server keeps its data, cannot be written "
+            f"({error.strerror}); make it writable or set PREFECT_API_URL to use another server."
+        ) from None
+    try:
+        _take(lock, folder)
+        yield lock
+    finally:
+        os.close(lock)
+
+
+def _take(lock: int, folder: Path) -> None:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise CommandError(_already_running(folder, os.pread(lock, 4096, 0)), USAGE) from None
+
+
+def _describe_holder(lock: int, port: int) -> None:
+    """Say in the lock file who holds it, for the message of the next one."""
+    os.ftruncate(lock, 0)
+    os.pwrite(lock, json.dumps({"pid": os.getpid(), "api_url": _api_url(port)}).encode(), 0)
+
+
+def _already_running(folder: Path, description: bytes) -> str:
+    try:
+        holder: Mapping[str, object] = json.loads(description)
+    except ValueError:
+        return f"A local server for {folder} is being started by another process; try again."
+    return (
+        f"A local server for {folder} already runs (process {holder['pid']}); stop it, or use it: "
+        f"PREFECT_API_URL={holder['api_url']}."
+    )
+
+
+def _api_url(port: int) -> str:
+    return f"http://{HOST}:{port}/api"
+
+
+def _log(folder: Path) -> Path:
+    return folder / "logs" / "server.log"

@@ -1,0 +1,92 @@
+"""One real Prefect server for the whole test session, whatever number of workers share it.
+
+The first test that asks for `prefect_server` starts it. Its lifeline is a FIFO that only the
+session's main process holds open, so it ends with the session, even with one that is killed.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from cli.local_server import LocalServer, available_port, start_server, wait_until_healthy
+
+if TYPE_CHECKING:
+    from prefect.client.orchestration import PrefectClient
+
+_FOLDER_VARIABLE = "TRADING_TEST_SERVER_FOLDER"
+_lifeline = pytest.StashKey[int]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Keep the tests away from the user's own Prefect, before anything imports it."""
+    if hasattr(config, "workerinput"):
+        return  # a worker of pytest-xdist inherits this environment
+    folder = Path(tempfile.mkdtemp(prefix="trading-tests-"))
+    os.mkfifo(folder / "lifeline")
+    config.stash[_lifeline] = os.open(folder / "lifeline", os.O_RDWR)
+    for name in [name for name in os.environ if name.startswith(("PREFECT_", "TRADING_"))]:
+        del os.environ[name]
+    os.environ[_FOLDER_VARIABLE] = str(folder)
+    os.environ["PREFECT_HOME"] = str(folder / "prefect")
+    # No test may start a server by accident: a flow without `prefect_server` fails at once.
+    os.environ["PREFECT_SERVER_ALLOW_EPHEMERAL_MODE"] = "false"
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """End the server and wait until it has ended: it holds the lock as long as it lives."""
+    if _lifeline in config.stash:
+        folder = Path(os.environ[_FOLDER_VARIABLE])
+        os.close(config.stash[_lifeline])
+        with (folder / "server.lock").open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def prefect_server() -> Iterator[str]:
+    """The API URL of the session's server, set for this process and those it starts."""
+    from prefect.settings import PREFECT_API_URL, temporary_settings  # noqa: PLC0415 - slow
+
+    api_url = _session_server(Path(os.environ[_FOLDER_VARIABLE]))
+    with pytest.MonkeyPatch.context() as patch, temporary_settings({PREFECT_API_URL: api_url}):
+        patch.setenv("PREFECT_API_URL", api_url)
+        yield api_url
+
+
+@pytest.fixture
+async def prefect_client(prefect_server: str) -> AsyncIterator[PrefectClient]:
+    """A client of the session's server."""
+    from prefect.client.orchestration import get_client  # noqa: PLC0415 - slow
+
+    async with get_client() as client:
+        yield client
+
+
+def _session_server(folder: Path) -> str:
+    """Start the session's server, or wait for the one that another worker is starting."""
+    address = folder / "api_url"
+    with (folder / "start.lock").open("a") as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        if not address.exists():
+            address.write_text(_start_session_server(folder))
+        return address.read_text()
+
+
+def _start_session_server(folder: Path) -> str:
+    port = available_port(0)
+    server = LocalServer(f"http://127.0.0.1:{port}/api", folder / "prefect", folder)
+    lifeline = os.open(folder / "lifeline", os.O_RDONLY)
+    with (folder / "server.lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_SH)
+        process = start_server(folder, port, stdin=lifeline, keep_open=[lock.fileno()])
+        wait_until_healthy(server, process)
+    os.close(lifeline)
+    return server.api_url
