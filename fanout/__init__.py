@@ -1,1 +1,23 @@
 """The fan-out engine: many deployment runs, created in bulk, run anywhere, watched together."""
+
+from fanout.children import (
+    Child,
+    ChildResult,
+    FanOutPolicy,
+    Outcome,
+    Placement,
+    Progress,
+    RunSet,
+)
+from fanout.run_set import fan_out
+
+__all__ = [
+    "Child",
+    "ChildResult",
+    "FanOutPolicy",
+    "Outcome",
+    "Placement",
+    "Progress",
+    "RunSet",
+    "fan_out",
+]

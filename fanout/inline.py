@@ -1,0 +1,141 @@
+"""Executing a deployment's flow run in this process, with Prefect's own flow engine.
+
+The run is the same as in a job: states, parent link, parameters, logs, retry from the UI. What
+is spared is a process, and what the engine would ask or tell the server a second time:
+
+- one API client for all runs of a process, instead of a new one, with a new TLS context, each;
+- the engine reads and updates a run before it starts; its parent created the run a moment ago
+  and hands the engine what it would read;
+- a thread with an event websocket per run that watches for suspension, and one per run that
+  sends heartbeats: the parent's process sends its own, and a run inside it lives as long.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+from uuid import UUID
+
+import httpx
+from prefect import Flow
+from prefect.client.base import ServerType
+from prefect.client.orchestration import PrefectClient
+from prefect.client.schemas.objects import FlowRun, FlowRunPolicy, State
+from prefect.context import AsyncClientContext, ContextModel
+from prefect.exceptions import Abort
+from prefect.flow_engine import run_flow_async
+from prefect.settings import (
+    PREFECT_API_AUTH_STRING,
+    PREFECT_API_KEY,
+    PREFECT_API_URL,
+    PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
+    temporary_settings,
+)
+
+
+class InlineClient(PrefectClient):
+    """The API client of inline runs: answers from memory what their parent already knows."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            PREFECT_API_URL.value(),
+            auth_string=PREFECT_API_AUTH_STRING.value(),
+            api_key=PREFECT_API_KEY.value(),
+            server_type=ServerType.SERVER,
+        )
+        self._fresh: dict[UUID, FlowRun] = {}
+
+    def adopt(self, flow_run: FlowRun) -> None:
+        """Answer the engine's first read of this run, and spare its first update.
+
+        The update would repeat the retry policy with which the run was created.
+        """
+        self._fresh[flow_run.id] = flow_run
+
+    def disown(self, flow_run_id: UUID) -> None:
+        """Ask the server about this run again."""
+        self._fresh.pop(flow_run_id, None)
+
+    async def read_flow_run(self, flow_run_id: UUID) -> FlowRun:
+        """As in Prefect's client; once per adopted run without a request.
+
+        Later reads, such as those of an engine that retries the flow, go to the server.
+        """
+        known = self._fresh.pop(flow_run_id, None)
+        return known if known is not None else await super().read_flow_run(flow_run_id)
+
+    async def update_flow_run(self, flow_run_id: UUID, *args: Any, **kwargs: Any) -> httpx.Response:  # noqa: ANN401 - passes on Prefect's own arguments
+        """As in Prefect's client, but nothing is sent for a run that was just adopted."""
+        if flow_run_id in self._fresh:
+            return httpx.Response(204)
+        return await super().update_flow_run(flow_run_id, *args, **kwargs)
+
+
+class InlineClientContext(AsyncClientContext):
+    """Prefect's client context around an `InlineClient`: every engine inside it uses that one."""
+
+    def __init__(self) -> None:
+        ContextModel.__init__(self, client=InlineClient())
+        self._httpx_settings = None
+        self._context_stack = 0
+
+    @property
+    def inline_client(self) -> InlineClient:
+        """The client, as what it is."""
+        if not isinstance(self.client, InlineClient):
+            raise TypeError(self.client)
+        return self.client
+
+
+@asynccontextmanager
+async def inline_client() -> AsyncIterator[InlineClient]:
+    """The inline client of this process's fan-out: an outer fan-out's, or a new one."""
+    current = AsyncClientContext.get()
+    if isinstance(current, InlineClientContext):
+        yield current.inline_client
+        return
+    async with InlineClientContext() as context:
+        yield context.inline_client
+
+
+def retry_policy(flow: Flow[..., Any]) -> FlowRunPolicy:
+    """The policy that the engine would write into a run of this flow when it starts it."""
+    return FlowRunPolicy(retries=flow.retries, retry_delay=_whole_seconds(flow))
+
+
+def _whole_seconds(flow: Flow[..., Any]) -> int | None:
+    return None if flow.retry_delay_seconds is None else int(flow.retry_delay_seconds)
+
+
+async def execute(
+    flow: Flow[..., Any], flow_run: FlowRun, client: InlineClient
+) -> tuple[State[Any] | None, Any]:
+    """Run `flow_run`, which is Pending, to its end in this process.
+
+    Args:
+        flow: The async flow of the run's deployment.
+        flow_run: The run as read from the server.
+        client: The client of the surrounding `inline_client`.
+
+    Returns:
+        The final state, or None when the server refused to let the run start or go on (it was
+        cancelled or paused meanwhile), and the flow's return value, None unless it completed.
+    """
+    # Without a deployment the engine starts no thread that watches for suspension; the run on
+    # the server keeps its deployment.
+    local = flow_run.model_copy(update={"deployment_id": None})
+    client.adopt(local)
+    try:
+        with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
+            state = await run_flow_async(
+                flow, flow_run=local, parameters=dict(flow_run.parameters), return_type="state"
+            )
+    except Abort:
+        return None, None
+    finally:
+        client.disown(flow_run.id)
+    if not isinstance(state, State):
+        raise TypeError(state)
+    value = await state.aresult(raise_on_failure=False) if state.is_completed() else None
+    return state, value

@@ -1,0 +1,307 @@
+"""The loop behind `fan_out`: asks `decisions` about each child and does what they say."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+import anyio
+import stamina
+from prefect import Flow
+from prefect.client.schemas.actions import DeploymentFlowRunCreate
+from prefect.client.schemas.objects import FlowRun, State, StateType
+from prefect.states import Cancelled, Cancelling, Crashed, Pending, Scheduled, to_state_create
+
+from fanout import runs
+from fanout.children import (
+    OUTCOMES,
+    Child,
+    ChildResult,
+    FanOutPolicy,
+    Outcome,
+    Placement,
+    Progress,
+    RunSet,
+)
+from fanout.decisions import Attempt, Step, idempotency_key, latest_attempts, next_step
+from fanout.inline import InlineClient, execute, retry_policy
+from fanout.runs import Refusal
+
+IsSatisfied = Callable[[Child], bool]
+OnProgress = Callable[[Progress], Awaitable[None]]
+
+CLEAN_UP_SECONDS = 10.0
+"""How long a parent that is being stopped may take to cancel its children."""
+
+UNSTARTED = (StateType.SCHEDULED, StateType.PENDING)
+UNFINISHED = (*UNSTARTED, StateType.RUNNING, StateType.PAUSED)
+
+
+@dataclass(slots=True, eq=False)
+class Tracked:
+    """One child and what is known of its latest run."""
+
+    child: Child
+    attempt: int = 0
+    tried_here: int = 0
+    inherited: bool = False
+    run: FlowRun | None = None
+    since: float = 0.0
+    value: Any = None
+    verdict: Outcome | None = None
+    message: str = ""
+    counted: bool = False
+
+    @property
+    def latest(self) -> Attempt | None:
+        """Its latest run, as the decisions see it."""
+        if self.run is None:
+            return None
+        return Attempt(self.attempt, self.run.id, self.run.state_type, self.inherited)
+
+    def saw(self, state: State[Any] | None) -> None:
+        """Note the state in which its run was found."""
+        if self.run is not None and state is not None:
+            self.run.state, self.run.state_type = state, state.type
+
+    def result(self) -> ChildResult:
+        """What became of it."""
+        outcome = self.verdict
+        message = self.message
+        if outcome is None and self.run is not None and self.run.state_type is not None:
+            outcome = OUTCOMES[self.run.state_type]
+            message = (self.run.state.message if self.run.state else None) or ""
+        return ChildResult(
+            child=self.child,
+            outcome=outcome or Outcome.NOT_CREATED,
+            flow_run_id=self.run.id if self.run else None,
+            attempts=self.attempt,
+            message=message,
+            value=self.value,
+        )
+
+
+@dataclass(slots=True, kw_only=True)
+class FanOut:
+    """One parent's children of one deployment, on their way to an end."""
+
+    client: InlineClient
+    parent: FlowRun
+    deployment: str
+    placement: Placement
+    flow: Flow[..., Any] | None
+    policy: FanOutPolicy
+    is_satisfied: IsSatisfied | None
+    on_progress: OnProgress | None
+    open: list[Tracked] = field(default_factory=list)
+    progress: Progress = field(default_factory=lambda: Progress(0))
+    deployment_id: UUID = field(init=False)
+    link_id: UUID = field(init=False)
+
+    async def run(self, children: Sequence[Child]) -> RunSet:
+        """Bring all children to an end; when interrupted, cancel those that have none."""
+        tracked = [Tracked(child) for child in children]
+        self.progress = Progress(len(tracked))
+        try:
+            await self._attach(tracked)
+            waiting = deque(tracked)
+            while waiting or self.open:
+                while waiting and len(self.open) < self._window():
+                    self.open.append(waiting.popleft())
+                await self._advance()
+        except BaseException:
+            with anyio.move_on_after(CLEAN_UP_SECONDS, shield=True):
+                await self._cancel_open()
+            raise
+        return RunSet(tuple(t.result() for t in tracked))
+
+    def _window(self) -> int:
+        """How many children are looked after at once.
+
+        Inline, a whole batch is created before the first of it executes: creation and
+        execution at the same time would wait for each other's write locks in the server.
+        """
+        if self.placement is Placement.JOB:
+            return self.policy.max_in_flight
+        return runs.CREATE_LIMIT
+
+    async def _attach(self, tracked: list[Tracked]) -> None:
+        """Find the deployment, the link to the parent, and runs of an earlier execution."""
+        deployment = await self.client.read_deployment_by_name(self.deployment)
+        self.deployment_id = deployment.id
+        self.link_id = await runs.link_task_run(self.client, self.parent, self.deployment)
+        existing = latest_attempts(
+            self.parent.id, await runs.read_children(self.client, self.link_id)
+        )
+        for t in tracked:
+            if found := existing.get(t.child.key):
+                t.attempt, t.run = found
+                t.inherited = True
+
+    async def _advance(self) -> None:
+        """One round: decide about every open child, then act on each group."""
+        groups: dict[Step, list[Tracked]] = {step: [] for step in Step}
+        for t in self.open:
+            groups[self._step(t)].append(t)
+        if ended := groups[Step.END]:
+            self.open = [t for t in self.open if t not in ended]
+            for t in ended:
+                await self._count(t)
+        if lost := groups[Step.ABANDON]:
+            await self._mark_crashed(lost, "The process that executed it is gone.")
+        if due := groups[Step.CREATE]:
+            await self._create(due)
+        if pending := groups[Step.EXECUTE]:
+            await self._execute_all(pending)
+        if running := groups[Step.WAIT]:
+            await self._watch(running)
+
+    def _step(self, t: Tracked) -> Step:
+        if t.verdict is not None:
+            return Step.END
+        return next_step(t.latest, self.placement, self.policy, t.tried_here)
+
+    async def _create(self, due: list[Tracked]) -> None:
+        """Create the next attempt of each, and read what the server made of it."""
+        due = [t for t in due if not await self._was_satisfied(t)]
+        created = await runs.create_runs(
+            self.client, self.deployment_id, [self._request(t) for t in due]
+        )
+        found = await runs.read_runs(self.client, [c for c in created if isinstance(c, UUID)])
+        for t, answer in zip(due, created, strict=True):
+            if isinstance(answer, Refusal) or answer not in found:
+                t.verdict = Outcome.NOT_CREATED
+                t.message = answer.reason if isinstance(answer, Refusal) else "It was deleted."
+                continue
+            t.run = found[answer]
+            t.attempt += 1
+            t.tried_here += 1
+            t.inherited = False
+            t.since = time.monotonic()
+
+    async def _was_satisfied(self, t: Tracked) -> bool:
+        """Whether the work of a child that is to be redone after a crash is there after all."""
+        if t.run is None or self.is_satisfied is None:
+            return False
+        if t.run.state_type is not StateType.CRASHED:
+            return False
+        if await asyncio.to_thread(self.is_satisfied, t.child):
+            t.verdict, t.message = Outcome.COMPLETED, "Its run crashed after the work was done."
+            return True
+        return False
+
+    def _request(self, t: Tracked) -> DeploymentFlowRunCreate:
+        inline = self.flow is not None
+        # Pending: no worker picks it up, and it never counts as late.
+        state: State[None] = Pending() if inline else Scheduled()
+        request = DeploymentFlowRunCreate(
+            name=t.child.name,
+            parameters=dict(t.child.parameters),
+            tags=list(t.child.tags),
+            state=to_state_create(state),
+            idempotency_key=idempotency_key(self.parent.id, t.child.key, t.attempt + 1),
+            parent_task_run_id=self.link_id,
+        )
+        if self.flow is not None:
+            request.empirical_policy = retry_policy(self.flow)
+        return request
+
+    async def _execute_all(self, due: list[Tracked]) -> None:
+        """Execute the runs in this process, a few at a time."""
+        queue = deque(due)
+
+        async def work() -> None:
+            while queue:
+                await self._execute(t := queue.popleft())
+                if self._step(t) is Step.END:
+                    await self._count(t)
+
+        count = min(self.policy.max_in_flight, len(due))
+        workers = [asyncio.create_task(work()) for _ in range(count)]
+        try:
+            await asyncio.gather(*workers)
+        except BaseException:
+            for worker in workers:
+                worker.cancel()
+            # Each engine records the end of its run before it lets go.
+            await asyncio.gather(*workers, return_exceptions=True)
+            raise
+
+    async def _execute(self, t: Tracked) -> None:
+        if t.run is None or self.flow is None:
+            raise TypeError(t)
+        if t.inherited:
+            t.inherited, t.tried_here = False, t.tried_here + 1
+        try:
+            state, t.value = await execute(self.flow, t.run, self.client)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is the end of this attempt
+            await self._mark_crashed([t], f"Its execution broke off: {error!r}")
+            return
+        if state is None:
+            state = (await runs.read_runs(self.client, [t.run.id]))[t.run.id].state
+            if state is None or not state.is_final():
+                t.verdict, t.message = Outcome.CANCELLED, "The server did not let it go on."
+        t.saw(state)
+
+    async def _mark_crashed(self, lost: Sequence[Tracked], message: str) -> None:
+        """Say on the server what happened to runs that nobody executes any more."""
+        state: State[None] = Crashed(message=message)
+        ids = [t.run.id for t in lost if t.run]
+        async for attempt in stamina.retry_context(on=runs.passing_fault, attempts=8, timeout=120):
+            with attempt:
+                await runs.set_states(self.client, ids, state, only=UNFINISHED, force=True)
+        for t in lost:
+            t.saw(state)
+
+    async def _watch(self, waiting: list[Tracked]) -> None:
+        """Look after a pause which of the runs have ended, all in one request."""
+        await asyncio.sleep(self.policy.poll_seconds)
+        by_id = {t.run.id: t for t in waiting if t.run}
+        async for attempt in stamina.retry_context(on=runs.passing_fault, attempts=8, timeout=300):
+            with attempt:
+                ended = await runs.read_ended(self.client, list(by_id))
+        for run_id, t in by_id.items():
+            if t.inherited:
+                # From now on its end is this execution's affair.
+                t.inherited, t.tried_here, t.since = False, 1, time.monotonic()
+            if run_id in ended:
+                t.saw(ended[run_id].state)
+        await self._end_overdue([t for run_id, t in by_id.items() if run_id not in ended])
+
+    async def _end_overdue(self, waiting: list[Tracked]) -> None:
+        deadline = self.policy.child_deadline_seconds
+        if deadline is None:
+            return
+        overdue = [t for t in waiting if time.monotonic() - t.since > deadline]
+        for t in overdue:
+            t.verdict = Outcome.OVERDUE
+            t.message = f"It did not end within {deadline:g} s and was cancelled."
+        await self._cancel(overdue)
+
+    async def _count(self, t: Tracked) -> None:
+        if t.counted:
+            return
+        t.counted = True
+        self.progress.ended[t.result().outcome] += 1
+        if self.on_progress is not None:
+            await self.on_progress(self.progress)
+
+    async def _cancel_open(self) -> None:
+        await self._cancel([t for t in self.open if t.verdict is None])
+
+    async def _cancel(self, stopped: list[Tracked]) -> None:
+        ids = [t.run.id for t in stopped if t.run]
+        if self.placement is Placement.INLINE:
+            # An engine that is interrupted calls its run crashed; here it was meant.
+            gone = (*UNFINISHED, StateType.CRASHED)
+            cancelled: State[None] = Cancelled(message="Cancelled with its parent.")
+            await runs.set_states(self.client, ids, cancelled, only=gone, force=True)
+            return
+        # The worker that started a job ends it; what has not started ends at once.
+        cancelling: State[None] = Cancelling(message="Cancelled with its parent.")
+        await runs.set_states(self.client, ids, cancelling, only=UNFINISHED, force=False)

@@ -1,0 +1,132 @@
+"""The fan-out: a parent's children, submitted, executed or watched, and accounted for."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+from uuid import UUID
+
+from prefect import Flow
+from prefect.client.schemas.objects import FlowRun
+from prefect.context import AsyncClientContext, FlowRunContext
+from prefect.exceptions import Abort
+from prefect.states import Cancelled
+
+from fanout.children import Child, FanOutPolicy, Placement, RunSet
+from fanout.inline import InlineClient, InlineClientContext, inline_client
+from fanout.loop import FanOut, IsSatisfied, OnProgress
+
+CANCELLATION_POLL_SECONDS = 5.0
+"""How often an outermost parent looks whether it has been cancelled on the server."""
+
+
+async def fan_out(
+    children: Iterable[Child],
+    *,
+    deployment: str,
+    placement: Placement,
+    flow: Flow[..., Any] | None = None,
+    policy: FanOutPolicy | None = None,
+    is_satisfied: IsSatisfied | None = None,
+    on_progress: OnProgress | None = None,
+) -> RunSet:
+    """Have a deployment's flow run once for each child, and wait until all have ended.
+
+    Must be awaited inside a flow run, which becomes the parent: its children are shown as its
+    subflows. When that run is executed again (a retry), the children it already has are found
+    again: completed ones count, running ones are waited for, failed ones get a new run.
+
+    One child that fails never stops the others. A crashed one (its process is gone) is
+    submitted again, `policy.max_attempts` times at most. When this call is cancelled, or the
+    parent's run on the server, so are the children that have not ended.
+
+    Args:
+        children: What to run; keys must differ.
+        deployment: The deployment's full name, `flow-name/deployment-name`.
+        placement: Where the children execute.
+        flow: The deployment's async flow; needed for, and only for, inline children.
+        policy: The limits.
+        is_satisfied: Whether a child's work is there although its run crashed (a worker may
+            report a crash by mistake): then it counts as completed.
+        on_progress: Awaited whenever a child has ended.
+
+    Returns:
+        One result per child, in the order given.
+
+    Raises:
+        RuntimeError: Called outside a flow run.
+        ValueError: Two children have the same key, or inline children lack their flow.
+        prefect.exceptions.ObjectNotFound: There is no such deployment.
+    """
+    parent = _parent()
+    wanted = list(children)
+    if len({child.key for child in wanted}) != len(wanted):
+        msg = "two children have the same key; give each its own."
+        raise ValueError(msg)
+    if (placement is Placement.INLINE) != (flow is not None):
+        msg = f"placement={placement.value!r} and flow={flow!r}: only inline children need a flow."
+        raise ValueError(msg)
+    if not wanted:
+        return RunSet(())
+    outermost = not isinstance(AsyncClientContext.get(), InlineClientContext)
+    async with inline_client() as client:
+        fan = FanOut(
+            client=client,
+            parent=parent,
+            deployment=deployment,
+            placement=placement,
+            flow=flow,
+            policy=policy or FanOutPolicy(),
+            is_satisfied=is_satisfied,
+            on_progress=on_progress,
+        )
+        if not outermost:
+            return await fan.run(wanted)
+        async with _heeding_cancellation(client, parent.id):
+            return await fan.run(wanted)
+
+
+def _parent() -> FlowRun:
+    context = FlowRunContext.get()
+    if context is None or not isinstance(context.flow_run, FlowRun):
+        msg = "fan_out must be awaited inside a flow run, which becomes the children's parent."
+        raise RuntimeError(msg)
+    return context.flow_run
+
+
+@asynccontextmanager
+async def _heeding_cancellation(client: InlineClient, parent_id: UUID) -> AsyncIterator[None]:
+    """Cancel the body when the parent's run is cancelled on the server, and end it Cancelled.
+
+    A worker stops the process of a run that it started; for a run that executes in a command
+    line or a notebook nobody else looks.
+    """
+    body = asyncio.current_task()
+    cancelled = asyncio.Event()
+
+    async def watch() -> None:
+        while True:
+            await asyncio.sleep(CANCELLATION_POLL_SECONDS)
+            # A server that does not answer now is asked again; the body reports it if it lasts.
+            with suppress(Exception):
+                state = (await client.read_flow_run(parent_id)).state
+                if state is not None and (state.is_cancelling() or state.is_cancelled()):
+                    cancelled.set()
+                    if body is not None:
+                        body.cancel()
+                    return
+
+    watcher = asyncio.create_task(watch())
+    try:
+        yield
+    except asyncio.CancelledError:
+        if not cancelled.is_set():
+            raise
+        if body is not None:
+            body.uncancel()
+        await client.set_flow_run_state(parent_id, Cancelled(), force=True)
+        raise Abort("The flow run was cancelled.") from None
+    finally:
+        watcher.cancel()
