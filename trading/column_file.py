@@ -1,0 +1,220 @@
+"""One Parquet file of time series, read by column and by window of rows.
+
+Opening reads the footer only. Where a timestamp lies is found in the row groups' statistics, so
+that one window costs its own column chunks however long the history is. Decoded chunks are kept,
+a bounded number of them, because the partitions of one process read neighbouring windows.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from bisect import bisect_left
+from collections import OrderedDict
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from trading.bars import Floats, Timestamps
+from trading.errors import DataError, StorageError
+from trading.storage import Directory
+
+TIMESTAMP = "timestamp"
+
+CACHED_CHUNKS = 64
+"""Decoded column chunks kept per file: at 32,768 rows of 8 bytes, 16 MB at most."""
+
+_NANOSECONDS = {"milliseconds": 1_000_000, "microseconds": 1_000, "nanoseconds": 1}
+_WRITE_AGAIN = "write the file again, or run the ingestion"
+
+
+class ColumnFile:
+    """A version of a Parquet file with a time-zone aware, sorted column `timestamp`.
+
+    Attributes:
+        url: Where the file is, for messages.
+        columns: Names of its columns but `timestamp`, in the file's order.
+        rows: How many rows it has.
+        identity: The version that was opened.
+    """
+
+    def __init__(self, directory: Directory, name: str) -> None:
+        """Open the file, reading its footer.
+
+        Raises:
+            DataError: It is missing, empty, not Parquet, or lacks aware timestamps.
+            StorageError: It cannot be accessed.
+        """
+        self.url = directory.url_of(name)
+        self._directory, self._name = directory, name
+        identity = directory.identity(name)
+        if identity is None:
+            raise self._wrong("the file does not exist", "check input_dir, or run the ingestion")
+        if identity.size == 0:
+            raise self._wrong("the file is empty", _WRITE_AGAIN)
+        self.identity = identity
+        self._lock = threading.Lock()
+        self._chunks: OrderedDict[tuple[int, str], npt.NDArray[Any]] = OrderedDict()
+        self._parquet = self._open()
+        metadata = self._parquet.metadata
+        names = self._parquet.schema.names
+        self.columns = tuple(name for name in names if name != TIMESTAMP)
+        self.rows: int = metadata.num_rows
+        if self.rows == 0:
+            raise self._wrong("the file has no rows", _WRITE_AGAIN)
+        sizes = [metadata.row_group(g).num_rows for g in range(metadata.num_row_groups)]
+        self._ends = np.cumsum(sizes)
+        self._unit_ns = self._timestamp_unit(names)
+
+    def timestamps(self, first: int, last: int) -> Timestamps:
+        """The timestamps of the rows first <= row < last, in UTC.
+
+        Raises:
+            DataError: They are missing, or not strictly increasing.
+            StorageError: The file changed or cannot be read.
+        """
+        stamps: Timestamps = self._window(TIMESTAMP, first, last)
+        if np.isnat(stamps).any():
+            raise self._wrong("a timestamp is missing", "remove the rows without one")
+        if len(stamps) > 1 and not (stamps[1:] > stamps[:-1]).all():
+            at = int(np.argmin(stamps[1:] > stamps[:-1])) + 1
+            kind = "is repeated" if stamps[at] == stamps[at - 1] else "is out of order"
+            raise self._wrong(
+                f"timestamp {stamps[at].astype('datetime64[s]')}Z in row {first + at} {kind}",
+                "sort the file by timestamp and keep each one once",
+            )
+        return stamps
+
+    def values(self, column: str, first: int, last: int) -> Floats:
+        """One column's values in the rows first <= row < last, NaN where missing.
+
+        Raises:
+            DataError: There is no such column, or it does not hold numbers.
+            StorageError: The file changed or cannot be read.
+        """
+        if column not in self.columns:
+            raise self._wrong(f"there is no column {column!r}", _WRITE_AGAIN)
+        return self._window(column, first, last)
+
+    def lower_bound(self, stamp: np.datetime64) -> int:
+        """The first row whose timestamp is not before `stamp`; `rows` when there is none.
+
+        Reads the column chunk of one row group, found by the statistics.
+        """
+        groups = range(len(self._ends))
+        group = bisect_left(groups, stamp, key=self._group_start) - 1
+        if group < 0:
+            return 0
+        start = self._start(group)
+        return start + int(np.searchsorted(self._chunk(group, TIMESTAMP), stamp, side="left"))
+
+    def check_unchanged(self) -> None:
+        """Make sure that the file is still the version that was opened.
+
+        Raises:
+            StorageError: It was replaced or removed.
+        """
+        if self._directory.identity(self._name) != self.identity:
+            raise StorageError(self.url, "it changed while it was being read", "run again")
+
+    def close(self) -> None:
+        """Close the file; windows already read stay valid."""
+        with self._lock:
+            self._parquet.close()
+
+    def _open(self) -> pq.ParquetFile:
+        url = self.url
+        source = url if self._directory.is_local else self._directory.open(self._name)
+        try:
+            return pq.ParquetFile(source)
+        except (pa.ArrowException, OSError, ValueError) as error:
+            if isinstance(error, OSError) and error.errno is not None:
+                self._directory.open(self._name).close()  # raises what is wrong, in our words
+            raise self._wrong("the file is damaged or not Parquet", _WRITE_AGAIN) from error
+
+    def _timestamp_unit(self, names: list[str]) -> int:
+        """Nanoseconds per unit of the timestamp column's raw values."""
+        if TIMESTAMP not in names:
+            raise self._wrong(
+                "there is no column 'timestamp'",
+                "write the times as a column or named index 'timestamp'",
+            )
+        column = self._parquet.schema.column(names.index(TIMESTAMP))
+        kind = json.loads(column.logical_type.to_json())
+        if kind.get("Type") != "Timestamp":
+            found = f"column 'timestamp' holds {column.physical_type.lower()} values, not times"
+            raise self._wrong(found, "write it as time-zone aware timestamps")
+        if not kind["isAdjustedToUTC"]:
+            raise self._wrong(
+                "column 'timestamp' has no time zone",
+                "write aware timestamps, e.g. index.tz_localize('America/New_York')",
+            )
+        return _NANOSECONDS[kind["timeUnit"]]
+
+    def _start(self, group: int) -> int:
+        return int(self._ends[group - 1]) if group else 0
+
+    def _group_start(self, group: int) -> np.datetime64:
+        """The earliest timestamp of a row group: of its statistics, or read where it has none."""
+        index = self._parquet.schema.names.index(TIMESTAMP)
+        statistics = self._parquet.metadata.row_group(group).column(index).statistics
+        if statistics is not None and statistics.has_min_max:
+            return np.datetime64(int(statistics.min_raw) * self._unit_ns, "ns")
+        return self._chunk(group, TIMESTAMP)[0]  # type: ignore[no-any-return] # element of Any
+
+    def _window(self, column: str, first: int, last: int) -> npt.NDArray[Any]:
+        if not 0 <= first <= last <= self.rows:
+            raise IndexError(f"rows {first} to {last} are not within 0 to {self.rows}")
+        low = int(np.searchsorted(self._ends, first, side="right"))
+        high = int(np.searchsorted(self._ends, max(last, first + 1), side="left"))
+        groups = range(low, min(high, len(self._ends) - 1) + 1)
+        if len(groups) == 1:  # the usual case: a view of the chunk, without copying
+            chunk = self._chunk(low, column)
+            return chunk[first - self._start(low) : last - self._start(low)]
+        joined = np.concatenate([self._chunk(group, column) for group in groups])
+        start = self._start(groups[0])
+        return joined[first - start : last - start]
+
+    def _chunk(self, group: int, column: str) -> npt.NDArray[Any]:
+        """One column of one row group, decoded; read-only, from the cache when it is there."""
+        with self._lock:
+            chunk = self._chunks.get((group, column))
+            if chunk is None:
+                chunk = self._decoded(group, column)
+                chunk.flags.writeable = False
+                self._chunks[group, column] = chunk
+                if len(self._chunks) > CACHED_CHUNKS:
+                    self._chunks.popitem(last=False)
+            else:
+                self._chunks.move_to_end((group, column))
+            return chunk
+
+    def _decoded(self, group: int, column: str) -> npt.NDArray[Any]:
+        try:
+            table = self._parquet.read_row_group(group, columns=[column], use_threads=False)
+        except (pa.ArrowException, OSError, ValueError) as error:
+            self.check_unchanged()
+            if isinstance(error, OSError) and error.errno is not None:
+                raise StorageError(self.url, f"it cannot be read: {error}", "run again") from error
+            raise self._wrong(f"column {column!r} is damaged", _WRITE_AGAIN) from error
+        self.check_unchanged()
+        values = table.column(0)
+        if column == TIMESTAMP:
+            return self._nanoseconds(values.to_numpy())
+        if not (pa.types.is_floating(values.type) or pa.types.is_integer(values.type)):
+            found = f"column {column!r} holds {values.type} values, not numbers"
+            raise self._wrong(found, "write it as float64")
+        floats = values.cast(pa.float64(), safe=False).to_numpy()
+        return floats if floats.flags.owndata else floats.copy()  # type: ignore[no-any-return] # pyarrow
+
+    def _nanoseconds(self, stamps: Timestamps) -> Timestamps:
+        exact = stamps.astype("datetime64[ns]")
+        if (exact.astype(stamps.dtype) != stamps)[~np.isnat(stamps)].any():
+            raise self._wrong("a timestamp lies outside the years 1678 to 2261", _WRITE_AGAIN)
+        return exact
+
+    def _wrong(self, problem: str, next_step: str) -> DataError:
+        return DataError(self.url, problem, next_step)
