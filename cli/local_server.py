@@ -16,7 +16,7 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,6 +28,8 @@ HOST = "127.0.0.1"
 START_SECONDS = 180.0
 """How long the first start, which creates the database, may take on a busy machine."""
 
+_POLL_SECONDS = 0.05
+
 SERVER_SETTINGS = {
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
@@ -36,29 +38,53 @@ SERVER_SETTINGS = {
 }
 """Defaults of the local server, which the user's own environment overrides."""
 
+_CLIENT_ONLY = {"PREFECT_API_URL", "PREFECT_PROFILE"}
+"""What would point the server's UI, or its settings, at something else."""
+
 
 @dataclass(frozen=True, slots=True)
 class LocalServer:
-    """A server that is up.
+    """A server process of ours.
 
     Attributes:
-        api_url: What `PREFECT_API_URL` has to be to use it.
-        home: The `PREFECT_HOME` of its data and of its clients.
-        data_dir: The folder with that home, the lock and the logs.
+        folder: Where its data, its lock and its log are.
+        port: Where it listens on the loopback interface.
+        process: The process.
     """
 
-    api_url: str
-    home: Path
-    data_dir: Path
+    folder: Path
+    port: int
+    process: subprocess.Popen[bytes]
 
     @property
-    def ui_url(self) -> str:
-        """Where a browser finds the UI."""
-        return self.api_url.removesuffix("/api")
+    def api_url(self) -> str:
+        """What `PREFECT_API_URL` has to be to use it."""
+        return api_url(self.port)
+
+    @property
+    def log(self) -> Path:
+        """What the server writes."""
+        return self.folder / "logs" / "server.log"
 
     def client_settings(self) -> dict[str, str]:
         """Environment variables with which Prefect talks to this server, and to no other."""
-        return {"PREFECT_API_URL": self.api_url, "PREFECT_HOME": str(self.home)}
+        return {"PREFECT_API_URL": self.api_url, "PREFECT_HOME": str(self.folder / "prefect")}
+
+    def wait_until_healthy(self) -> None:
+        """Return once the server answers.
+
+        Raises:
+            CommandError: It ended, or did not answer in `START_SECONDS`.
+        """
+        deadline = time.monotonic() + START_SECONDS
+        while not is_healthy(self.api_url, timeout=2.0):
+            ended = self.process.poll() is not None
+            if ended or time.monotonic() > deadline:
+                raise CommandError(
+                    f"The local Prefect server {'ended' if ended else 'hung'} while starting; "
+                    f"the end of {self.log}:\n{log_tail(self.log)}"
+                )
+            time.sleep(_POLL_SECONDS)
 
 
 def project_root() -> Path:
@@ -74,66 +100,54 @@ def data_dir() -> Path:
 
 @contextlib.contextmanager
 def local_server(folder: Path, port: int) -> Iterator[LocalServer]:
-    """A Prefect server for the data in `folder`, up on entry and gone on exit.
+    """A Prefect server for the data in `folder`: started on entry, gone on exit.
+
+    It takes seconds until it answers; `wait_until_healthy` waits for that.
 
     Args:
         folder: Where its data are; created when missing.
         port: The port on the loopback interface; 0 takes a free one.
 
     Raises:
-        CommandError: The port is taken, a server for this folder already runs, or the server
-            died while starting. Nothing is left running.
+        CommandError: The port is taken, or a server for this folder already runs. Nothing was
+            started.
     """
     with _exclusive(folder) as lock:
         port = available_port(port)
         _describe_holder(lock, port)
-        with stopping(start_server(folder, port, keep_open=[lock])) as process:
-            server = LocalServer(_api_url(port), folder / "prefect", folder)
-            wait_until_healthy(server, process)
+        server = start_server(folder, port, keep_open=[lock])
+        with stopping(server.process):
             yield server
 
 
 def start_server(
-    folder: Path, port: int, *, stdin: int = subprocess.PIPE, keep_open: list[int]
-) -> subprocess.Popen[bytes]:
-    """Start the server's process without waiting for it; see `start_child` for the arguments."""
+    folder: Path, port: int, *, stdin: int = subprocess.PIPE, keep_open: Sequence[int]
+) -> LocalServer:
+    """Start a server that someone else stops; see `start_child` for the keyword arguments."""
     inherited = {key: value for key, value in os.environ.items() if key not in _CLIENT_ONLY}
     env = SERVER_SETTINGS | inherited | {"PREFECT_HOME": str(folder / "prefect")}
-    arguments = ["server", "start"]
     # As settings, not as arguments: the UI's pages ask the API at the address the settings name.
     env |= {"PREFECT_SERVER_API_HOST": HOST, "PREFECT_SERVER_API_PORT": str(port)}
-    return start_child(
-        "prefect", arguments, log=_log(folder), env=env, stdin=stdin, keep_open=keep_open
-    )
+    log = folder / "logs" / "server.log"
+    arguments = ["server", "start"]
+    child = start_child("prefect", arguments, log=log, env=env, stdin=stdin, keep_open=keep_open)
+    return LocalServer(folder, port, child)
 
 
-_CLIENT_ONLY = {"PREFECT_API_URL", "PREFECT_PROFILE"}
-"""What would point the server's UI, or its settings, at something else."""
+def api_url(port: int) -> str:
+    """The API of a local server on this port."""
+    return f"http://{HOST}:{port}/api"
 
 
-def wait_until_healthy(server: LocalServer, process: subprocess.Popen[bytes]) -> None:
-    """Return once the server answers.
-
-    Raises:
-        CommandError: It died, with the end of its log, or did not answer in `START_SECONDS`.
-    """
-    deadline = time.monotonic() + START_SECONDS
-    while not is_healthy(server.api_url, timeout=2.0):
-        if process.poll() is not None or time.monotonic() > deadline:
-            log = _log(server.data_dir)
-            happened = "did not start" if process.poll() is None else "ended while starting"
-            raise CommandError(
-                f"The local Prefect server {happened}; the end of its log {log}:\n{log_tail(log)}"
-            )
-        time.sleep(0.05)
-
-
-def is_healthy(api_url: str, timeout: float) -> bool:
+def is_healthy(url: str, timeout: float) -> bool:
     """Whether a Prefect API answers at this URL within `timeout` seconds."""
-    if not api_url.startswith(("http://", "https://")):
+    if not url.startswith(("http://", "https://")):
         return False
+    # A proxy of the environment has no way to this machine's loopback interface.
+    proxies: dict[str, str] | None = {} if f"//{HOST}:" in url else None
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler(proxies))
     try:
-        with urllib.request.urlopen(f"{api_url}/health", timeout=timeout) as answer:  # noqa: S310 - scheme checked above
+        with opener.open(f"{url}/health", timeout=timeout) as answer:
             return bool(answer.status == 200)  # noqa: PLR2004 - HTTP OK
     except (OSError, urllib.error.URLError, ValueError):
         return False
@@ -186,7 +200,7 @@ def _take(lock: int, folder: Path) -> None:
 def _describe_holder(lock: int, port: int) -> None:
     """Say in the lock file who holds it, for the message of the next one."""
     os.ftruncate(lock, 0)
-    os.pwrite(lock, json.dumps({"pid": os.getpid(), "api_url": _api_url(port)}).encode(), 0)
+    os.pwrite(lock, json.dumps({"pid": os.getpid(), "api_url": api_url(port)}).encode(), 0)
 
 
 def _already_running(folder: Path, description: bytes) -> str:
@@ -198,11 +212,3 @@ def _already_running(folder: Path, description: bytes) -> str:
         f"A local server for {folder} already runs (process {holder['pid']}); stop it, or use it: "
         f"PREFECT_API_URL={holder['api_url']}."
     )
-
-
-def _api_url(port: int) -> str:
-    return f"http://{HOST}:{port}/api"
-
-
-def _log(folder: Path) -> Path:
-    return folder / "logs" / "server.log"

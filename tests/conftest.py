@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cli.local_server import LocalServer, available_port, start_server, wait_until_healthy
+from cli.local_server import available_port, start_server
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import PrefectClient
@@ -81,12 +81,10 @@ def _session_server(folder: Path) -> str:
 
 
 def _start_session_server(folder: Path) -> str:
-    port = available_port(0)
-    server = LocalServer(f"http://127.0.0.1:{port}/api", folder / "prefect", folder)
     lifeline = os.open(folder / "lifeline", os.O_RDONLY)
     with (folder / "server.lock").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_SH)
-        process = start_server(folder, port, stdin=lifeline, keep_open=[lock.fileno()])
-        wait_until_healthy(server, process)
-    os.close(lifeline)
+        server = start_server(folder, available_port(0), stdin=lifeline, keep_open=[lock.fileno()])
+        os.close(lifeline)
+        server.wait_until_healthy()
     return server.api_url
