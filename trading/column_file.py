@@ -18,6 +18,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from trading.arrow_arrays import floats, integers
 from trading.bars import Floats, Timestamps
 from trading.errors import DataError, StorageError
 from trading.storage import Directory
@@ -184,7 +185,7 @@ class ColumnFile:
             chunk = self._chunks.get((group, column))
             if chunk is None:
                 chunk = self._decoded(group, column)
-                chunk.flags.writeable = False
+                chunk.flags.writeable = False  # callers get views of it
                 self._chunks[group, column] = chunk
                 if len(self._chunks) > CACHED_CHUNKS:
                     self._chunks.popitem(last=False)
@@ -203,12 +204,12 @@ class ColumnFile:
         self.check_unchanged()
         values = table.column(0)
         if column == TIMESTAMP:
-            return self._nanoseconds(values.to_numpy())
+            unit = np.dtype(f"datetime64[{values.type.unit}]")
+            return self._nanoseconds(integers(values).view(unit))
         if not (pa.types.is_floating(values.type) or pa.types.is_integer(values.type)):
             found = f"column {column!r} holds {values.type} values, not numbers"
             raise self._wrong(found, "write it as float64")
-        floats = values.cast(pa.float64(), safe=False).to_numpy()
-        return floats if floats.flags.owndata else floats.copy()  # type: ignore[no-any-return] # pyarrow
+        return floats(values)
 
     def _nanoseconds(self, stamps: Timestamps) -> Timestamps:
         exact = stamps.astype("datetime64[ns]")

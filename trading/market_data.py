@@ -17,6 +17,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from trading.arrow_arrays import float_column, timestamp_column
 from trading.bars import Bars, Floats, Timestamps
 from trading.column_file import TIMESTAMP, ColumnFile
 from trading.contracts import checked_contract, known_contract
@@ -250,8 +251,7 @@ def _table(name: str, timestamps: Timestamps, columns: dict[str, Floats]) -> pa.
         raise DataError(name, "a timestamp is not a whole second", "round the timestamps")
     if any(len(values) != len(stamps) for values in columns.values()):
         raise DataError(name, "columns differ in length", "pass one value per timestamp")
-    arrays = [pa.array(stamps.astype("datetime64[us]"), pa.timestamp("us", "UTC"))]
-    arrays += [pa.array(values, pa.float64(), from_pandas=True) for values in columns.values()]
+    arrays = [timestamp_column(stamps, "UTC"), *map(float_column, columns.values())]
     return pa.Table.from_arrays(arrays, names=[TIMESTAMP, *columns])
 
 
