@@ -90,6 +90,10 @@ class MarketData:
         """The first row whose bar does not start before `stamp`; `rows` when there is none."""
         return self.prices.lower_bound(stamp)
 
+    def stamps(self, first: int, last: int) -> Timestamps:
+        """The bar starts of the rows first <= row < last, UTC, strictly increasing."""
+        return self.prices.timestamps(first, last)
+
     def bars(self, contract: str, first: int, last: int, strategy: StrategyParameters) -> Bars:
         """The contract's bars first <= row < last, with the VIX and the S&P 500 at each.
 
