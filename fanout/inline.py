@@ -19,7 +19,6 @@ from uuid import UUID
 
 import httpx
 from prefect import Flow
-from prefect.client.base import ServerType
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import FlowRun, FlowRunPolicy, State
 from prefect.context import AsyncClientContext, ContextModel
@@ -28,7 +27,6 @@ from prefect.flow_engine import run_flow_async
 from prefect.settings import (
     PREFECT_API_AUTH_STRING,
     PREFECT_API_KEY,
-    PREFECT_API_URL,
     PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
     temporary_settings,
 )
@@ -37,12 +35,12 @@ from prefect.settings import (
 class InlineClient(PrefectClient):
     """The API client of inline runs: answers from memory what their parent already knows."""
 
-    def __init__(self) -> None:
+    def __init__(self, parent_client: PrefectClient) -> None:
         super().__init__(
-            PREFECT_API_URL.value(),
+            str(parent_client.api_url),
             auth_string=PREFECT_API_AUTH_STRING.value(),
             api_key=PREFECT_API_KEY.value(),
-            server_type=ServerType.SERVER,
+            server_type=parent_client.server_type,
         )
         self._fresh: dict[UUID, FlowRun] = {}
 
@@ -75,8 +73,8 @@ class InlineClient(PrefectClient):
 class InlineClientContext(AsyncClientContext):
     """Prefect's client context around an `InlineClient`: every engine inside it uses that one."""
 
-    def __init__(self) -> None:
-        ContextModel.__init__(self, client=InlineClient())
+    def __init__(self, parent_client: PrefectClient) -> None:
+        ContextModel.__init__(self, client=InlineClient(parent_client))
         self._httpx_settings = None
         self._context_stack = 0
 
@@ -89,13 +87,17 @@ class InlineClientContext(AsyncClientContext):
 
 
 @asynccontextmanager
-async def inline_client() -> AsyncIterator[InlineClient]:
-    """The inline client of this process's fan-out: an outer fan-out's, or a new one."""
+async def inline_client(parent_client: PrefectClient) -> AsyncIterator[InlineClient]:
+    """The inline client of this process's fan-out: an outer fan-out's, or a new one.
+
+    Args:
+        parent_client: The client of the parent's engine; a new one talks to the same server.
+    """
     current = AsyncClientContext.get()
     if isinstance(current, InlineClientContext):
         yield current.inline_client
         return
-    async with InlineClientContext() as context:
+    async with InlineClientContext(parent_client) as context:
         yield context.inline_client
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from prefect import Flow
+from prefect.client.orchestration import PrefectClient, get_client
 from prefect.client.schemas.objects import FlowRun
 from prefect.context import AsyncClientContext, FlowRunContext
 from prefect.exceptions import Abort
@@ -60,7 +61,7 @@ async def fan_out(
         ValueError: Two children have the same key, or inline children lack their flow.
         prefect.exceptions.ObjectNotFound: There is no such deployment.
     """
-    parent = _parent()
+    parent, parent_client = _parent()
     wanted = list(children)
     if len({child.key for child in wanted}) != len(wanted):
         msg = "two children have the same key; give each its own."
@@ -71,7 +72,7 @@ async def fan_out(
     if not wanted:
         return RunSet(())
     outermost = not isinstance(AsyncClientContext.get(), InlineClientContext)
-    async with inline_client() as client:
+    async with inline_client(parent_client) as client:
         fan = FanOut(
             client=client,
             parent=parent,
@@ -88,12 +89,13 @@ async def fan_out(
             return await fan.run(wanted)
 
 
-def _parent() -> FlowRun:
+def _parent() -> tuple[FlowRun, PrefectClient]:
     context = FlowRunContext.get()
     if context is None or not isinstance(context.flow_run, FlowRun):
         msg = "fan_out must be awaited inside a flow run, which becomes the children's parent."
         raise RuntimeError(msg)
-    return context.flow_run
+    client = context.client if isinstance(context.client, PrefectClient) else get_client()
+    return context.flow_run, client
 
 
 @asynccontextmanager
