@@ -9,7 +9,7 @@ from fanout.children import (
     Progress,
     RunSet,
 )
-from fanout.run_set import fan_out
+from fanout.run_set import fan_out, latest_runs
 
 __all__ = [
     "Child",
@@ -20,4 +20,5 @@ __all__ = [
     "Progress",
     "RunSet",
     "fan_out",
+    "latest_runs",
 ]

@@ -38,12 +38,14 @@ class Attempt:
         flow_run_id: The run.
         state_type: Its state, None when it has none.
         inherited: Whether an earlier execution of the parent made it.
+        stale: Whether it completed, but its work has to be done again.
     """
 
     number: int
     flow_run_id: UUID
     state_type: StateType | None
     inherited: bool
+    stale: bool = False
 
 
 def next_step(
@@ -62,7 +64,7 @@ def next_step(
     outcome = OUTCOMES.get(latest.state_type) if latest.state_type else None
     if outcome is None:
         return _step_of_unfinished(latest, placement)
-    if outcome is Outcome.COMPLETED:
+    if outcome is Outcome.COMPLETED and not latest.stale:
         return Step.END
     # Whoever retries a parent asks for what its earlier execution did not finish.
     crashed_again = outcome is Outcome.CRASHED and tried_here < policy.max_attempts

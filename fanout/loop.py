@@ -50,6 +50,7 @@ class Tracked:
     attempt: int = 0
     tried_here: int = 0
     inherited: bool = False
+    stale: bool = False
     run: FlowRun | None = None
     since: float = 0.0
     value: Any = None
@@ -62,7 +63,7 @@ class Tracked:
         """Its latest run, as the decisions see it."""
         if self.run is None:
             return None
-        return Attempt(self.attempt, self.run.id, self.run.state_type, self.inherited)
+        return Attempt(self.attempt, self.run.id, self.run.state_type, self.inherited, self.stale)
 
     def saw(self, state: State[Any] | None) -> None:
         """Note the state in which its run was found."""
@@ -142,6 +143,11 @@ class FanOut:
             if found := existing.get(t.child.key):
                 t.attempt, t.run = found
                 t.inherited = True
+                t.stale = (
+                    self.is_satisfied is not None
+                    and t.run.state_type is StateType.COMPLETED
+                    and not await asyncio.to_thread(self.is_satisfied, t.child)
+                )
 
     async def _advance(self) -> None:
         """One round: decide about every open child, then act on each group."""
@@ -181,7 +187,7 @@ class FanOut:
             t.run = found[answer]
             t.attempt += 1
             t.tried_here += 1
-            t.inherited = False
+            t.inherited = t.stale = False
             t.since = time.monotonic()
 
     async def _was_satisfied(self, t: Tracked) -> bool:

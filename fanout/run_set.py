@@ -16,8 +16,10 @@ from prefect.exceptions import Abort
 from prefect.states import Cancelled
 
 from fanout.children import Child, FanOutPolicy, Placement, RunSet
+from fanout.decisions import latest_attempts
 from fanout.inline import InlineClient, InlineClientContext, inline_client
 from fanout.loop import FanOut, IsSatisfied, OnProgress
+from fanout.runs import read_subflows
 
 CANCELLATION_POLL_SECONDS = 5.0
 """How often an outermost parent looks whether it has been cancelled on the server."""
@@ -49,8 +51,9 @@ async def fan_out(
         placement: Where the children execute.
         flow: The deployment's async flow; needed for, and only for, inline children.
         policy: The limits.
-        is_satisfied: Whether a child's work is there although its run crashed (a worker may
-            report a crash by mistake): then it counts as completed.
+        is_satisfied: Whether a child's work is there. Asked when its run crashed (a worker may
+            report a crash by mistake): then it counts as completed; and when an earlier
+            execution of the parent completed it: only then that still counts.
         on_progress: Awaited whenever a child has ended.
 
     Returns:
@@ -87,6 +90,16 @@ async def fan_out(
             return await fan.run(wanted)
         async with _heeding_cancellation(client, parent.id):
             return await fan.run(wanted)
+
+
+async def latest_runs(parent_flow_run_id: UUID) -> dict[str, FlowRun]:
+    """The latest flow run of each child that a parent has fanned out, by the child's key.
+
+    For a parent that ran elsewhere, or has ended, and whose `RunSet` is therefore not at hand.
+    """
+    async with get_client() as client:
+        runs = await read_subflows(client, parent_flow_run_id)
+    return {key: run for key, (_, run) in latest_attempts(parent_flow_run_id, runs).items()}
 
 
 def _parent() -> tuple[FlowRun, PrefectClient]:

@@ -15,6 +15,7 @@ from prefect.client.schemas.actions import DeploymentFlowRunCreate
 from prefect.client.schemas.filters import (
     FlowRunFilter,
     FlowRunFilterId,
+    FlowRunFilterParentFlowRunId,
     FlowRunFilterParentTaskRunId,
     FlowRunFilterState,
     FlowRunFilterStateType,
@@ -153,20 +154,29 @@ async def read_ended(client: PrefectClient, run_ids: Sequence[UUID]) -> dict[UUI
 
 async def read_children(client: PrefectClient, parent_task_run_id: UUID) -> list[FlowRun]:
     """All runs that hang on a parent's task run, whoever made them."""
-    children: list[FlowRun] = []
-    by_parent = FlowRunFilter(
-        parent_task_run_id=FlowRunFilterParentTaskRunId(any_=[parent_task_run_id])
+    return await _all_pages(
+        client,
+        FlowRunFilter(parent_task_run_id=FlowRunFilterParentTaskRunId(any_=[parent_task_run_id])),
     )
+
+
+async def read_subflows(client: PrefectClient, parent_flow_run_id: UUID) -> list[FlowRun]:
+    """All runs that are shown as subflows of a flow run."""
+    return await _all_pages(
+        client,
+        FlowRunFilter(parent_flow_run_id=FlowRunFilterParentFlowRunId(any_=[parent_flow_run_id])),
+    )
+
+
+async def _all_pages(client: PrefectClient, wanted: FlowRunFilter) -> list[FlowRun]:
+    found: list[FlowRun] = []
     while True:
         page = await client.read_flow_runs(
-            flow_run_filter=by_parent,
-            sort=FlowRunSort.ID_DESC,
-            limit=READ_LIMIT,
-            offset=len(children),
+            flow_run_filter=wanted, sort=FlowRunSort.ID_DESC, limit=READ_LIMIT, offset=len(found)
         )
-        children += page
+        found += page
         if len(page) < READ_LIMIT:
-            return children
+            return found
 
 
 async def link_task_run(client: PrefectClient, parent: FlowRun, deployment_name: str) -> UUID:
