@@ -35,7 +35,7 @@ def timestamp_column(stamps: Timestamps, zone: str) -> pa.Array:
     )
 
 
-def category_column(codes: npt.NDArray[np.int8], names: Sequence[str]) -> pa.Array:
+def category_column(codes: npt.NDArray[np.integer], names: Sequence[str]) -> pa.Array:
     """Strings `names[code]` as a dictionary-encoded Arrow array."""
     encoded = [name.encode() for name in names]
     offsets = np.cumsum([0, *map(len, encoded)], dtype=np.int32)
@@ -43,7 +43,7 @@ def category_column(codes: npt.NDArray[np.int8], names: Sequence[str]) -> pa.Arr
         pa.string(), len(names), [None, pa.py_buffer(offsets), pa.py_buffer(b"".join(encoded))]
     )
     indices = pa.Array.from_buffers(
-        pa.int8(), len(codes), [None, pa.py_buffer(np.ascontiguousarray(codes, np.int8))]
+        pa.int32(), len(codes), [None, pa.py_buffer(np.ascontiguousarray(codes, np.int32))]
     )
     return pa.DictionaryArray.from_arrays(indices, dictionary)
 

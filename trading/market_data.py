@@ -86,6 +86,15 @@ class MarketData:
         """
         return self._timestamps
 
+    def check_known(self, contract: str) -> None:
+        """Make sure that there are prices of `contract`.
+
+        Raises:
+            ParameterError: There are none; the message names the closest known contracts.
+        """
+        if contract not in self.contracts:
+            known_contract(contract, self.contracts)
+
     def lower_bound(self, stamp: np.datetime64) -> int:
         """The first row whose bar does not start before `stamp`; `rows` when there is none."""
         return self.prices.lower_bound(stamp)
@@ -105,8 +114,7 @@ class MarketData:
             DataError: A timestamp of the window is out of order, or a column holds no numbers.
             StorageError: A file was replaced since it was opened, or cannot be read.
         """
-        if contract not in self.contracts:
-            known_contract(contract, self.contracts)
+        self.check_known(contract)
         stamps = self.prices.timestamps(first, last)
         price = self.prices.values(contract, first, last)
         return Bars(

@@ -1,0 +1,71 @@
+"""What is due: the partitions of a contract whose stored result is missing or out of date."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from trading.fingerprint import fingerprints
+from trading.market_data import MarketData, check_contract
+from trading.parameters import Grain, StrategyParameters
+from trading.partitions import Partition, partitions
+from trading.results import read_fingerprints
+from trading.storage import open_directory
+
+
+@dataclass(frozen=True, slots=True)
+class ContractPlan:
+    """What is to be done for one contract.
+
+    Attributes:
+        contract: The contract's name.
+        due: Partitions to compute, in the order of time.
+        current: How many partitions are up to date.
+        total: How many partitions there are.
+    """
+
+    contract: str
+    due: list[Partition]
+    current: int
+    total: int
+
+
+def plan(
+    market: MarketData,
+    contract: str,
+    grain: Grain,
+    strategy: StrategyParameters,
+    output_dir: str,
+    *,
+    reprocess: bool,
+) -> ContractPlan:
+    """Compare the fingerprints of a contract's partitions with those of the stored results.
+
+    Reads the contract's whole column once, and of each stored result the end.
+
+    Args:
+        market: The input.
+        contract: The contract's name.
+        grain: What one partition covers.
+        strategy: The strategy's parameters.
+        output_dir: Where results are kept.
+        reprocess: Whether what is up to date is due as well.
+
+    Raises:
+        ParameterError: The contract is unknown, or `output_dir` is not usable.
+        DataError: The contract has no prices, or the data are out of order.
+        StorageError: Input or results cannot be accessed.
+    """
+    directory = open_directory(output_dir, "output_dir")
+    bars = market.bars(contract, 0, market.rows, strategy)
+    check_contract(bars)
+    every = partitions(bars.timestamps, contract, grain)
+    if reprocess:
+        return ContractPlan(contract, every, 0, len(every))
+    stored = read_fingerprints(directory, contract)
+    wanted = fingerprints(bars, every, strategy) if stored else [""] * len(every)
+    due = [
+        partition
+        for partition, fingerprint in zip(every, wanted, strict=True)
+        if stored.get(partition.relative_path) != fingerprint
+    ]
+    return ContractPlan(contract, due, len(every) - len(due), len(every))

@@ -1,0 +1,229 @@
+"""Result files: one per partition, with the fingerprint and lineage of its numbers inside.
+
+A file that cannot be read as the result of its own contract counts as absent when work is
+planned, so that it is made again, and as an error when results are read, so that no portfolio
+is computed without it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import lru_cache
+from importlib.metadata import version
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from trading.analysis import ANALYSIS_VERSION, Analysis
+from trading.arrow_arrays import category_column, float_column, integers, timestamp_column
+from trading.contracts import CONTRACT_PATTERN, checked_contract
+from trading.errors import DataError
+from trading.exchange_time import EXCHANGE_ZONE
+from trading.parameters import StrategyParameters
+from trading.partitions import Partition
+from trading.storage import Directory, open_directory
+
+FLOAT_COLUMNS = (
+    "price", "price_change_pct", "vix", "spx", "spx_change_pct", "beta", "correlation",
+    "buy_threshold", "sell_threshold",
+)  # fmt: skip
+SIGNALS = ("sell", "hold", "buy")
+"""Names of the signals -1, 0 and 1, in that order."""
+
+_CATEGORY = pa.dictionary(pa.int32(), pa.string())
+
+SCHEMA = pa.schema(
+    [
+        pa.field("timestamp", pa.timestamp("us", EXCHANGE_ZONE)),
+        pa.field("contract", _CATEGORY),
+        *(pa.field(name, pa.float64()) for name in FLOAT_COLUMNS),
+        pa.field("signal", _CATEGORY),
+    ]
+)
+"""Columns of a result file, in order; floats are null where they are not defined."""
+
+_KEYS = ("timestamp", "contract")
+_FOOTER_BYTES = 16_384
+"""How much of a file's end is read for its footer: a result's footer takes about 4 KB."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lineage:
+    """Where a partition's numbers come from, kept in its file's key-value metadata.
+
+    Attributes:
+        fingerprint: Hash of what the numbers were computed from.
+        strategy: The parameters they were computed with.
+        flow_run_id: The run that computed them.
+    """
+
+    fingerprint: str
+    strategy: StrategyParameters
+    flow_run_id: str
+
+
+def write_result(
+    directory: Directory, partition: Partition, analysis: Analysis, lineage: Lineage
+) -> str:
+    """Write a partition's rows to its file, whole or not at all, and return the file's URL.
+
+    Args:
+        directory: The output directory.
+        partition: What the rows belong to; names the file.
+        analysis: The partition's rows, shape (len(partition),).
+        lineage: What the rows were computed from.
+
+    Raises:
+        StorageError: The file cannot be written; an earlier one is still there.
+    """
+    metadata = {
+        "fingerprint": lineage.fingerprint,
+        "parameters": lineage.strategy.model_dump_json(),
+        "code_version": _code_version(),
+        "analysis_version": ANALYSIS_VERSION,
+        "flow_run_id": lineage.flow_run_id,
+        "contract": partition.contract,
+        "grain": partition.grain.value,
+        "written_at": datetime.now(UTC).isoformat(timespec="microseconds"),
+    }
+    directory.write_bytes(partition.relative_path, _encoded(partition, analysis, metadata))
+    return directory.url_of(partition.relative_path)
+
+
+def read_fingerprints(directory: Directory, contract: str) -> dict[str, str]:
+    """The fingerprints of a contract's stored results, by relative file name.
+
+    Reads the end of each file. What is not a result of this contract is left out.
+
+    Raises:
+        StorageError: The directory or a file cannot be accessed.
+    """
+    checked_contract(contract)
+    names = _result_names(directory, contract)
+    found = directory.map(lambda name: _stored_fingerprint(directory, name, contract), names)
+    return {name: stored for name, stored in zip(names, found, strict=True) if stored is not None}
+
+
+def read_rows(
+    output_dir: str, contracts: Sequence[str] | None = None, columns: Sequence[str] | None = None
+) -> pa.Table:
+    """The stored rows of all or some contracts, sorted by contract, then timestamp.
+
+    Where partitions of several grains hold the same bar, the row written last counts.
+
+    Args:
+        output_dir: Where the results are.
+        contracts: Contracts to read, or None for all that have results.
+        columns: Names out of `SCHEMA` to read besides `timestamp` and `contract`, or None for all.
+
+    Raises:
+        ParameterError: `output_dir` or a contract's name is not usable.
+        DataError: There are no results, or a file is not a result of its contract.
+        StorageError: A file cannot be read.
+    """
+    directory = open_directory(output_dir, "output_dir")
+    wanted = SCHEMA.names if columns is None else list(dict.fromkeys([*_KEYS, *columns]))
+    stored = [name for name in directory.list_folders() if re.fullmatch(CONTRACT_PATTERN, name)]
+    chosen = stored if contracts is None else [checked_contract(name) for name in contracts]
+    files = {contract: _result_names(directory, contract) for contract in sorted(set(chosen))}
+    missing = [contract for contract, names in files.items() if not names]
+    if missing or not files:
+        raise DataError(
+            directory.url,
+            f"there are no results of {', '.join(missing[:5]) or 'any contract'}",
+            "run trading-orchestrator/orchestrator with this output_dir first",
+        )
+    tables = [_contract_rows(directory, contract, files[contract], wanted) for contract in files]
+    return pa.concat_tables(tables).unify_dictionaries()
+
+
+def _encoded(partition: Partition, analysis: Analysis, metadata: dict[str, str]) -> memoryview:
+    count = len(analysis.timestamps)
+    table = pa.Table.from_arrays(
+        [
+            timestamp_column(analysis.timestamps, EXCHANGE_ZONE),
+            category_column(np.zeros(count, np.int32), [partition.contract]),
+            *(float_column(getattr(analysis, name)) for name in FLOAT_COLUMNS),
+            category_column(analysis.signal + 1, SIGNALS),
+        ],
+        schema=SCHEMA.with_metadata(metadata),
+    )
+    sink = pa.BufferOutputStream()
+    pq.write_table(
+        table, sink, use_dictionary=["contract", "signal"], write_statistics=["timestamp"]
+    )
+    return memoryview(sink.getvalue())
+
+
+@lru_cache(maxsize=1)
+def _code_version() -> str:
+    return version("trading-fanout")
+
+
+def _result_names(directory: Directory, contract: str) -> list[str]:
+    names = directory.list_files(contract)
+    return [f"{contract}/{name}" for name in names if name.endswith(".parquet")]
+
+
+def _stored_fingerprint(directory: Directory, name: str, contract: str) -> str | None:
+    tail = directory.read_tail(name, _FOOTER_BYTES)
+    footer = int.from_bytes(tail[-8:-4], "little") + 8
+    if footer > len(tail):
+        tail = directory.read_tail(name, footer)
+    try:
+        metadata = pq.read_metadata(pa.BufferReader(tail)).metadata or {}
+    except (pa.ArrowException, OSError):
+        return None
+    if not _is_of(metadata, contract):
+        return None
+    stored: str = metadata[b"fingerprint"].decode(errors="replace")
+    return stored
+
+
+def _contract_rows(
+    directory: Directory, contract: str, names: list[str], columns: list[str]
+) -> pa.Table:
+    read = directory.map(lambda name: _file_rows(directory, name, contract, columns), names)
+    written_last = sorted(zip(read, names, strict=True), key=lambda item: (item[0][0], item[1]))
+    table = pa.concat_tables([rows for (_, rows), _ in written_last]).unify_dictionaries()
+    stamps = integers(table.column("timestamp"))
+    order = np.argsort(stamps, kind="stable")  # stable: of equal stamps the last written is last
+    ordered = stamps[order]
+    last_of_stamp = np.append(ordered[1:] != ordered[:-1], True)
+    return table.take(pa.array(order[last_of_stamp]))
+
+
+def _file_rows(
+    directory: Directory, name: str, contract: str, columns: list[str]
+) -> tuple[str, pa.Table]:
+    """When a file was written, and its rows."""
+    content = directory.read_bytes(name)
+    try:
+        file = pq.ParquetFile(pa.BufferReader(content))
+        metadata = file.metadata.metadata or {}
+        written_at = metadata[b"written_at"].decode() if _is_of(metadata, contract) else None
+        rows = file.read(columns=columns, use_threads=False).select(columns)
+        rows = rows.replace_schema_metadata(None).cast(
+            pa.schema([SCHEMA.field(column) for column in columns])
+        )
+    except (pa.ArrowException, OSError, ValueError, KeyError) as error:
+        raise _not_a_result(directory.url_of(name), contract) from error
+    if written_at is None:
+        raise _not_a_result(directory.url_of(name), contract)
+    return written_at, rows
+
+
+def _is_of(metadata: Mapping[bytes, bytes], contract: str) -> bool:
+    return metadata.get(b"contract") == contract.encode() and b"fingerprint" in metadata
+
+
+def _not_a_result(url: str, contract: str) -> DataError:
+    return DataError(
+        url,
+        f"the file is damaged or not a result of {contract}",
+        "remove it and run trading-orchestrator/orchestrator again, which makes what is missing",
+    )
