@@ -6,10 +6,11 @@ import contextlib
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 from cli.errors import CommandError
-from cli.local_server import LocalServer, data_dir, is_healthy, local_server
+from cli.local_server import LocalServer, is_healthy, local_server
 
 REACH_SECONDS = 5.0
 """How long a server that the user named may take to answer before it counts as unreachable."""
@@ -34,10 +35,13 @@ class Connection:
 
 
 @contextlib.contextmanager
-def prefect_connection(port: int, meanwhile: Callable[[], object]) -> Iterator[Connection]:
+def prefect_connection(
+    folder: Path, port: int, meanwhile: Callable[[], object]
+) -> Iterator[Connection]:
     """A Prefect server to work with; Prefect must not have been imported before.
 
     Args:
+        folder: Where the data of our own server are.
         port: Where to start our own server when the environment names none.
         meanwhile: What to do while the server starts; importing Prefect is most of it.
 
@@ -50,7 +54,7 @@ def prefect_connection(port: int, meanwhile: Callable[[], object]) -> Iterator[C
         meanwhile()
         yield connection
         return
-    with local_server(data_dir(), port) as server:
+    with local_server(folder, port) as server:
         os.environ.update(server.client_settings())
         meanwhile()
         server.wait_until_healthy()

@@ -93,7 +93,7 @@ def project_root() -> Path:
     return checkout if (checkout / "pyproject.toml").is_file() else Path.cwd()
 
 
-def data_dir() -> Path:
+def default_folder() -> Path:
     """The folder, ignored by git, that keeps the local server's data between runs."""
     return project_root() / ".trading"
 

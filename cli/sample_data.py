@@ -5,12 +5,12 @@ from __future__ import annotations
 import subprocess
 import sys
 
-import fsspec
-
 from cli.errors import USAGE, CommandError
 from cli.local_server import project_root
+from trading.market_data import PRICES_FILE, SPX_FILE, VIX_FILE
+from trading.storage import open_directory
 
-FILES = ("spx_holdings_hourly.parquet", "vix_hourly.parquet", "spx_hourly.parquet")
+FILES = (PRICES_FILE, VIX_FILE, SPX_FILE)
 
 
 def ensure_market_data(input_dir: str, contracts: int) -> bool:
@@ -26,9 +26,10 @@ def ensure_market_data(input_dir: str, contracts: int) -> bool:
     Raises:
         CommandError: Only some of the files are there (overwriting the user's own data would
             be worse than stopping), or the sample could not be made.
+        TradingError: The folder cannot be looked at.
     """
-    fs, path = fsspec.url_to_fs(input_dir)
-    missing = [name for name in FILES if not fs.exists(f"{path}/{name}")]
+    directory = open_directory(input_dir, "input_dir")
+    missing = [name for name in FILES if directory.identity(name) is None]
     if not missing:
         return False
     if len(missing) < len(FILES):

@@ -1,0 +1,166 @@
+"""Run the pipeline on a Prefect server and report what came of it.
+
+Loads Prefect and the flows: import it only after the environment names the server.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import inspect
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any
+
+from flows.registration import register_deployments
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.objects import FlowRun, State
+from prefect.events.worker import EventsWorker
+from prefect.exceptions import Abort
+from prefect.flow_engine import run_flow_async
+from prefect.logging.handlers import APILogHandler
+from prefect.states import Pending
+
+from cli.progress import Display, ProgressMeter
+from cli.run_counts import RunCounts
+from cli.summary import PartitionCounts
+from flows.orchestrator_flow import OrchestrationSummary, trading_orchestrator
+
+ORCHESTRATOR = "trading-orchestrator/orchestrator"
+WATCH_SECONDS = 1.0
+"""Pause between two looks at the partitions: each costs the server some 10 to 20 ms."""
+
+DELIVERY_SECONDS = 10.0
+"""How long the last logs and events may take to reach the server."""
+
+
+@dataclass(frozen=True, slots=True)
+class Orchestration:
+    """How a run of the orchestrator ended.
+
+    Attributes:
+        flow_run: The run.
+        state: Its final state; None when the server did not let it run to its end.
+        partitions: What became of the partitions.
+        flow_runs: Deployment name -> state name -> number of flow runs.
+        portfolio: The portfolio's metrics; empty when there are none.
+    """
+
+    flow_run: FlowRun
+    state: State[Any] | None
+    partitions: PartitionCounts
+    flow_runs: Mapping[str, Mapping[str, int]]
+    portfolio: Mapping[str, Any]
+
+
+async def register(work_pool: str) -> None:
+    """Create or update the work pool and the deployments on the current server."""
+    async with get_client() as client:
+        await register_deployments(client, work_pool)
+
+
+async def orchestrate(
+    parameters: Mapping[str, Any],
+    *,
+    work_pool: str,
+    worker: AbstractContextManager[object],
+    display: Display,
+) -> Orchestration:
+    """Register the deployments, run the orchestrator in this process, and count its flow runs.
+
+    Args:
+        parameters: The orchestrator's parameters, as its deployment takes them.
+        work_pool: The work pool of the deployments.
+        worker: Entered while the run executes: what picks up the runs in jobs of their own.
+        display: Where progress is shown.
+    """
+    async with delivering(), get_client() as client:
+        await register_deployments(client, work_pool)
+        # Pending, not Scheduled: no worker may pick up what this process executes.
+        deployment = await client.read_deployment_by_name(ORCHESTRATOR)
+        flow_run = await client.create_flow_run_from_deployment(
+            deployment.id, parameters=dict(parameters), state=Pending()
+        )
+        if flow_run.created is None:
+            raise RuntimeError("the server did not say when it created the flow run")
+        counts = RunCounts(client, flow_run.id, flow_run.created)
+        with worker:
+            async with watching(counts, display):
+                state = await _execute(flow_run)
+        return await _ended(counts, flow_run, state)
+
+
+@contextlib.asynccontextmanager
+async def delivering() -> AsyncIterator[None]:
+    """Send the block's logs and events before leaving it, while their server is still there.
+
+    Prefect sends them from background threads, and at the interpreter's exit it would try for
+    more than a minute to reach a server that this command has stopped by then.
+    """
+    try:
+        yield
+    finally:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(DELIVERY_SECONDS):
+                await APILogHandler.aflush()
+                drained = EventsWorker.drain_all()
+                if inspect.isawaitable(drained):
+                    await drained
+
+
+@contextlib.asynccontextmanager
+async def watching(counts: RunCounts, display: Display) -> AsyncIterator[None]:
+    """Show the partitions' progress while the block runs; a failed look never stops it."""
+
+    async def watch() -> None:
+        meter = ProgressMeter()
+        while True:
+            await asyncio.sleep(WATCH_SECONDS)
+            with contextlib.suppress(Exception):
+                if states := await counts.partitions():
+                    display.partitions(meter.read(states, time.monotonic()))
+
+    watcher = asyncio.create_task(watch())
+    try:
+        yield
+    finally:
+        watcher.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await watcher
+
+
+async def _execute(flow_run: FlowRun) -> State[Any] | None:
+    """Run the orchestrator's flow run to its end in this process, as a job would."""
+    try:
+        state = await run_flow_async(
+            trading_orchestrator,
+            flow_run=flow_run,
+            parameters=dict(flow_run.parameters),
+            return_type="state",
+        )
+    except Abort:
+        return None
+    if not isinstance(state, State):
+        raise TypeError(state)
+    return state
+
+
+async def _ended(counts: RunCounts, flow_run: FlowRun, state: State[Any] | None) -> Orchestration:
+    value = await state.aresult(raise_on_failure=False) if state is not None else None
+    summary = value if isinstance(value, OrchestrationSummary) else None
+    if summary is not None:
+        partitions = PartitionCounts(
+            summary.total, summary.completed, summary.skipped, summary.failed
+        )
+    else:
+        partitions = as_far_as_it_came(await counts.partitions())
+    portfolio = dict(summary.portfolio or {}) if summary is not None else {}
+    return Orchestration(flow_run, state, partitions, await counts.by_deployment(), portfolio)
+
+
+def as_far_as_it_came(states: Mapping[str, int]) -> PartitionCounts:
+    """The counts of a run that left no summary, from its partitions' flow runs alone."""
+    total, completed = sum(states.values()), states.get("Completed", 0)
+    return PartitionCounts(total, completed, skipped=0, failed=total - completed)

@@ -1,0 +1,100 @@
+"""`trading up`: a Prefect server, a worker and the deployments, until Ctrl-C."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import importlib
+import subprocess
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import typer
+
+from cli.child_process import log_tail
+from cli.connection import Connection, prefect_connection
+from cli.errors import CommandError
+from cli.progress import progress_display
+from cli.sample_data import ensure_market_data
+from cli.worker import process_worker
+from flows.settings import Settings
+
+SAMPLE_CONTRACTS = 10
+_LOOK_SECONDS = 0.5
+
+
+def run_up(port: int, server_dir: Path) -> None:
+    """Start what `prefect deployment run` needs, and keep it until Ctrl-C.
+
+    Args:
+        port: Where to start a local server.
+        server_dir: Where its data and the logs are.
+
+    Raises:
+        CommandError, TradingError: Something could not be started, or ended by itself.
+    """
+    settings = Settings()
+    log = server_dir / "logs" / "worker.log"
+    with contextlib.ExitStack() as running:
+        with progress_display() as display:
+            display.phase("Starting: the Prefect server needs 5 to 15 seconds")
+            connection = running.enter_context(
+                prefect_connection(server_dir, port, lambda: _load_and_prepare(settings))
+            )
+            display.phase("Registering the deployments")
+            _register(settings.work_pool)
+            worker = running.enter_context(process_worker(settings.work_pool, log))
+        typer.echo(instructions(connection, settings.work_pool))
+        children = {log: worker}
+        if connection.local is not None:
+            children[connection.local.log] = connection.local.process
+        with contextlib.suppress(KeyboardInterrupt):
+            wait_for_end(children)
+
+
+def wait_for_end(children: Mapping[Path, subprocess.Popen[bytes]]) -> None:
+    """Wait until one of the children, which should run for ever, has ended.
+
+    Args:
+        children: The processes by their logs.
+
+    Raises:
+        CommandError: Always, when it returns at all.
+    """
+    while all(child.poll() is None for child in children.values()):
+        time.sleep(_LOOK_SECONDS)
+    log = next(log for log, child in children.items() if child.poll() is not None)
+    raise CommandError(f"The local {log.stem} ended by itself; the end of {log}:\n{log_tail(log)}")
+
+
+def instructions(connection: Connection, work_pool: str) -> str:
+    """What runs now, where to look, and what to type in another terminal."""
+    lines = [
+        f"Prefect UI   {connection.ui_url}",
+        f"Work pool    {work_pool}, with a process worker on this machine",
+        "",
+        "In another terminal:",
+        "",
+    ]
+    if connection.local is not None:
+        lines.append(f"  export PREFECT_API_URL={connection.api_url}")
+    run = "  uv run prefect deployment run"
+    lines += [
+        f"{run} trading-orchestrator/orchestrator --param num_contracts=10",
+        f'{run} analyze-symbol/analyze-symbol --param contract="AAPL"',
+        "",
+        "Ctrl-C stops the worker" + (" and the server." if connection.local else "."),
+    ]
+    return "\n".join(lines)
+
+
+def _load_and_prepare(settings: Settings) -> None:
+    ensure_market_data(settings.input_dir, SAMPLE_CONTRACTS)
+    importlib.import_module("cli.orchestration")
+
+
+def _register(work_pool: str) -> None:
+    from cli.orchestration import register  # noqa: PLC0415 - Prefect, once its server is known
+
+    asyncio.run(register(work_pool))
