@@ -77,7 +77,7 @@ class ColumnFile:
             DataError: They are missing, or not strictly increasing.
             StorageError: The file changed or cannot be read.
         """
-        stamps: Timestamps = self._window(TIMESTAMP, first, last)
+        stamps = self._window(TIMESTAMP, first, last)
         if np.isnat(stamps).any():
             raise self._wrong("a timestamp is missing", "remove the rows without one")
         if len(stamps) > 1 and not (stamps[1:] > stamps[:-1]).all():
@@ -88,6 +88,10 @@ class ColumnFile:
                 "sort the file by timestamp and keep each one once",
             )
         return stamps
+
+    def unchecked_timestamps(self) -> Timestamps:
+        """All timestamps as the file has them, in any order, `NaT` where missing."""
+        return self._window(TIMESTAMP, 0, self.rows)
 
     def values(self, column: str, first: int, last: int) -> Floats:
         """One column's values in the rows first <= row < last, NaN where missing.

@@ -7,6 +7,7 @@ hourly bars) and statistics for `timestamp` alone keep that footer at 70 bytes a
 
 from __future__ import annotations
 
+import re
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -20,8 +21,8 @@ import pyarrow.parquet as pq
 from trading.arrow_arrays import float_column, timestamp_column
 from trading.bars import Bars, Floats, Timestamps
 from trading.column_file import TIMESTAMP, ColumnFile
-from trading.contracts import checked_contract, known_contract
-from trading.errors import DataError
+from trading.contracts import CONTRACT_PATTERN, checked_contract, known_contract
+from trading.errors import DataError, shown
 from trading.parameters import StrategyParameters
 from trading.storage import Directory, open_directory
 
@@ -68,6 +69,10 @@ class MarketData:
         self.contracts = self.prices.columns
         if not self.contracts:
             raise DataError(self.prices.url, "there is no contract", "add a price column")
+        for column in self.contracts:
+            if not re.fullmatch(CONTRACT_PATTERN, column):
+                problem = f"column {shown(column)} is not named like a contract"
+                raise DataError(self.prices.url, problem, "rename it, e.g. 'AAPL', or remove it")
 
     @property
     def rows(self) -> int:

@@ -1,0 +1,116 @@
+"""The gate before analysis: are the market data fit to be used, and what is odd about them?"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from trading.column_file import ColumnFile
+from trading.contracts import checked_contract
+from trading.errors import DataError, ParameterError
+from trading.market_data import PRICES_FILE, SPX, SPX_FILE, VIX, VIX_FILE
+from trading.parameters import StrategyParameters
+from trading.storage import Directory, check_readable, open_directory
+from trading.validation_checks import CHECKS, CheckResult, Dataset, Finding, Status
+
+
+@dataclass(frozen=True, slots=True)
+class ValidationReport:
+    """What all checks came to.
+
+    Attributes:
+        input_dir: What was checked.
+        status: PASS, WARN or FAIL: the worst of the checks; INSUFFICIENT counts as PASS, since
+            too few data to judge is no reason to stop.
+        checks: The result of each check.
+        contracts: The contracts that were checked.
+        bars: How many bars each has.
+    """
+
+    input_dir: str
+    status: Status
+    checks: tuple[CheckResult, ...]
+    contracts: tuple[str, ...]
+    bars: int
+
+
+def validate(
+    input_dir: str,
+    contracts: Sequence[str] | None = None,
+    z_threshold: float = 3.0,
+    vix_tolerance_hours: float | None = None,
+) -> ValidationReport:
+    """Check the market data; what is wrong with them is in the report, not raised.
+
+    Args:
+        input_dir: Where the market data are.
+        contracts: The contracts to check, or None for all in the data.
+        z_threshold: Standard deviations beyond which a return is an outlier.
+        vix_tolerance_hours: The oldest VIX that counts as current; None for the strategy's.
+
+    Raises:
+        ParameterError: An argument is not usable, e.g. `input_dir` does not exist.
+        StorageError: A file cannot be accessed.
+    """
+    if not (math.isfinite(z_threshold) and z_threshold > 0):
+        raise ParameterError("z_threshold", z_threshold, "a positive number", "pass e.g. 3.0")
+    named = None if contracts is None else [checked_contract(name) for name in contracts]
+    directory = open_directory(input_dir, "input_dir")
+    check_readable(directory, "input_dir")
+    tolerance = vix_tolerance_hours
+    if tolerance is None:
+        tolerance = StrategyParameters().vix_tolerance_hours
+    data = _loaded(directory, named, z_threshold, np.timedelta64(round(tolerance * 3600), "s"))
+    results = tuple(check(data) for check in CHECKS)
+    worst = max((result.status for result in results), key=lambda status: status.severity)
+    status = worst if worst.severity else Status.PASS
+    bars = data.prices.rows if data.prices else 0
+    return ValidationReport(directory.url, status, results, data.contracts, bars)
+
+
+def _loaded(
+    directory: Directory,
+    named: Sequence[str] | None,
+    z_threshold: float,
+    vix_tolerance: np.timedelta64,
+) -> Dataset:
+    """The files and contracts that can be checked, with the problems of those that cannot."""
+    problems: list[Finding] = []
+    vix = _opened(directory, VIX_FILE, [VIX], problems)
+    spx = _opened(directory, SPX_FILE, [SPX], problems)
+    prices = _opened(directory, PRICES_FILE, [], problems)
+    usable: tuple[str, ...] = ()
+    if prices is not None:
+        wanted = prices.columns if named is None else named
+        usable = tuple(name for name in wanted if _readable(prices, name, problems))
+        if not wanted:
+            problems.append(Finding(prices.url, "it has no contract"))
+    return Dataset(prices, vix, spx, tuple(problems), usable, z_threshold, vix_tolerance)
+
+
+def _opened(
+    directory: Directory, name: str, columns: Sequence[str], problems: list[Finding]
+) -> ColumnFile | None:
+    try:
+        file = ColumnFile(directory, name)
+        file.unchecked_timestamps()
+    except DataError as error:
+        problems.append(Finding(name, error.problem))
+        return None
+    return file if all(_readable(file, column, problems) for column in columns) else None
+
+
+def _readable(file: ColumnFile, column: str, problems: list[Finding]) -> bool:
+    try:
+        checked = column if column in (VIX, SPX) else checked_contract(column)
+        file.values(checked, 0, file.rows)
+    except DataError as error:
+        problems.append(Finding(column, error.problem))
+        return False
+    except ParameterError as error:
+        problems.append(Finding(column, f"the column's name is not {error.allowed}"))
+        return False
+    return True
