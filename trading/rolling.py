@@ -1,0 +1,289 @@
+"""Rolling beta and correlation: sums over a sliding window by doubling.
+
+The sum over the last 20 rows is the sum over 16 of them plus that over the other 4, and a sum
+over 16 is two sums over 8. So the sums over all windows take about `log2(window)` vector
+additions, and each is one fixed tree of additions over exactly its own rows. Therefore
+
+- an outlier that left the window leaves no trace (a running sum `s += new - old` and a difference
+  of cumulative sums keep its rounding error for ever);
+- no output sees a later row, and the same rows give the same bits wherever they stand, alone or
+  in a longer series.
+
+The block method of van Herk ("A fast algorithm for local minimum and maximum filters", Pattern
+Recognition Letters 13, 1992) needs three additions whatever the window, but there the bits depend
+on where the blocks begin.
+
+Central moments follow from raw ones, `Cxy = Sxy - Sx Sy / n`, exact enough unless the mean dwarfs
+the deviation. Windows where it does (`Cxx < CONDITION * Sxx`) are done again by the corrected
+two-pass formula, `sum(dx dy) - sum(dx) sum(dy) / n` (Chan, Golub & LeVeque, "Algorithms for
+computing the sample variance", The American Statistician 37, 1983). The choice rests on the
+window's own rows, so it is as causal as the sums.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from trading.bars import Floats
+
+Mask = npt.NDArray[np.bool_]
+Rows = npt.NDArray[np.intp]
+
+CONDITION = 1e-3
+"""Share of the raw second moment below which the central one has lost too many digits."""
+
+ROUNDING = 1e-14
+"""Relative spread of price ratios below which it is rounding: three half-ulps, with a margin."""
+
+LARGEST = 1e150
+"""Above this a square can overflow, and the affected windows have to be looked at."""
+
+REPAIR_CELLS = 1 << 18
+"""Window cells that the two-pass formula takes at once, which bounds its memory."""
+
+
+def window_sums(values: Floats, window: int, spare: tuple[Floats, Floats]) -> Floats:
+    """Sum every run of `window` values along the last axis.
+
+    Args:
+        values: Shape (..., n) with n >= window, without NaN; overwritten.
+        window: Length of a run, at least 1.
+        spare: Two arrays of the shape of `values`, overwritten.
+
+    Returns:
+        Shape (..., n - window + 1), a view into one of the three arrays; element i is the sum of
+        the values i to i + window - 1.
+    """
+    buffers, length = (values, *spare), values.shape[-1]
+    power, held_by_power = values, 0
+    total, held_by_total = values, -1
+    span, covered = 1, 0
+    while True:
+        if window & span:
+            if covered:
+                fits = length - covered - span + 1
+                shifted = power[..., covered : covered + fits]
+                total = np.add(total[..., :fits], shifted, out=total[..., :fits])
+            else:
+                total, held_by_total = power, held_by_power
+            covered += span
+        if 2 * span > window:
+            return total
+        fits = length - 2 * span + 1
+        free = next(i for i in range(3) if i not in (held_by_power, held_by_total))
+        shifted = power[..., span : span + fits]
+        power = np.add(power[..., :fits], shifted, out=buffers[free][..., :fits])
+        held_by_power = free
+        span *= 2
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Explained:
+    """What regressions on one x share, when they are complete at the same rows. Shapes (n,).
+
+    Attributes:
+        x: Values, 0 where there is no pair.
+        paired: Where there is a pair.
+        absent: The rows without one.
+        count: Pairs in the window.
+        inverse_count: 1 / count, 0 where count is 0.
+        mean: Mean of x over the window.
+        usable: Where there are enough pairs and x varies.
+        inverse_variance: 1 / Cxx, NaN where not usable.
+        inverse_root: 1 / sqrt(Cxx), NaN where not usable.
+        repaired: Usable rows where the mean of x dwarfs its deviation.
+    """
+
+    x: Floats
+    paired: Mask
+    absent: Rows
+    count: Floats
+    inverse_count: Floats
+    mean: Floats
+    usable: Mask
+    inverse_variance: Floats
+    inverse_root: Floats
+    repaired: Rows
+
+
+class RollingRegression:
+    """Least-squares regressions on one series over a sliding window of rows.
+
+    A row's window is itself and the `window - 1` rows before it. A pair counts when both values
+    are finite. The slope is null with fewer than `min_periods` pairs or when x does not vary, the
+    correlation also when y does not. "Does not vary" means: a standard deviation of at most
+    `ROUNDING * (100 + |mean|)`, what rounding makes of equal price ratios.
+
+    Args:
+        x: Returns in per cent that explain, shape (n,), NaN where missing.
+        window: Rows in the window, at least 2.
+        min_periods: Pairs needed, at least 2.
+    """
+
+    def __init__(self, x: Floats, window: int, min_periods: int) -> None:
+        self._window = window
+        self._min_periods = min_periods
+        self._x = x
+        self._scratch = threading.local()
+        with np.errstate(all="ignore"):
+            self._complete = self._explained(np.isfinite(x))
+
+    def on(self, y: Floats) -> tuple[Floats, Floats]:
+        """Regress `y` on x in every window.
+
+        Args:
+            y: Returns in per cent to explain, shape (n,), NaN where missing.
+
+        Returns:
+            Slope and Pearson's correlation, shape (n,) each, NaN where null. Slopes too large for
+            a float64 are null.
+        """
+        with np.errstate(all="ignore"):
+            side = self._complete
+            values = self._padded_rows(y, side.absent)
+            largest = _largest(values[0])
+            if not np.isfinite(largest):
+                side = self._explained(side.paired & np.isfinite(y))
+                values = self._padded_rows(y, side.absent)
+                largest = _largest(values[0])
+            pad = self._window - 1
+            np.multiply(values[0, pad:], side.x, out=values[1, pad:])
+            np.multiply(values[0, pad:], values[0, pad:], out=values[2, pad:])
+            return self._solve(side, y, largest, self._sums(values))
+
+    def _solve(
+        self, side: _Explained, y: Floats, largest: float, sums: Floats
+    ) -> tuple[Floats, Floats]:
+        """Slope and correlation from the windows' sums of y, xy and yy, which are overwritten."""
+        sy, sxy, syy = sums
+        slope, correlation = np.empty(len(y)), np.empty(len(y))
+        np.multiply(sy, side.mean, out=slope)
+        cxy = np.subtract(sxy, slope, out=sxy)
+        np.multiply(sy, side.inverse_count, out=slope)
+        np.multiply(slope, sy, out=slope)
+        cyy = np.subtract(syy, slope, out=slope)
+        syy *= CONDITION
+        self._repair(side, y, np.flatnonzero(cyy < syy), cxy, cyy)
+        still = np.flatnonzero(cyy <= self._window * (ROUNDING * (100 + largest)) ** 2)
+        count = side.count[still]
+        still = still[_constant(cyy[still], sy[still] * side.inverse_count[still], count)]
+        np.sqrt(cyy, out=correlation)
+        correlation[still] = np.nan
+        np.divide(np.multiply(cxy, side.inverse_root, out=syy), correlation, out=correlation)
+        np.multiply(cxy, side.inverse_variance, out=slope)
+        if largest > LARGEST:
+            overflowed = ~np.isfinite(slope)
+            slope[overflowed] = np.nan
+            correlation[overflowed] = np.nan
+        return slope, np.clip(correlation, -1.0, 1.0, out=correlation)
+
+    def _explained(self, paired: Mask) -> _Explained:
+        absent = np.flatnonzero(~paired)
+        x = np.where(paired, self._x, 0.0)
+        values = self._padded_rows(x, absent)
+        pad = self._window - 1
+        np.multiply(x, x, out=values[1, pad:])
+        values[2, pad:] = paired
+        sx, sxx, count = (row.copy() for row in self._sums(values))
+        inverse_count = np.divide(1.0, count, out=np.zeros_like(count), where=count > 0)
+        mean = sx * inverse_count
+        cxx = sxx - sx * mean
+        usable = count >= self._min_periods
+        repaired = np.flatnonzero(usable & (cxx < CONDITION * sxx))
+        cxx[repaired] = _two_pass(x, x, (paired, inverse_count), repaired, self._window)[1]
+        usable &= np.isfinite(cxx) & ~_constant(cxx, mean, count)
+        variance = np.where(usable, cxx, np.nan)
+        return _Explained(
+            x=x,
+            paired=paired,
+            absent=absent,
+            count=count,
+            inverse_count=inverse_count,
+            mean=mean,
+            usable=usable,
+            inverse_variance=1.0 / variance,
+            inverse_root=1.0 / np.sqrt(variance),
+            repaired=repaired[usable[repaired]],
+        )
+
+    def _repair(self, side: _Explained, y: Floats, rows: Rows, cxy: Floats, cyy: Floats) -> None:
+        """Overwrite the moments of the ill-conditioned windows in place."""
+        rows = rows[side.usable[rows]]
+        if len(side.repaired):
+            rows = np.union1d(rows, side.repaired)
+        if len(rows):
+            y = np.where(side.paired, y, 0.0)
+            pairs = (side.paired, side.inverse_count)
+            cxy[rows], cyy[rows] = _two_pass(side.x, y, pairs, rows, self._window)
+
+    def _padded_rows(self, first: Floats, absent: Rows) -> Floats:
+        """Three rows of scratch behind `window - 1` zeros, the first filled but where absent."""
+        values = self._buffers()[0]
+        pad = self._window - 1
+        values[:, :pad] = 0.0
+        values[0, pad:] = first
+        values[0, pad + absent] = 0.0
+        return values
+
+    def _sums(self, values: Floats) -> Floats:
+        if not len(self._x):
+            return values[:, self._window - 1 :]
+        return window_sums(values, self._window, self._buffers()[1:])
+
+    def _buffers(self) -> tuple[Floats, Floats, Floats]:
+        """This thread's working memory: allocating it per series would cost as much as the sums."""
+        if not hasattr(self._scratch, "buffers"):
+            shape = (3, len(self._x) + self._window - 1)
+            self._scratch.buffers = (np.empty(shape), np.empty(shape), np.empty(shape))
+        buffers: tuple[Floats, Floats, Floats] = self._scratch.buffers
+        return buffers
+
+
+def _largest(values: Floats) -> float:
+    """The largest magnitude; NaN when any value is NaN."""
+    return float(max(np.max(values, initial=0.0), -np.min(values, initial=0.0)))
+
+
+def _constant(moment: Floats, mean: Floats, count: Floats) -> Mask:
+    """Whether central second moments of returns in per cent are no more than rounding."""
+    limit: Mask = moment <= count * (ROUNDING * (100.0 + np.abs(mean))) ** 2
+    return limit
+
+
+def _two_pass(
+    x: Floats, y: Floats, pairs: tuple[Mask, Floats], rows: Rows, window: int
+) -> tuple[Floats, Floats]:
+    """Cxy and Cyy of the windows that end at `rows`, by the corrected two-pass formula.
+
+    Args:
+        x: Shape (n,), no NaN.
+        y: Shape (n,), no NaN.
+        pairs: Where values count, shape (n,), and one over how many do in each window, shape (n,).
+        rows: Window ends, shape (m,).
+        window: Rows in a window.
+    """
+    cxy, cyy = np.empty(len(rows)), np.empty(len(rows))
+    paired, inverse_count = pairs
+    step = max(1, REPAIR_CELLS // window)
+    for start in range(0, len(rows), step):
+        part = slice(start, start + step)
+        cells = rows[part, None] + np.arange(1 - window, 1)
+        counted = paired[cells] & (cells >= 0)
+        weight = inverse_count[rows[part], None]
+        both = np.stack([x[cells], y[cells]])
+        both = np.where(counted, both - _totals(np.where(counted, both, 0.0)) * weight, 0.0)
+        dx, dy = both
+        sx, sy, sxy, syy = _totals(np.stack([dx, dy, dx * dy, dy * dy]))
+        cxy[part] = (sxy - sx * sy * weight)[:, 0]
+        cyy[part] = (syy - sy * sy * weight)[:, 0]
+    return cxy, cyy
+
+
+def _totals(values: Floats) -> Floats:
+    """Sum over the last axis, shape (..., 1), in an order of its length only; overwrites."""
+    spare = (np.empty_like(values), np.empty_like(values))
+    return window_sums(values, values.shape[-1], spare)
