@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
@@ -18,7 +18,7 @@ REACH_SECONDS = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """A server that answers, to which this process's environment points.
+    """A server to which this process's environment points.
 
     Attributes:
         api_url: Its API.
@@ -33,31 +33,33 @@ class Connection:
         """Where a browser finds the UI of a self-hosted server."""
         return self.api_url.removesuffix("/api")
 
+    def wait_until_ready(self) -> None:
+        """Return once the server answers.
+
+        Raises:
+            CommandError: The server that this command started did not come up.
+        """
+        if self.local is not None:
+            self.local.wait_until_healthy()
+
 
 @contextlib.contextmanager
-def prefect_connection(
-    folder: Path, port: int, meanwhile: Callable[[], object]
-) -> Iterator[Connection]:
-    """A Prefect server to work with; Prefect must not have been imported before.
+def prefect_connection(folder: Path, port: int) -> Iterator[Connection]:
+    """A Prefect server to work with, perhaps still starting; import Prefect only after this.
 
     Args:
         folder: Where the data of our own server are.
         port: Where to start our own server when the environment names none.
-        meanwhile: What to do while the server starts; importing Prefect is most of it.
 
     Raises:
-        CommandError: The named server does not answer, or ours cannot start.
+        CommandError: The named server does not answer, or ours cannot be started.
     """
     named = os.environ.get("PREFECT_API_URL", "").rstrip("/")
     if named:
-        connection = Connection(_answering(named), local=None)
-        meanwhile()
-        yield connection
+        yield Connection(_answering(named), local=None)
         return
     with local_server(folder, port) as server:
         os.environ.update(server.client_settings())
-        meanwhile()
-        server.wait_until_healthy()
         yield Connection(server.api_url, server)
 
 

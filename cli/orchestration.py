@@ -13,8 +13,8 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
-from flows.registration import register_deployments
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.events.worker import EventsWorker
@@ -26,9 +26,11 @@ from prefect.states import Pending
 from cli.progress import Display, ProgressMeter
 from cli.run_counts import RunCounts
 from cli.summary import PartitionCounts
+from flows.deployments import ORCHESTRATOR
+from flows.errors import UnfinishedError
 from flows.orchestrator_flow import OrchestrationSummary, trading_orchestrator
+from flows.registration import register_deployments
 
-ORCHESTRATOR = "trading-orchestrator/orchestrator"
 WATCH_SECONDS = 1.0
 """Pause between two looks at the partitions: each costs the server some 10 to 20 ms."""
 
@@ -41,15 +43,17 @@ class Orchestration:
     """How a run of the orchestrator ended.
 
     Attributes:
-        flow_run: The run.
-        state: Its final state; None when the server did not let it run to its end.
+        flow_run_id: The run.
+        status: Its final state in lower case, or `aborted` when the server stopped it.
+        message: Why it did not complete; empty when it did.
         partitions: What became of the partitions.
         flow_runs: Deployment name -> state name -> number of flow runs.
         portfolio: The portfolio's metrics; empty when there are none.
     """
 
-    flow_run: FlowRun
-    state: State[Any] | None
+    flow_run_id: UUID
+    status: str
+    message: str
     partitions: PartitionCounts
     flow_runs: Mapping[str, Mapping[str, int]]
     portfolio: Mapping[str, Any]
@@ -89,7 +93,7 @@ async def orchestrate(
         with worker:
             async with watching(counts, display):
                 state = await _execute(flow_run)
-        return await _ended(counts, flow_run, state)
+        return await _ended(counts, state)
 
 
 @contextlib.asynccontextmanager
@@ -115,12 +119,13 @@ async def watching(counts: RunCounts, display: Display) -> AsyncIterator[None]:
     """Show the partitions' progress while the block runs; a failed look never stops it."""
 
     async def watch() -> None:
-        meter = ProgressMeter()
+        meter, due = ProgressMeter(), None
         while True:
             await asyncio.sleep(WATCH_SECONDS)
             with contextlib.suppress(Exception):
                 if states := await counts.partitions():
-                    display.partitions(meter.read(states, time.monotonic()))
+                    due = due or await counts.due_partitions()
+                    display.partitions(meter.read(states, due, time.monotonic()))
 
     watcher = asyncio.create_task(watch())
     try:
@@ -147,17 +152,33 @@ async def _execute(flow_run: FlowRun) -> State[Any] | None:
     return state
 
 
-async def _ended(counts: RunCounts, flow_run: FlowRun, state: State[Any] | None) -> Orchestration:
-    value = await state.aresult(raise_on_failure=False) if state is not None else None
-    summary = value if isinstance(value, OrchestrationSummary) else None
-    if summary is not None:
+async def _ended(counts: RunCounts, state: State[Any] | None) -> Orchestration:
+    summary = await _summary(state)
+    if summary is None:
+        partitions, portfolio = as_far_as_it_came(await counts.partitions()), None
+    else:
+        portfolio = summary.portfolio
         partitions = PartitionCounts(
             summary.total, summary.completed, summary.skipped, summary.failed
         )
-    else:
-        partitions = as_far_as_it_came(await counts.partitions())
-    portfolio = dict(summary.portfolio or {}) if summary is not None else {}
-    return Orchestration(flow_run, state, partitions, await counts.by_deployment(), portfolio)
+    return Orchestration(
+        flow_run_id=counts.root,
+        status="aborted" if state is None else (state.name or state.type.value).lower(),
+        message="" if state is None or state.is_completed() else state.message or "",
+        partitions=partitions,
+        flow_runs=await counts.by_deployment(),
+        portfolio=dict(portfolio or {}),
+    )
+
+
+async def _summary(state: State[Any] | None) -> OrchestrationSummary | None:
+    """The orchestrator's own account, which it leaves when it came to its end, failed or not."""
+    if state is None or not (state.is_completed() or state.is_failed()):
+        return None
+    value = await state.aresult(raise_on_failure=False)
+    if isinstance(value, UnfinishedError):
+        value = value.summary
+    return value if isinstance(value, OrchestrationSummary) else None
 
 
 def as_far_as_it_came(states: Mapping[str, int]) -> PartitionCounts:

@@ -21,13 +21,13 @@ class PartitionProgress:
     """How far the partitions are.
 
     Attributes:
-        submitted: Flow runs created so far.
+        total: All that are to be computed, or the flow runs created so far when that is unknown.
         completed: Those whose result is there.
         failed: Those that ended without one.
         per_second: Partitions that ended per second since the first was seen to end.
     """
 
-    submitted: int
+    total: int
     completed: int
     failed: int
     per_second: float | None
@@ -36,7 +36,7 @@ class PartitionProgress:
         """The counts as a line of text."""
         rate = "" if self.per_second is None else f", {self.per_second:.1f}/s"
         failed = f", {self.failed} failed" if self.failed else ""
-        return f"partitions: {self.completed} of {self.submitted} completed{failed}{rate}"
+        return f"partitions: {self.completed} of {self.total} completed{failed}{rate}"
 
 
 @dataclass(slots=True)
@@ -45,8 +45,14 @@ class ProgressMeter:
 
     _first: tuple[float, int] | None = field(default=None, init=False)
 
-    def read(self, states: Mapping[str, int], now: float) -> PartitionProgress:
-        """The progress at monotonic time `now` (seconds), given counts by state name."""
+    def read(self, states: Mapping[str, int], due: int | None, now: float) -> PartitionProgress:
+        """The progress at a moment.
+
+        Args:
+            states: Flow runs of partitions by state name.
+            due: How many partitions are to be computed, None when it is unknown.
+            now: Monotonic time in seconds.
+        """
         completed = states.get("Completed", 0)
         failed = sum(states.get(name, 0) for name in FAILURES)
         ended = completed + failed
@@ -55,7 +61,7 @@ class ProgressMeter:
         rate = None
         if self._first is not None and now > self._first[0]:
             rate = (ended - self._first[1]) / (now - self._first[0])
-        return PartitionProgress(sum(states.values()), completed, failed, rate)
+        return PartitionProgress(due or sum(states.values()), completed, failed, rate)
 
 
 class Display(Protocol):
@@ -81,7 +87,7 @@ class PlainDisplay:
 
     def partitions(self, progress: PartitionProgress) -> None:
         """Print the counts when they changed and the last line is old enough."""
-        counts = f"{progress.completed}/{progress.failed}/{progress.submitted}"
+        counts = f"{progress.completed}/{progress.failed}/{progress.total}"
         if counts != self._shown and time.monotonic() - self._last >= PLAIN_SECONDS:
             self._last, self._shown = time.monotonic(), counts
             self.phase(f"  {progress}")

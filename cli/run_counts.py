@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -10,17 +11,31 @@ from typing import Any
 from uuid import UUID
 
 from prefect.client.orchestration import PrefectClient
-from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterParentFlowRunId
-
-DEPLOYMENTS = (
-    "orchestrator",
-    "ingest-market-data",
-    "validate-data",
-    "analyze-symbol",
-    "analyze-time-partition",
-    "aggregate-portfolio",
+from prefect.client.schemas.filters import (
+    ArtifactFilter,
+    ArtifactFilterFlowRunId,
+    ArtifactFilterKey,
+    FlowRunFilter,
+    FlowRunFilterParentFlowRunId,
 )
 
+from flows.deployments import (
+    AGGREGATE_PORTFOLIO,
+    ANALYZE_SYMBOL,
+    ANALYZE_TIME_PARTITION,
+    INGEST_MARKET_DATA,
+    ORCHESTRATOR,
+    VALIDATE_DATA,
+)
+
+DEPLOYMENTS = (
+    ORCHESTRATOR,
+    INGEST_MARKET_DATA,
+    VALIDATE_DATA,
+    ANALYZE_SYMBOL,
+    ANALYZE_TIME_PARTITION,
+    AGGREGATE_PORTFOLIO,
+)
 _PAGE = 200
 _A_DAY = timedelta(days=1)
 
@@ -46,6 +61,20 @@ class RunCounts:
         below = {"parent_flow_run_id": {"any_": _strings(self._children)}}
         return await self._by_state(below) if self._children else Counter()
 
+    async def due_partitions(self) -> int | None:
+        """How many partitions the orchestrator has to compute, once it has said so.
+
+        The first number in the description of its progress artifact.
+        """
+        artifacts = await self.client.read_artifacts(
+            artifact_filter=ArtifactFilter(
+                flow_run_id=ArtifactFilterFlowRunId(any_=[self.root]),
+                key=ArtifactFilterKey(any_=["fan-out-progress"]),
+            )
+        )
+        numbers = [re.match(r"\d+", artifact.description or "") for artifact in artifacts]
+        return next((int(number.group()) for number in numbers if number), None)
+
     async def by_deployment(self) -> dict[str, dict[str, int]]:
         """All flow runs, the orchestrator's included: deployment -> state name -> count."""
         await self._refresh_children()
@@ -54,7 +83,8 @@ class RunCounts:
             "id": {"any_": [str(self.root)]},
             "parent_flow_run_id": {"any_": _strings([self.root, *self._children])},
         }
-        counts = {name: dict(await self._by_state(tree, name)) for name in DEPLOYMENTS}
+        names = [full_name.partition("/")[2] for full_name in DEPLOYMENTS]
+        counts = {name: dict(await self._by_state(tree, name)) for name in names}
         return {name: states for name, states in counts.items() if states}
 
     async def _by_state(self, flow_runs: dict[str, Any], deployment: str = "") -> Counter[str]:

@@ -10,6 +10,7 @@ from cli.local_server import project_root
 from trading.market_data import PRICES_FILE, SPX_FILE, VIX_FILE
 from trading.storage import open_directory
 
+SAMPLE_CONTRACTS = 10
 FILES = (PRICES_FILE, VIX_FILE, SPX_FILE)
 
 

@@ -46,6 +46,6 @@ class TerminalDisplay:
         self._progress.update(
             self._task,
             description=str(progress),
-            total=progress.submitted or None,
+            total=progress.total or None,
             completed=progress.completed + progress.failed,
         )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import importlib
 import subprocess
 import time
 from collections.abc import Mapping
@@ -15,12 +14,12 @@ import typer
 from cli.child_process import log_tail
 from cli.connection import Connection, prefect_connection
 from cli.errors import CommandError
+from cli.installation import installation
 from cli.progress import progress_display
-from cli.sample_data import ensure_market_data
+from cli.sample_data import SAMPLE_CONTRACTS, ensure_market_data
 from cli.worker import process_worker
-from flows.settings import Settings
 
-SAMPLE_CONTRACTS = 10
+STARTING = "Starting (a Prefect server needs 5 to 15 seconds)"
 _LOOK_SECONDS = 0.5
 
 
@@ -34,16 +33,14 @@ def run_up(port: int, server_dir: Path) -> None:
     Raises:
         CommandError, TradingError: Something could not be started, or ended by itself.
     """
-    settings = Settings()
     log = server_dir / "logs" / "worker.log"
     with contextlib.ExitStack() as running:
         with progress_display() as display:
-            display.phase("Starting: the Prefect server needs 5 to 15 seconds")
-            connection = running.enter_context(
-                prefect_connection(server_dir, port, lambda: _load_and_prepare(settings))
-            )
-            display.phase("Registering the deployments")
-            _register(settings.work_pool)
+            display.phase(STARTING)
+            connection = running.enter_context(prefect_connection(server_dir, port))
+            settings = installation()
+            ensure_market_data(settings.input_dir, SAMPLE_CONTRACTS)
+            _register(settings.work_pool, connection)
             worker = running.enter_context(process_worker(settings.work_pool, log))
         typer.echo(instructions(connection, settings.work_pool))
         children = {log: worker}
@@ -89,12 +86,8 @@ def instructions(connection: Connection, work_pool: str) -> str:
     return "\n".join(lines)
 
 
-def _load_and_prepare(settings: Settings) -> None:
-    ensure_market_data(settings.input_dir, SAMPLE_CONTRACTS)
-    importlib.import_module("cli.orchestration")
-
-
-def _register(work_pool: str) -> None:
+def _register(work_pool: str, connection: Connection) -> None:
     from cli.orchestration import register  # noqa: PLC0415 - Prefect, once its server is known
 
+    connection.wait_until_ready()
     asyncio.run(register(work_pool))

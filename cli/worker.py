@@ -31,5 +31,7 @@ def process_worker(work_pool: str, log: Path) -> Iterator[subprocess.Popen[bytes
     """
     arguments = ["worker", "start", "--pool", work_pool, "--type", "process"]
     env = WORKER_SETTINGS | os.environ
+    # What keeps Prefect's log off the terminal is not meant for the worker, which has a log.
+    env.pop("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", None)
     with stopping(start_child("prefect", arguments, log=log, env=env)) as worker:
         yield worker

@@ -1,0 +1,33 @@
+"""The settings of this installation, for commands."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
+
+from cli.errors import USAGE, CommandError
+from trading.errors import shown
+
+if TYPE_CHECKING:
+    from flows.settings import Settings
+
+
+def installation() -> Settings:
+    """The `TRADING_` settings; loads Prefect, so call it once the environment names its server.
+
+    Raises:
+        CommandError: A variable has a value that cannot be used.
+    """
+    from flows.settings import settings  # noqa: PLC0415 - see above
+
+    try:
+        return settings()
+    except ValidationError as error:
+        first = error.errors()[0]
+        variable = f"TRADING_{first['loc'][0]}".upper()
+        raise CommandError(
+            f"{variable}={shown(first['input'])} cannot be used ({first['msg']}); correct the "
+            "variable or unset it.",
+            USAGE,
+        ) from None
