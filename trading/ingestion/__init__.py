@@ -194,4 +194,4 @@ def _came_to_nothing(
     errors = [error for error in outcomes.values() if isinstance(error, SourceError)]
     reasons = "; ".join(str(error) for error in errors[:MAX_REASONS])
     more = f"; and {len(errors) - MAX_REASONS} more" if len(errors) > MAX_REASONS else ""
-    return IngestionError(source.name, reasons + more, any(error.transient for error in errors))
+    return IngestionError(source.name, reasons + more, transient=any(e.transient for e in errors))

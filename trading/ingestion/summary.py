@@ -92,16 +92,20 @@ class IngestionError(TradingError):
         transient: Whether running again can help.
     """
 
-    def __init__(self, source: str, problem: str, transient: bool) -> None:  # noqa: FBT001 - pickled by position
+    def __init__(self, source: str, problem: str, *, transient: bool) -> None:
         self.source = source
         self.problem = problem
         self.transient = transient
         next_step = "run again later" if transient else "check the symbols and the dates"
         super().__init__(f"nothing was ingested from {source}: {problem}; {next_step}.")
 
-    def __reduce__(self) -> tuple[type[IngestionError], tuple[str, str, bool]]:
-        """Prefect pickles exceptions between processes; the constructor takes three arguments."""
-        return type(self), (self.source, self.problem, self.transient)
+    def __reduce__(self) -> tuple[object, ...]:
+        """Prefect pickles exceptions between processes; one argument goes by keyword."""
+        return _ingestion_error, (self.source, self.problem, self.transient)
+
+
+def _ingestion_error(source: str, problem: str, transient: bool) -> IngestionError:  # noqa: FBT001 - called by pickle
+    return IngestionError(source, problem, transient=transient)
 
 
 def succeeded(symbol: str, merged: Merged) -> SymbolSummary:
