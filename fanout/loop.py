@@ -245,6 +245,12 @@ class FanOut:
             t.inherited, t.tried_here = False, t.tried_here + 1
         try:
             state, t.value = await execute(self.flow, t.run, self.client)
+        except asyncio.CancelledError:
+            if _being_cancelled():
+                raise
+            # The child cancelled itself; its engine has recorded a crash.
+            t.saw(Crashed(message="It was cancelled from within."))
+            return
         except Exception as error:  # noqa: BLE001 - whatever it is, it is the end of this attempt
             await self._mark_crashed([t], f"Its execution broke off: {error!r}")
             return
@@ -311,3 +317,8 @@ class FanOut:
         # The worker that started a job ends it; what has not started ends at once.
         cancelling: State[None] = Cancelling(message="Cancelled with its parent.")
         await runs.set_states(self.client, ids, cancelling, only=UNFINISHED, force=False)
+
+
+def _being_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

@@ -6,12 +6,12 @@ import math
 from dataclasses import dataclass
 from datetime import datetime
 
-from trading.analysis import Analysis, analyze, lookback_bars
+from trading.analysis import BUY, HOLD, SELL, SIGNAL_NAMES, Analysis, analyze, lookback_bars
 from trading.fingerprint import fingerprint
 from trading.market_data import open_market_data
 from trading.parameters import Grain, StrategyParameters
 from trading.partitions import Partition, partition_at
-from trading.results import SIGNALS, Lineage, write_result
+from trading.results import Lineage, write_result
 from trading.storage import open_directory
 
 
@@ -42,6 +42,17 @@ class PartitionSummary:
     last_price: float | None
     last_beta: float | None
     last_signal: str
+
+    @property
+    def sentence(self) -> str:
+        """The one line that a log needs."""
+        beta = "n/a" if self.last_beta is None else f"{self.last_beta:.3f}"
+        if self.rows == 1:
+            return f"{self.partition}: {self.last_signal}, beta {beta} -> {self.url}"
+        return (
+            f"{self.partition}: {self.rows} bars, {self.buys} buys, {self.sells} sells, "
+            f"last beta {beta} -> {self.url}"
+        )
 
 
 def run_partition(  # noqa: PLR0917 - the leaf flow's parameters, in its order
@@ -88,13 +99,13 @@ def _summary(partition: Partition, url: str, analysis: Analysis, inputs: str) ->
         partition=partition.label,
         url=url,
         rows=len(partition),
-        buys=int((analysis.signal == 1).sum()),
-        sells=int((analysis.signal == -1).sum()),
-        holds=int((analysis.signal == 0).sum()),
+        buys=int((analysis.signal == BUY).sum()),
+        sells=int((analysis.signal == SELL).sum()),
+        holds=int((analysis.signal == HOLD).sum()),
         fingerprint=inputs,
         last_price=_known(analysis.price[-1]),
         last_beta=_known(analysis.beta[-1]),
-        last_signal=SIGNALS[int(analysis.signal[-1]) + 1],
+        last_signal=SIGNAL_NAMES[int(analysis.signal[-1])],
     )
 
 

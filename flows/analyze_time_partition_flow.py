@@ -1,0 +1,72 @@
+"""`analyze-time-partition`: one contract at one timestamp, or one coarser partition."""
+
+import asyncio
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from prefect import flow
+from prefect.logging import get_run_logger
+from prefect.runtime import flow_run
+from pydantic import Field
+
+from flows.errors import fails_plainly
+from flows.parameters import (
+    DEFAULT_STRATEGY,
+    ContractName,
+    InputDir,
+    OutputDir,
+    PartitionGrain,
+    Strategy,
+    input_url,
+    output_url,
+)
+from trading.errors import ParameterError
+from trading.exchange_time import parse_timestamp
+from trading.parameters import Grain
+from trading.partition_run import PartitionSummary, run_partition
+from trading.partitions import Partition
+
+
+def _run_name() -> str:
+    """`AAPL 2024-01-02 09:30`; whatever was passed, when it is no timestamp."""
+    parameters: dict[str, Any] = flow_run.parameters
+    contract, timestamp = parameters["contract"], parameters["timestamp"]
+    try:
+        start = parse_timestamp(timestamp).astimezone(UTC)
+    except ParameterError:
+        return f"{contract} {timestamp}"
+    return Partition(contract, start, parameters["grain"], 0, 0).label
+
+
+@flow(name="analyze-time-partition", flow_run_name=_run_name)
+@fails_plainly
+async def analyze_time_partition(
+    contract: ContractName,
+    timestamp: Annotated[
+        datetime,
+        Field(
+            description="A bar's start, with its UTC offset; of a coarser grain, any bar in it.",
+            examples=["2024-01-02T09:30:00-05:00"],
+        ),
+    ],
+    grain: PartitionGrain = Grain.BAR,
+    strategy: Strategy = DEFAULT_STRATEGY,
+    input_dir: InputDir = None,
+    output_dir: OutputDir = None,
+) -> PartitionSummary:
+    """Compute one partition and write its result file, whatever is there already.
+
+    Reads the contract's bars of the partition and the window before them, nothing later.
+    """
+    summary = await asyncio.to_thread(
+        run_partition,
+        contract,
+        timestamp,
+        grain,
+        strategy,
+        input_url(input_dir),
+        output_url(output_dir),
+        str(flow_run.id),
+    )
+    get_run_logger().info("%s", summary.sentence)
+    return summary

@@ -1,0 +1,122 @@
+"""`ingest-market-data`: prices of contracts, the VIX and the S&P 500 into the input files."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import date
+from typing import Annotated
+
+from prefect import flow
+from prefect.artifacts import acreate_markdown_artifact
+from prefect.logging import get_run_logger
+from pydantic import Field
+
+from flows import rendering
+from flows.errors import fails_plainly
+from flows.parameters import InputDir, input_url
+from flows.settings import settings
+from trading.ingestion import IngestionSummary, SymbolSummary, ingest
+from trading.sources import Interval, MarketDataSource
+
+DEFAULT_SYMBOLS = ("AAPL", "MSFT", "GOOGL", "AMZN", "TSLA", "NVDA", "META", "BRK-B", "JPM", "V")
+
+IngestionSymbols = Annotated[
+    list[str] | None,
+    Field(
+        description="Contracts to fetch, by their name at the source. Empty: ten large ones. "
+        "The VIX and the S&P 500 always come along.",
+        examples=[["AAPL", "MSFT"]],
+    ),
+]
+
+
+@flow(name="ingest-market-data", flow_run_name="ingest {interval}")
+@fails_plainly
+async def ingest_market_data(
+    symbols: IngestionSymbols = None,
+    start_date: Annotated[
+        date | None,
+        Field(
+            description="First day, inclusive, in New York. Empty: the last five complete "
+            "sessions.",
+            examples=["2024-10-15"],
+        ),
+    ] = None,
+    end_date: Annotated[
+        date | None,
+        Field(description="Last day, inclusive, in New York.", examples=["2024-10-18"]),
+    ] = None,
+    interval: Annotated[
+        Interval, Field(description="Length of a bar.", examples=["1h", "1d"])
+    ] = Interval.HOUR,
+    input_dir: InputDir = None,
+) -> IngestionSummary:
+    """Fetch what is new and merge it into the three input files, together or not at all.
+
+    A contract that fails is reported and leaves the rest; without the VIX or the S&P 500 the
+    run fails and the files stay as they were.
+    """
+    summary = await asyncio.to_thread(
+        ingest,
+        _source(settings().market_data_source),
+        symbols or DEFAULT_SYMBOLS,
+        start_date,
+        end_date,
+        interval,
+        input_url(input_dir),
+    )
+    await acreate_markdown_artifact(
+        _markdown(summary),
+        key="ingestion-summary",
+        description="What was fetched of each symbol",
+    )
+    logger = get_run_logger()
+    for failed in summary.failed:
+        logger.warning("%s was not fetched: %s", failed.symbol, failed.reason)
+    logger.info(
+        "%d of %d contracts are up to date to %s",
+        len(summary.contracts),
+        len(summary.symbols),
+        summary.last_session,
+    )
+    return summary
+
+
+def _source(name: str) -> MarketDataSource:
+    # Imported here: the flows that import this one do not all fetch.
+    if name == "synthetic":
+        from trading.sources.synthetic import SyntheticSource  # noqa: PLC0415
+
+        return SyntheticSource()
+    from trading.sources.yahoo import YahooSource  # noqa: PLC0415
+
+    return YahooSource()
+
+
+def _markdown(summary: IngestionSummary) -> str:
+    rows = [_row(symbol) for symbol in (summary.vix, summary.spx, *summary.symbols)]
+    written: Sequence[str] = summary.files or ("Nothing: all of it was stored already.",)
+    parts = [
+        f"# Ingestion from {summary.source}",
+        f"Sessions {summary.first_session} to {summary.last_session}, bars of {summary.interval}.",
+        rendering.table(
+            ("symbol", "status", "bars", "new", "restated", "first", "last", "reason"), rows
+        ),
+        "## Files written",
+        "\n".join(f"- {file}" for file in written),
+    ]
+    if summary.kept_copy:
+        parts.append(f"What was there before is kept in {summary.kept_copy}.")
+    return "\n\n".join(parts)
+
+
+def _row(symbol: SymbolSummary) -> tuple[object, ...]:
+    return (
+        symbol.symbol,
+        symbol.status.value,
+        symbol.rows,
+        symbol.new,
+        symbol.restated,
+        symbol.first,
+        symbol.last,
+        symbol.reason or "",
+    )

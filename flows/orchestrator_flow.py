@@ -1,0 +1,303 @@
+"""`trading-orchestrator`: ingest, validate, analyse every contract, aggregate."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Annotated, Any
+
+from prefect import Flow, flow
+from prefect.artifacts import acreate_markdown_artifact
+from prefect.logging import get_run_logger
+from pydantic import Field
+
+from fanout import Child, ChildResult, Outcome, Placement, RunSet, fan_out, latest_runs
+from flows import rendering
+from flows.accounting import Account, all_done, partly_done
+from flows.aggregate_portfolio_flow import aggregate_portfolio
+from flows.analyze_symbol_flow import analyze_symbol, partition_parameters, report_progress
+from flows.deployments import (
+    AGGREGATE_PORTFOLIO,
+    ANALYZE_SYMBOL,
+    INGEST_MARKET_DATA,
+    VALIDATE_DATA,
+)
+from flows.errors import StepError, UnfinishedError, fails_plainly
+from flows.ingest_market_data_flow import IngestionSymbols, ingest_market_data
+from flows.parameters import (
+    DEFAULT_STRATEGY,
+    ContractNames,
+    InputDir,
+    JobPerChoice,
+    OutputDir,
+    PartitionGrain,
+    Reprocess,
+    Strategy,
+    input_url,
+    output_url,
+)
+from flows.progress import progress_artifact
+from flows.settings import JobPer, settings
+from flows.validate_data_flow import validate_data
+from trading.contracts import selected_contracts
+from trading.market_data import open_market_data
+from trading.parameters import Grain, StrategyParameters
+from trading.partitions import Partition, partitions
+from trading.planning import ContractPlan, plan
+from trading.storage import check_writable, open_directory
+
+
+@dataclass(frozen=True, slots=True)
+class OrchestrationSummary:
+    """What a run of the orchestrator came to.
+
+    Attributes:
+        total: Partitions of all contracts.
+        completed: Computed by this run.
+        skipped: Up to date before it.
+        failed: Neither.
+        portfolio: The portfolio's metrics; None when it was not aggregated.
+    """
+
+    total: int
+    completed: int
+    skipped: int
+    failed: int
+    portfolio: Mapping[str, Any] | None = field(default=None)
+
+
+@flow(name="trading-orchestrator")
+@fails_plainly
+async def trading_orchestrator(
+    num_contracts: Annotated[
+        int,
+        Field(ge=1, description="How many contracts to analyse, in the order of the data."),
+    ] = 10,
+    contracts: ContractNames = None,
+    run_ingestion: Annotated[
+        bool, Field(description="Whether to fetch market data first.")
+    ] = False,
+    run_validation: Annotated[
+        bool, Field(description="Whether to validate the data; FAIL stops before the fan-out.")
+    ] = True,
+    run_aggregation: Annotated[
+        bool, Field(description="Whether to aggregate the portfolio at the end.")
+    ] = True,
+    ingestion_symbols: IngestionSymbols = None,
+    ingestion_start_date: Annotated[
+        date | None, Field(description="First day to fetch, inclusive.", examples=["2024-10-15"])
+    ] = None,
+    ingestion_end_date: Annotated[
+        date | None, Field(description="Last day to fetch, inclusive.", examples=["2024-10-18"])
+    ] = None,
+    grain: PartitionGrain = Grain.BAR,
+    job_per: JobPerChoice = None,
+    reprocess: Reprocess = False,
+    strategy: Strategy = DEFAULT_STRATEGY,
+    input_dir: InputDir = None,
+    output_dir: OutputDir = None,
+) -> OrchestrationSummary:
+    """Run the pipeline: every partition that is not up to date becomes a flow run of its own.
+
+    Ends Failed when a partition failed, after all others have been tried, with the command that
+    redoes each. Running it again does only what is missing.
+    """
+    source, target = input_url(input_dir), output_url(output_dir)
+    await asyncio.to_thread(check_writable, open_directory(target, "output_dir"), "output_dir")
+    if run_ingestion:
+        ingested = await _step(
+            INGEST_MARKET_DATA,
+            ingest_market_data,
+            {
+                "symbols": ingestion_symbols,
+                "start_date": _iso(ingestion_start_date),
+                "end_date": _iso(ingestion_end_date),
+                "input_dir": source,
+            },
+        )
+        contracts = contracts or ingested.value.contracts
+    selected = await asyncio.to_thread(_selected, source, contracts, num_contracts)
+    if run_validation:
+        await _step(VALIDATE_DATA, validate_data, {"input_dir": source, "contracts": selected})
+
+    work = _Work(
+        grain=grain,
+        job_per=(job_per or settings().job_per).value,
+        reprocess=reprocess,
+        strategy=strategy,
+        input_dir=source,
+        output_dir=target,
+    )
+    plans = await asyncio.to_thread(work.plans, selected)
+    accounts = await _account(work, plans, await _fan_out(work, plans))
+    portfolio = None
+    if run_aggregation and not any(a.failed for a in accounts):
+        aggregated = await _step(
+            AGGREGATE_PORTFOLIO,
+            aggregate_portfolio,
+            {"output_dir": target, "contracts": selected, "cost_bps": strategy.cost_bps},
+        )
+        portfolio = aggregated.value
+    return await _ended(work, accounts, portfolio)
+
+
+def _iso(day: date | None) -> str | None:
+    return None if day is None else day.isoformat()
+
+
+def _selected(input_dir: str, contracts: list[str] | None, num_contracts: int) -> list[str]:
+    market = open_market_data(input_dir)
+    return selected_contracts(market.contracts, contracts, num_contracts)
+
+
+async def _step(
+    deployment: str, step: Flow[..., Any], parameters: Mapping[str, Any]
+) -> ChildResult:
+    """Run one flow inside this process, as a flow run of its own deployment."""
+    child = Child(key=deployment, name=step.name, parameters=parameters)
+    # A retried orchestrator asks about the world again: what was valid may have changed.
+    run_set = await fan_out(
+        [child],
+        deployment=deployment,
+        placement=Placement.INLINE,
+        flow=step,
+        is_satisfied=lambda _: False,
+    )
+    (result,) = run_set.results
+    if result.outcome is not Outcome.COMPLETED:
+        raise StepError(deployment, result.outcome.value, result.message)
+    return result
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Work:
+    """What is to be done: the parameters that all contracts share."""
+
+    grain: Grain
+    job_per: str
+    reprocess: bool
+    strategy: StrategyParameters
+    input_dir: str
+    output_dir: str
+
+    def plans(self, contracts: list[str]) -> list[ContractPlan]:
+        return [self.plan(contract, reprocess=self.reprocess) for contract in contracts]
+
+    def plan(self, contract: str, *, reprocess: bool) -> ContractPlan:
+        market = open_market_data(self.input_dir)
+        return plan(
+            market, contract, self.grain, self.strategy, self.output_dir, reprocess=reprocess
+        )
+
+    def child(self, contract: str) -> Child:
+        parameters = {
+            "contract": contract,
+            "grain": self.grain.value,
+            "job_per": self.job_per,
+            "reprocess": self.reprocess,
+            "strategy": self.strategy.model_dump(mode="json"),
+            "input_dir": self.input_dir,
+            "output_dir": self.output_dir,
+        }
+        return Child(key=contract, name=contract, parameters=parameters, tags=(contract,))
+
+    def is_done(self, child: Child) -> bool:
+        return not self.plan(child.key, reprocess=False).due
+
+    def still_due(self, contract: str) -> set[str]:
+        """Result files of a contract that are missing or out of date now."""
+        return {p.relative_path for p in self.plan(contract, reprocess=False).due}
+
+    def parameters_of(self, partition: Partition) -> dict[str, object]:
+        return partition_parameters(partition, self.strategy, self.input_dir, self.output_dir)
+
+
+async def _fan_out(work: _Work, plans: list[ContractPlan]) -> RunSet:
+    """One run of `analyze-symbol` for each contract that has anything to do."""
+    due = {p.contract: len(p.due) for p in plans if p.due}
+    if not due:
+        return RunSet(())
+    placement = JobPer(work.job_per).symbol_placement
+    inline = placement is Placement.INLINE
+    async with progress_artifact(due) as progress:
+        following = report_progress.set(progress.partitions_ended if inline else None)
+        try:
+            return await fan_out(
+                [work.child(contract) for contract in due],
+                deployment=ANALYZE_SYMBOL,
+                placement=placement,
+                flow=analyze_symbol if inline else None,
+                policy=settings().symbol_policy(placement),
+                is_satisfied=work.is_done,
+                on_progress=None if inline else progress.contracts_ended,
+            )
+        finally:
+            report_progress.reset(following)
+
+
+async def _account(work: _Work, plans: list[ContractPlan], run_set: RunSet) -> list[Account]:
+    """What became of each contract's partitions, whichever process computed them."""
+    results = {result.child.key: result for result in run_set.results}
+    accounts = []
+    for planned in plans:
+        result = results.get(planned.contract)
+        if result is None or result.outcome is Outcome.COMPLETED:
+            accounts.append(all_done(planned))
+            continue
+        runs = await latest_runs(result.flow_run_id) if result.flow_run_id else {}
+        still_due = await asyncio.to_thread(work.still_due, planned.contract)
+        accounts.append(
+            partly_done(
+                planned,
+                result,
+                runs,
+                still_due=still_due,
+                reprocess=work.reprocess,
+                parameters_of=work.parameters_of,
+            )
+        )
+    return accounts
+
+
+async def _ended(
+    work: _Work,
+    accounts: list[Account],
+    portfolio: Mapping[str, Any] | None,
+) -> OrchestrationSummary:
+    """Publish what the run came to, and end it: completed, or Failed with what to redo."""
+    summary = OrchestrationSummary(
+        total=sum(a.total for a in accounts),
+        completed=sum(a.completed for a in accounts),
+        skipped=sum(a.skipped for a in accounts),
+        failed=sum(a.failed for a in accounts),
+        portfolio=portfolio,
+    )
+    failures = [failure for a in accounts for failure in a.failures]
+    labels, cells = await asyncio.to_thread(_grid, work, accounts)
+    await acreate_markdown_artifact(
+        rendering.orchestration_summary(
+            summary, {a.contract: a for a in accounts}, labels, cells, failures, portfolio
+        ),
+        key="orchestration-summary",
+        description="Totals, the tree of runs and the status of every partition",
+    )
+    get_run_logger().info(
+        "%d partitions: %d computed, %d up to date, %d failed",
+        summary.total,
+        summary.completed,
+        summary.skipped,
+        summary.failed,
+    )
+    if failures:
+        raise UnfinishedError(rendering.failure_message(failures, summary.total), summary)
+    return summary
+
+
+def _grid(
+    work: _Work, accounts: list[Account]
+) -> tuple[list[str], dict[str, list[rendering.Cell]]]:
+    stamps = open_market_data(work.input_dir).timestamps()
+    every = {a.contract: partitions(stamps, a.contract, work.grain) for a in accounts}
+    first = next(iter(every.values()), [])
+    labels = [p.label.removeprefix(f"{p.contract} ") for p in first]
+    return labels, {a.contract: a.cells(every[a.contract]) for a in accounts}

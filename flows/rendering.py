@@ -1,0 +1,189 @@
+"""What people read of a run: messages and Markdown, made from data."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import pairwise
+from typing import Any, Protocol
+
+SHOWN_FAILURES = 5
+"""Failures that a state's message lists; the artifact lists more."""
+
+LISTED_FAILURES = 200
+"""Failures that an artifact lists."""
+
+GRID_COLUMNS = 48
+"""Widest grid; more partitions than that share a cell."""
+
+REASON_LENGTH = 300
+"""Characters of a reason that are shown."""
+
+
+class Cell(StrEnum):
+    """What became of the partitions of one cell of the grid; the worst one shows."""
+
+    SKIPPED = "·"
+    COMPLETED = "✓"
+    FAILED = "✗"
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A partition that is not done, and what to do about it.
+
+    Attributes:
+        partition: Its label.
+        outcome: How its run ended, e.g. `failed`.
+        reason: The run's last message.
+        command: The command that redoes it.
+    """
+
+    partition: str
+    outcome: str
+    reason: str
+    command: str
+
+
+class Counts(Protocol):
+    """Counts of partitions, as every summary has them."""
+
+    @property
+    def total(self) -> int:
+        """All partitions."""
+
+    @property
+    def completed(self) -> int:
+        """Computed by this run."""
+
+    @property
+    def skipped(self) -> int:
+        """Up to date before it."""
+
+    @property
+    def failed(self) -> int:
+        """Neither."""
+
+
+def artifact_key(*words: str) -> str:
+    """An artifact's key: lower-case letters, digits and dashes are all it may hold."""
+    return re.sub(r"[^a-z0-9]+", "-", "-".join(words).lower()).strip("-")
+
+
+def failure_message(failures: Sequence[Failure], total: int) -> str:
+    """Why a run failed, and the command for each partition to redo, as its state's message."""
+    lines = [f"{len(failures)} of {total} partitions are not done; redo each with its command."]
+    lines += [
+        f"{f.partition} {f.outcome}: {_short(f.reason)} Redo: {f.command}"
+        for f in failures[:SHOWN_FAILURES]
+    ]
+    if len(failures) > SHOWN_FAILURES:
+        lines.append(f"... and {len(failures) - SHOWN_FAILURES} more, listed in the artifact.")
+    return "\n".join(lines)
+
+
+def symbol_summary(contract: str, counts: Counts, failures: Sequence[Failure]) -> str:
+    """The Markdown of one contract's summary."""
+    return "\n\n".join([f"# {contract}", _counts_table(counts), *_failures_section(failures)])
+
+
+def orchestration_summary(
+    counts: Counts,
+    contracts: Mapping[str, Counts],
+    labels: Sequence[str],
+    cells: Mapping[str, Sequence[Cell]],
+    failures: Sequence[Failure],
+    portfolio: Mapping[str, Any] | None,
+) -> str:
+    """The Markdown of a whole run: totals, the tree of runs, the grid and what failed.
+
+    Args:
+        counts: Totals over all contracts.
+        contracts: Counts by contract.
+        labels: What each of a contract's partitions is called, without the contract.
+        cells: Status of each partition, by contract, as long as `labels`.
+        failures: Partitions that are not done.
+        portfolio: The portfolio's metrics, when it was aggregated.
+    """
+    parts = ["# Trading orchestrator", _counts_table(counts)]
+    if portfolio:
+        parts += ["## Portfolio", table(("metric", "value"), portfolio.items())]
+    parts += ["## Runs", _tree(contracts), "## Status by contract and time", grid(labels, cells)]
+    return "\n\n".join(parts + _failures_section(failures))
+
+
+def _tree(contracts: Mapping[str, Counts]) -> str:
+    lines = ["trading-orchestrator"]
+    last = len(contracts) - 1
+    for i, (contract, c) in enumerate(contracts.items()):
+        branch = "└──" if i == last else "├──"
+        lines.append(
+            f"{branch} {contract}: {c.completed} computed, {c.skipped} up to date, "
+            f"{c.failed} failed"
+        )
+    return "```\n" + "\n".join(lines) + "\n```"
+
+
+def grid(labels: Sequence[str], cells: Mapping[str, Sequence[Cell]]) -> str:
+    """A contract-by-time grid of statuses; neighbouring times share a column when many."""
+    width = min(len(labels), GRID_COLUMNS)
+    if not width:
+        return "There are no partitions."
+    bounds = [len(labels) * i // width for i in range(width + 1)]
+    rows = (
+        (contract, "".join(_worst(row[low:high]) for low, high in pairwise(bounds)))
+        for contract, row in cells.items()
+    )
+    name_width = max(map(len, cells), default=0)
+    lines = [f"{contract:<{name_width}}  {row}" for contract, row in rows]
+    legend = f"{labels[0]} to {labels[-1]}, one column for "
+    per_column = "each" if width == len(labels) else f"about {len(labels) / width:.0f}"
+    legend += f"{per_column}. ✓ computed, · up to date, ✗ not done."
+    return legend + "\n\n```\n" + "\n".join(lines) + "\n```"
+
+
+def _worst(cells: Sequence[Cell]) -> Cell:
+    for cell in (Cell.FAILED, Cell.COMPLETED):
+        if cell in cells:
+            return cell
+    return Cell.SKIPPED
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """A Markdown table; values are made safe for its cells."""
+    lines = [_row(head), _row(["---"] * len(head)), *(_row(row) for row in rows)]
+    return "\n".join(lines)
+
+
+def value_text(value: object) -> str:
+    """A value as people read it: n/a for what is not defined, six significant digits."""
+    if value is None:
+        return "n/a"
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def _row(values: Iterable[object]) -> str:
+    cells = (value_text(v).replace("|", "\\|").replace("\n", " ") for v in values)
+    return "| " + " | ".join(cells) + " |"
+
+
+def _counts_table(counts: Counts) -> str:
+    return table(
+        ("partitions", "computed", "up to date", "failed"),
+        [(counts.total, counts.completed, counts.skipped, counts.failed)],
+    )
+
+
+def _failures_section(failures: Sequence[Failure]) -> list[str]:
+    if not failures:
+        return []
+    shown = failures[:LISTED_FAILURES]
+    rows = [(f.partition, f.outcome, _short(f.reason), f"`{f.command}`") for f in shown]
+    more = len(failures) - len(shown)
+    tail = [f"... and {more} more."] if more else []
+    return ["## Not done", table(("partition", "outcome", "reason", "redo with"), rows), *tail]
+
+
+def _short(reason: str) -> str:
+    text = " ".join(reason.split()) or "No reason was given."
+    return text if len(text) <= REASON_LENGTH else f"{text[: REASON_LENGTH - 3]}..."

@@ -1,0 +1,117 @@
+"""The settings of this project: environment variables that start with `TRADING_`."""
+
+from enum import StrEnum
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from fanout import FanOutPolicy, Placement
+
+
+class JobPer(StrEnum):
+    """How much runs in a job of its own; every partition is its own flow run in all three."""
+
+    RUN = "run"
+    """Everything inside the orchestrator's process."""
+    SYMBOL = "symbol"
+    """A job per contract, its partitions inside it."""
+    PARTITION = "partition"
+    """A job per partition as well."""
+
+    @property
+    def symbol_placement(self) -> Placement:
+        """Where an `analyze-symbol` run executes."""
+        return Placement.INLINE if self is JobPer.RUN else Placement.JOB
+
+    @property
+    def partition_placement(self) -> Placement:
+        """Where an `analyze-time-partition` run executes."""
+        return Placement.JOB if self is JobPer.PARTITION else Placement.INLINE
+
+
+def project_root() -> Path:
+    """The folder of this checkout or image, or the working directory when there is none.
+
+    Relative defaults are meant below it, so that a worker finds the same files as a shell.
+    """
+    checkout = Path(__file__).resolve().parent.parent
+    return checkout if (checkout / "prefect.yaml").is_file() else Path.cwd()
+
+
+class Settings(BaseSettings):
+    """What can be set for a whole installation; flow parameters override the first three."""
+
+    model_config = SettingsConfigDict(env_prefix="TRADING_", extra="forbid", frozen=True)
+
+    input_dir: str = Field(
+        default="input", description="Where market data are: a folder or an fsspec URL."
+    )
+    output_dir: str = Field(
+        default="output", description="Where results go: a folder or an fsspec URL."
+    )
+    market_data_source: Literal["yahoo", "synthetic"] = Field(
+        default="yahoo", description="Where ingestion fetches from."
+    )
+    job_per: JobPer = Field(default=JobPer.RUN, description="How much runs in a job of its own.")
+    work_pool: str = Field(default="trading", description="The work pool of the six deployments.")
+    inline_in_flight: int = Field(
+        default=4,
+        ge=1,
+        le=64,
+        description="Partitions that execute at once inside one process.",
+    )
+    symbol_jobs_in_flight: int = Field(
+        default=8, ge=1, le=200, description="Symbol jobs that exist at once."
+    )
+    partition_jobs_in_flight: int = Field(
+        default=100, ge=1, le=200, description="Partition jobs that one symbol run has open."
+    )
+    crash_attempts: int = Field(
+        default=3, ge=1, le=20, description="Flow runs that one crashing partition may take."
+    )
+    partition_deadline_seconds: float | None = Field(
+        default=None,
+        gt=0,
+        description="Longest time from creating a partition's job to its end; unset: no limit.",
+    )
+    poll_seconds: float = Field(
+        default=2.0, gt=0, le=60, description="Pause between two looks at children in jobs."
+    )
+
+    @field_validator("input_dir", "output_dir")
+    @classmethod
+    def _below_the_project(cls, value: str) -> str:
+        if "://" in value or value.startswith("~"):
+            return value
+        return str(project_root() / value)
+
+    def symbol_policy(self, placement: Placement) -> FanOutPolicy:
+        """The limits of an orchestrator's fan-out over contracts.
+
+        Inline, contracts follow one another: their partitions keep the server busy already,
+        and creating one contract's runs while another's execute makes both wait.
+        """
+        return self._policy(1 if placement is Placement.INLINE else self.symbol_jobs_in_flight)
+
+    def partition_policy(self, placement: Placement) -> FanOutPolicy:
+        """The limits of one contract's fan-out over its partitions."""
+        inline = placement is Placement.INLINE
+        in_flight = self.inline_in_flight if inline else self.partition_jobs_in_flight
+        return self._policy(in_flight, deadline=self.partition_deadline_seconds)
+
+    def _policy(self, in_flight: int, deadline: float | None = None) -> FanOutPolicy:
+        return FanOutPolicy(
+            max_in_flight=in_flight,
+            max_attempts=self.crash_attempts,
+            poll_seconds=self.poll_seconds,
+            child_deadline_seconds=deadline,
+        )
+
+
+@lru_cache(maxsize=1)
+def settings() -> Settings:
+    """The settings of this process, read once."""
+    return Settings()

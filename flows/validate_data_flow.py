@@ -1,0 +1,70 @@
+"""`validate-data`: the gate before any fan-out."""
+
+import asyncio
+from typing import Annotated
+
+from prefect import flow
+from prefect.artifacts import acreate_markdown_artifact
+from prefect.logging import get_run_logger
+from pydantic import Field
+
+from flows import rendering
+from flows.errors import fails_plainly
+from flows.parameters import ContractNames, InputDir, input_url
+from trading.errors import DataError
+from trading.validation import ValidationReport, validate
+from trading.validation_checks import Status
+
+
+@flow(name="validate-data", flow_run_name="validate data")
+@fails_plainly
+async def validate_data(
+    input_dir: InputDir = None,
+    contracts: ContractNames = None,
+    z_threshold: Annotated[
+        float,
+        Field(gt=0, description="Standard deviations beyond which a return is an outlier."),
+    ] = 3.0,
+) -> ValidationReport:
+    """Check the market data: PASS, WARN (odd, but usable) or FAIL (the run fails).
+
+    The report is an artifact in each case.
+    """
+    report = await asyncio.to_thread(validate, input_url(input_dir), contracts, z_threshold)
+    await acreate_markdown_artifact(
+        _markdown(report), key="validation-report", description=f"Validation: {report.status}"
+    )
+    logger = get_run_logger()
+    for check in report.checks:
+        if check.status in (Status.WARN, Status.FAIL):
+            logger.warning("%s %s: %s", check.status, check.check, check.message)
+    if report.status is Status.FAIL:
+        failed = [check for check in report.checks if check.status is Status.FAIL]
+        raise DataError(
+            report.input_dir,
+            "validation FAILED: " + "; ".join(f"{c.check}: {c.message}" for c in failed),
+            "mend the data, see the artifact validation-report for the rows",
+        )
+    logger.info("%s: %d checks on %d bars", report.status, len(report.checks), report.bars)
+    return report
+
+
+def _markdown(report: ValidationReport) -> str:
+    parts = [
+        f"# Validation: {report.status}",
+        f"{len(report.contracts)} contracts, {report.bars} bars each, in {report.input_dir}.",
+        rendering.table(
+            ("check", "status", "findings", "what it says"),
+            [(c.check, c.status.value, c.count, c.message) for c in report.checks],
+        ),
+    ]
+    for check in report.checks:
+        if check.findings:
+            parts += [
+                f"## {check.check}",
+                rendering.table(
+                    ("where", "what", "row", "timestamp"),
+                    [(f.source, f.detail, f.row, f.timestamp) for f in check.findings],
+                ),
+            ]
+    return "\n\n".join(parts)
