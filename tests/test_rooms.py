@@ -1,0 +1,33 @@
+"""What may import what: the rooms' contracts, and what a partition's process must not load."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+from importlinter.cli import EXIT_STATUS_SUCCESS, lint_imports
+
+HEAVY = ("pandas", "scipy", "yfinance", "exchange_calendars", "matplotlib", "s3fs", "skfolio")
+
+
+def test_the_rooms_import_only_what_their_contracts_allow() -> None:
+    assert lint_imports(no_cache=True) == EXIT_STATUS_SUCCESS
+
+
+def test_a_partitions_process_loads_nothing_heavy() -> None:
+    program = (
+        "import sys, flows.analyze_time_partition_flow as leaf, json;"
+        f"print(json.dumps([name for name in {HEAVY!r} if name in sys.modules]))"
+    )
+    answer = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert answer.stdout.strip() == "[]"
+
+
+def test_the_help_of_the_command_line_does_not_wait_for_prefect() -> None:
+    program = "import sys, cli.app; print('prefect' in sys.modules)"
+    answer = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert answer.stdout.strip() == "False"
