@@ -33,6 +33,14 @@ class Connection:
         """Where a browser finds the UI of a self-hosted server."""
         return self.api_url.removesuffix("/api")
 
+    @property
+    def partition_limit(self) -> int | None:
+        """Partition jobs to run at once: this machine's cores on a server of our own.
+
+        None on a server that others may use: its limits are its operator's.
+        """
+        return None if self.local is None else os.cpu_count()
+
     def wait_until_ready(self) -> None:
         """Return once the server answers.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
 import time
@@ -140,16 +139,15 @@ def _orchestrate(
     display: Display,
 ) -> Orchestration:
     """Run the pipeline; everything that takes time is loaded while the server starts."""
-    from cli.orchestration import orchestrate  # noqa: PLC0415 - Prefect, once its server is known
+    from cli.orchestration import register, run_orchestration  # noqa: PLC0415 - loads Prefect
 
     connection.wait_until_ready()
     display.phase(f"Running the pipeline (job_per={parameters['job_per']})")
     worker: AbstractContextManager[object] = contextlib.nullcontext()
     if parameters["job_per"] != "run":
         worker = process_worker(settings.work_pool, options.server_dir / "logs" / "worker.log")
-    return asyncio.run(
-        orchestrate(parameters, work_pool=settings.work_pool, worker=worker, display=display)
-    )
+    register(settings.work_pool, connection.partition_limit)
+    return run_orchestration(parameters, worker=worker, display=display)
 
 
 def _report(

@@ -8,21 +8,24 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import inspect
+import signal
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+import httpx
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.events.worker import EventsWorker
-from prefect.exceptions import Abort
+from prefect.exceptions import Abort, TerminationSignal
 from prefect.flow_engine import run_flow_async
 from prefect.logging.handlers import APILogHandler
 from prefect.states import Pending
 
+from cli.errors import CommandError
 from cli.progress import Display, ProgressMeter
 from cli.run_counts import RunCounts
 from cli.summary import PartitionCounts
@@ -59,29 +62,75 @@ class Orchestration:
     portfolio: Mapping[str, Any]
 
 
-async def register(work_pool: str) -> None:
-    """Create or update the work pool and the deployments on the current server."""
-    async with get_client() as client:
-        await register_deployments(client, work_pool)
+def register(work_pool: str, partition_limit: int | None) -> None:
+    """Create or update the work pool and the deployments on the current server.
+
+    Args:
+        work_pool: The pool's name.
+        partition_limit: Partition jobs that run at once; None leaves it as it is.
+    """
+
+    async def registered() -> None:
+        async with get_client() as client:
+            await register_deployments(client, work_pool, partition_limit=partition_limit)
+
+    with _server_errors():
+        asyncio.run(registered())
+
+
+@contextlib.contextmanager
+def _server_errors() -> Iterator[None]:
+    """Turn a server that refuses or fails a request into one sentence."""
+    try:
+        yield
+    except httpx.HTTPStatusError as error:
+        answer = f"{error.response.status_code} {error.response.reason_phrase}"
+        path = error.request.url.path
+        raise CommandError(
+            f"The Prefect server answered {answer} to {path}; check its log, and the key or "
+            "password in PREFECT_API_KEY or PREFECT_API_AUTH_STRING if it wants one."
+        ) from error
+    except httpx.TransportError as error:
+        raise CommandError(
+            f"The Prefect server stopped answering ({type(error).__name__}); check that it still "
+            "runs, then run the same command again: it goes on with what is missing."
+        ) from error
+
+
+def run_orchestration(
+    parameters: Mapping[str, Any],
+    *,
+    worker: AbstractContextManager[object],
+    display: Display,
+) -> Orchestration:
+    """`orchestrate`, from outside any event loop.
+
+    Raises:
+        CommandError: The server refused or failed a request.
+    """
+    try:
+        with _server_errors():
+            return asyncio.run(orchestrate(parameters, worker=worker, display=display))
+    except TerminationSignal as stop:
+        # Prefect's engine handles SIGTERM itself while a flow runs; now it is our turn.
+        signal.raise_signal(stop.signal)
+        raise
 
 
 async def orchestrate(
     parameters: Mapping[str, Any],
     *,
-    work_pool: str,
     worker: AbstractContextManager[object],
     display: Display,
 ) -> Orchestration:
-    """Register the deployments, run the orchestrator in this process, and count its flow runs.
+    """Run the registered orchestrator in this process, and count its flow runs.
 
     Args:
         parameters: The orchestrator's parameters, as its deployment takes them.
-        work_pool: The work pool of the deployments.
         worker: Entered while the run executes: what picks up the runs in jobs of their own.
         display: Where progress is shown.
     """
     async with delivering(), get_client() as client:
-        await register_deployments(client, work_pool)
         # Pending, not Scheduled: no worker may pick up what this process executes.
         deployment = await client.read_deployment_by_name(ORCHESTRATOR)
         flow_run = await client.create_flow_run_from_deployment(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import subprocess
 import time
@@ -87,7 +86,7 @@ def instructions(connection: Connection, work_pool: str) -> str:
 
 
 def _register(work_pool: str, connection: Connection) -> None:
-    from cli.orchestration import register  # noqa: PLC0415 - Prefect, once its server is known
+    from cli.orchestration import register  # noqa: PLC0415 - loads Prefect
 
     connection.wait_until_ready()
-    asyncio.run(register(work_pool))
+    register(work_pool, connection.partition_limit)
