@@ -207,7 +207,7 @@ def _already_running(folder: Path, description: bytes) -> str:
     try:
         holder: Mapping[str, object] = json.loads(description)
     except ValueError:
-        return f"A local server for {folder} is being started by another process; try again."
+        return f"A local server for {folder} runs already, or just now starts; stop it first."
     return (
         f"A local server for {folder} already runs (process {holder['pid']}); stop it, or use it: "
         f"PREFECT_API_URL={holder['api_url']}."

@@ -1,0 +1,80 @@
+"""The command as users start it, and processes to watch."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Protocol
+
+import psutil
+import pytest
+
+WAIT_SECONDS = 60.0
+
+
+class Start(Protocol):
+    def __call__(self, *arguments: str, **environment: str) -> subprocess.Popen[str]: ...
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """Start `trading` with all its folders in `tmp_path`; whatever is left is killed at the end."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start_command(*arguments: str, **environment: str) -> subprocess.Popen[str]:
+        folders = {
+            "TRADING_SERVER_DIR": str(tmp_path / "server"),
+            "TRADING_INPUT_DIR": str(tmp_path / "input"),
+            "TRADING_OUTPUT_DIR": str(tmp_path / "output"),
+        }
+        inherited = {k: v for k, v in os.environ.items() if k != "PREFECT_API_URL"}
+        process = subprocess.Popen(
+            [sys.executable, "-c", "from cli.app import main; main()", *arguments],
+            env=inherited | folders | environment,
+            cwd=tmp_path,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        started.append(process)
+        return process
+
+    yield start_command
+    for process in started:
+        if process.poll() is None:
+            process.kill()
+            process.communicate()
+
+
+@pytest.fixture
+def run(start: Start) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run `trading` to its end."""
+
+    def run_command(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        process = start(*arguments, **environment)
+        stdout, stderr = process.communicate(timeout=WAIT_SECONDS)
+        return subprocess.CompletedProcess(arguments, process.returncode, stdout, stderr)
+
+    return run_command
+
+
+def wait_until(condition: Callable[[], object], what: str) -> None:
+    """Return when the condition holds; fail with `what` when it never does."""
+    deadline = time.monotonic() + WAIT_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, f"waited in vain: {what}"
+        time.sleep(0.02)
+
+
+def assert_all_end(processes: list[psutil.Process]) -> None:
+    """Wait until none of the processes lives."""
+    assert processes
+    _, alive = psutil.wait_procs(processes, timeout=WAIT_SECONDS)
+    survivors = [process.cmdline() for process in alive]
+    for process in alive:
+        process.kill()
+    assert not survivors
