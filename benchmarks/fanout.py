@@ -1,0 +1,173 @@
+"""What a wide fan-out costs: ours, the server's ceiling, and what users write today.
+
+    uv run python -m benchmarks.fanout
+    uv run python -m benchmarks.fanout --small
+
+All workloads run one after the other on one server, started for the purpose, and are printed as
+ratios: absolute times differ between machines and hours, ratios less.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+import tempfile
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if __name__ == "__main__" and __package__ in (None, ""):
+    # Started by its path, this file's folder comes first, where this file hides the package
+    # of the same name.
+    sys.path[0] = str(Path(__file__).resolve().parent.parent)
+
+from benchmarks.measuring import Bench, Measurement, bench_server
+from trading.calendar import hourly_bars, sessions
+from trading.market_data import write_market_data
+from trading.synthetic import contract_names, synthetic_market
+
+if TYPE_CHECKING:
+    from benchmarks.workloads import Data
+
+BARS_PER_SESSION = 8
+FIRST_SESSION = date(2024, 1, 2)
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """How much each workload does.
+
+    Attributes:
+        contracts: Contracts of the inline workloads.
+        bars: Bars of each, a multiple of eight.
+        jobs: Partitions that run in processes of their own.
+        naive: Partitions of the naive way, whose cost per partition is what is compared.
+        growth: Further partition counts for the inline workload.
+        repeats: How often each workload runs; medians are printed.
+    """
+
+    contracts: int
+    bars: int
+    jobs: int
+    naive: int
+    growth: tuple[int, ...]
+    repeats: int
+
+
+FULL = Sizes(contracts=10, bars=24, jobs=24, naive=16, growth=(480, 960), repeats=3)
+SMALL = Sizes(contracts=2, bars=8, jobs=8, naive=4, growth=(32,), repeats=1)
+
+
+def main() -> None:
+    """Run all workloads and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--small", action="store_true", help="a short run, to see that it works")
+    sizes = SMALL if parser.parse_args().small else FULL
+    with tempfile.TemporaryDirectory() as name, bench_server(Path(name) / "server") as bench:
+        rows = asyncio.run(_run(bench, Path(name), sizes))
+    _print(rows)
+
+
+async def _run(bench: Bench, folder: Path, sizes: Sizes) -> dict[str, Measurement]:
+    # Imported here: Prefect reads the server's address when it is imported.
+    from benchmarks import workloads as w  # noqa: PLC0415
+    from flows.settings import JobPer  # noqa: PLC0415
+
+    await w.register()
+    n = sizes.contracts * sizes.bars
+    data = _data(folder, sizes.contracts, sizes.bars)
+    jobs = _data(folder, 1, sizes.jobs)
+    rows: dict[str, list[Measurement]] = {}
+    for _ in range(sizes.repeats):
+        steps: dict[str, Callable[[], Awaitable[Measurement]]] = {
+            "(a) ceiling: bare HTTP client": lambda: w.ceiling(bench, n, in_flight=4),
+            "(b) job_per=run": lambda: w.orchestrated(bench, data, sizes.contracts, JobPer.RUN),
+            "(e) task.map, no flow runs": lambda: w.task_map(
+                bench, data, data.partitions(sizes.contracts)
+            ),
+        }
+        for label, step in steps.items():
+            rows.setdefault(label, []).append(await _told(label, step))
+        with w.worker(bench, folder / "worker.log"):
+            # The first job warms the worker and the page cache; it is not counted.
+            await w.naive(bench, jobs, jobs.partitions(1)[:1])
+            steps = {
+                "(b) job_per=symbol": lambda: w.orchestrated(
+                    bench, data, sizes.contracts, JobPer.SYMBOL
+                ),
+                "(c) job_per=partition": lambda: w.partition_jobs(bench, jobs, sizes.jobs),
+                "(d) naive": lambda: w.naive(bench, jobs, jobs.partitions(1)[: sizes.naive]),
+            }
+            for label, step in steps.items():
+                rows.setdefault(label, []).append(await _told(label, step))
+        for count in sizes.growth:
+            more = _data(folder, sizes.contracts, count // sizes.contracts)
+            label = f"(b) job_per=run, {count}"
+            rows.setdefault(label, []).append(
+                await _told(
+                    label, partial(w.orchestrated, bench, more, sizes.contracts, JobPer.RUN)
+                )
+            )
+    return {label: _median(found) for label, found in rows.items()}
+
+
+async def _told(label: str, step: Callable[[], Awaitable[Measurement]]) -> Measurement:
+    measurement = await step()
+    print(f"{label}: {measurement.wall:.1f} s, {measurement.rate:.2f} /s", file=sys.stderr)
+    return measurement
+
+
+def _data(folder: Path, contracts: int, bars: int) -> Data:
+    """Synthetic market data of the wanted size, and a place for results."""
+    from benchmarks.workloads import Data  # noqa: PLC0415
+
+    home = folder / f"{contracts}x{bars}"
+    if not home.exists():
+        days = bars // BARS_PER_SESSION
+        within = sessions(FIRST_SESSION, FIRST_SESSION + timedelta(days=2 * days + 10))
+        stamps = hourly_bars(within)[:bars]
+        names = contract_names(contracts)
+        market = synthetic_market(names, stamps, seed=0)
+        write_market_data(
+            str(home / "input"),
+            stamps,
+            market.prices,
+            names,
+            stamps,
+            market.vix,
+            stamps,
+            market.spx,
+        )
+    return Data(str(home / "input"), str(home / "output"))
+
+
+def _median(found: Sequence[Measurement]) -> Measurement:
+    """The run in the middle, by wall time."""
+    return sorted(found, key=lambda m: m.wall)[len(found) // 2]
+
+
+def _print(rows: dict[str, Measurement]) -> None:
+    ceiling = next(m for label, m in rows.items() if label.startswith("(a)"))
+    naive = next(m for label, m in rows.items() if label.startswith("(d)"))
+    print(
+        "| workload | partitions | wall s | per s | of ceiling | x naive | server CPU s "
+        "| client CPU s | worker+jobs CPU s | CPU s / partition | requests / partition "
+        "| peak MiB |"
+    )
+    print("|---|" + "---:|" * 11)
+    for label, m in rows.items():
+        n = m.partitions
+        print(
+            f"| {label} | {n} | {m.wall:.1f} | {m.rate:.2f} | {m.rate / ceiling.rate:.0%} "
+            f"| {m.rate / naive.rate:.1f} | {m.server / n:.3f} | {m.client / n:.3f} "
+            f"| {m.children / n:.2f} | {m.cpu_per_partition:.2f} | {m.requests / n:.1f} "
+            f"| {m.peak_mib:.0f} |"
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,211 @@
+"""The same partitions, run in five ways. Imports Prefect: only after the server is up."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import UUID
+
+import httpx
+from prefect import flow, task
+from prefect.client.orchestration import get_client
+from prefect.deployments import arun_deployment
+from prefect.runtime import flow_run
+
+from benchmarks.measuring import Bench, Measurement
+from cli.worker import process_worker
+from fanout import runs
+from flows.analyze_symbol_flow import analyze_symbol, partition_parameters
+from flows.deployments import ANALYZE_TIME_PARTITION
+from flows.orchestrator_flow import trading_orchestrator
+from flows.parameters import DEFAULT_STRATEGY
+from flows.registration import register_deployments
+from flows.settings import JobPer
+from trading.market_data import open_market_data
+from trading.parameters import Grain
+from trading.partition_run import run_partition
+from trading.partitions import Partition, partitions
+
+WORK_POOL = "trading"
+PARTITION_JOBS = 4
+"""Partition jobs that the worker may run at once: twice the cores of a small machine."""
+
+
+NAIVE_POLL_SECONDS = 5
+"""The default of `run_deployment`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Data:
+    """Where a workload reads and writes.
+
+    Attributes:
+        input_dir: Market data.
+        output_dir: Results; each workload redoes them.
+    """
+
+    input_dir: str
+    output_dir: str
+
+    def partitions(self, contracts: int) -> list[Partition]:
+        """All bar partitions of the first contracts."""
+        market = open_market_data(self.input_dir)
+        stamps = market.timestamps()
+        names = market.contracts[:contracts]
+        return [p for name in names for p in partitions(stamps, name, Grain.BAR)]
+
+    def parameters(self, partition: Partition) -> dict[str, object]:
+        """The parameters of a partition's flow run."""
+        return partition_parameters(partition, DEFAULT_STRATEGY, self.input_dir, self.output_dir)
+
+
+async def register() -> None:
+    """The work pool and the deployments, on the benchmark's server."""
+    async with get_client() as client:
+        await register_deployments(client, WORK_POOL, partition_limit=PARTITION_JOBS)
+
+
+async def ceiling(bench: Bench, lives: int, in_flight: int) -> Measurement:
+    """(a) Flow-run lives by a bare HTTP client with the fewest calls that make a real one.
+
+    Bulk creation under a parent's task run, Running, Completed; nothing is computed.
+    """
+    async with get_client() as client:
+        deployment = await client.read_deployment_by_name(ANALYZE_TIME_PARTITION)
+        parent = await client.create_flow_run(flow=_nothing)
+        link = await runs.link_task_run(client, parent, "ceiling")
+    async with httpx.AsyncClient(base_url=bench.server.api_url, timeout=60) as http:
+        with bench.measured(lives) as measurement:
+            queue = deque(await _bulk_create(http, deployment.id, link, lives))
+
+            async def live() -> None:
+                while queue:
+                    run = queue.popleft()
+                    for state in ("RUNNING", "COMPLETED"):
+                        answer = await http.post(
+                            f"/flow_runs/{run}/set_state", json={"state": {"type": state}}
+                        )
+                        answer.raise_for_status()
+
+            await asyncio.gather(*(live() for _ in range(in_flight)))
+    return measurement
+
+
+@flow(name="benchmark-ceiling")
+def _nothing() -> None:
+    """Only its run is needed: the bare client's runs hang on it."""
+
+
+async def _bulk_create(
+    http: httpx.AsyncClient, deployment: UUID, link: UUID, lives: int
+) -> list[str]:
+    created: list[str] = []
+    while len(created) < lives:
+        count = min(runs.CREATE_LIMIT, lives - len(created))
+        answer = await http.post(
+            f"/deployments/{deployment}/create_flow_run/bulk",
+            json=[
+                {
+                    "state": {"type": "PENDING"},
+                    "parent_task_run_id": str(link),
+                    "enforce_parameter_schema": False,
+                }
+                for _ in range(count)
+            ],
+        )
+        answer.raise_for_status()
+        created += [item["flow_run_id"] for item in answer.json()["results"]]
+    return created
+
+
+async def orchestrated(bench: Bench, data: Data, contracts: int, job_per: JobPer) -> Measurement:
+    """(b) Our orchestrator, all of a contract's partitions in one process."""
+    with bench.measured(len(data.partitions(contracts))) as measurement:
+        await trading_orchestrator(
+            num_contracts=contracts,
+            run_validation=False,
+            run_aggregation=False,
+            job_per=job_per,
+            reprocess=True,
+            input_dir=data.input_dir,
+            output_dir=data.output_dir,
+        )
+    return measurement
+
+
+async def partition_jobs(bench: Bench, data: Data, partitions: int) -> Measurement:
+    """(c) `job_per=partition`: one contract's partitions, a process each."""
+    contract = open_market_data(data.input_dir).contracts[0]
+    with bench.measured(partitions) as measurement:
+        await analyze_symbol(
+            contract,
+            job_per=JobPer.PARTITION,
+            reprocess=True,
+            input_dir=data.input_dir,
+            output_dir=data.output_dir,
+        )
+    return measurement
+
+
+async def naive(bench: Bench, data: Data, due: Sequence[Partition]) -> Measurement:
+    """(d) What users write: `run_deployment(timeout=0)` per child in a loop, each child polled."""
+
+    @flow(name="benchmark-naive")
+    async def parent() -> None:
+        children = [
+            await arun_deployment(ANALYZE_TIME_PARTITION, parameters=data.parameters(p), timeout=0)
+            for p in due
+        ]
+        await asyncio.gather(*(_polled(child.id) for child in children))
+
+    with bench.measured(len(due)) as measurement:
+        await parent()
+    return measurement
+
+
+async def _polled(run: UUID) -> None:
+    async with get_client() as client:
+        ended = False
+        while not ended:  # noqa: ASYNC110 - as users write it
+            state = (await client.read_flow_run(run)).state
+            ended = state is not None and state.is_final()
+            await asyncio.sleep(NAIVE_POLL_SECONDS)
+
+
+async def task_map(bench: Bench, data: Data, due: Sequence[Partition]) -> Measurement:
+    """(e) `task.map` of the same body: tasks are no flow runs, and no job can hold one alone."""
+
+    @task
+    def compute(partition: Partition) -> str:
+        return run_partition(
+            partition.contract,
+            partition.start,
+            partition.grain,
+            DEFAULT_STRATEGY,
+            data.input_dir,
+            data.output_dir,
+            str(flow_run.id),
+        ).fingerprint
+
+    @flow(name="benchmark-task-map")
+    def mapping() -> None:
+        compute.map(list(due)).result()
+
+    with bench.measured(len(due)) as measurement:
+        await asyncio.to_thread(mapping)
+    return measurement
+
+
+@contextmanager
+def worker(bench: Bench, log: Path) -> Iterator[None]:
+    """A process worker whose CPU time counts as the workload's."""
+    with process_worker(WORK_POOL, log) as process:
+        bench.processes.append(process.pid)
+        try:
+            yield
+        finally:
+            bench.processes.remove(process.pid)
