@@ -27,8 +27,6 @@ Port = Annotated[
     int,
     typer.Option(
         help="Port of the local Prefect server; 0 takes a free one. Not used with PREFECT_API_URL.",
-        min=0,
-        max=65_535,
         metavar="PORT",
     ),
 ]

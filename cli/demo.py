@@ -91,7 +91,7 @@ def selected(contracts: str | None) -> dict[str, Any]:
     if contracts is None:
         return {}
     names = [name.strip() for name in contracts.split(",")]
-    number = contracts.strip().lstrip("+-").isdigit()
+    number = contracts.strip().lstrip("+-").isdecimal()
     if not all(names) or (number and int(contracts) < 1):
         raise CommandError(
             f"contracts={contracts!r} is neither a number from 1 nor names; pass e.g. "

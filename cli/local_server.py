@@ -29,6 +29,7 @@ START_SECONDS = 180.0
 """How long the first start, which creates the database, may take on a busy machine."""
 
 _POLL_SECONDS = 0.05
+_LAST_PORT = 65_535
 
 SERVER_SETTINGS = {
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
@@ -157,8 +158,14 @@ def available_port(port: int) -> int:
     """`port` when it is free, or a free one for 0.
 
     Raises:
-        CommandError: Something listens on it already.
+        CommandError: There is no such port, or something listens on it already.
     """
+    if not 0 <= port <= _LAST_PORT:
+        raise CommandError(
+            f"port={port} is not between 0 and {_LAST_PORT}; pass e.g. --port {DEFAULT_PORT}, or "
+            "0 to take a free one.",
+            USAGE,
+        )
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

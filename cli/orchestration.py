@@ -23,12 +23,13 @@ from prefect.events.worker import EventsWorker
 from prefect.exceptions import Abort, TerminationSignal
 from prefect.flow_engine import run_flow_async
 from prefect.logging.handlers import APILogHandler
-from prefect.states import Pending
+from prefect.states import Cancelled, Pending
 
 from cli.errors import CommandError
 from cli.progress import Display, ProgressMeter
-from cli.run_counts import RunCounts
+from cli.run_counts import UNFINISHED, RunCounts
 from cli.summary import PartitionCounts
+from fanout.runs import set_states
 from flows.deployments import ORCHESTRATOR
 from flows.errors import UnfinishedError
 from flows.orchestrator_flow import OrchestrationSummary, trading_orchestrator
@@ -139,9 +140,10 @@ async def orchestrate(
         if flow_run.created is None:
             raise RuntimeError("the server did not say when it created the flow run")
         counts = RunCounts(client, flow_run.id, flow_run.created)
-        with worker:
-            async with watching(counts, display):
-                state = await _execute(flow_run)
+        async with _settling(counts):
+            with worker:
+                async with watching(counts, display):
+                    state = await _execute(flow_run)
         return await _ended(counts, state)
 
 
@@ -183,6 +185,23 @@ async def watching(counts: RunCounts, display: Display) -> AsyncIterator[None]:
         watcher.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await watcher
+
+
+@contextlib.asynccontextmanager
+async def _settling(counts: RunCounts) -> AsyncIterator[None]:
+    """When the block is interrupted, end the runs that no process of ours executes any more.
+
+    The worker that the block stopped took its runs' processes with it: they cannot say so.
+    """
+    try:
+        yield
+    except BaseException:
+        with contextlib.suppress(httpx.HTTPError, TimeoutError):
+            async with asyncio.timeout(DELIVERY_SECONDS):
+                left = await counts.unfinished()
+                stopped: State[None] = Cancelled(message="Stopped with the command that ran it.")
+                await set_states(counts.client, left, stopped, only=UNFINISHED, force=True)
+        raise
 
 
 async def _execute(flow_run: FlowRun) -> State[Any] | None:

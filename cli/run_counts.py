@@ -17,8 +17,13 @@ from prefect.client.schemas.filters import (
     ArtifactFilterKey,
     FlowRunFilter,
     FlowRunFilterParentFlowRunId,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
 )
+from prefect.client.schemas.objects import TERMINAL_STATES, StateType
+from prefect.client.schemas.sorting import FlowRunSort
 
+from fanout.runs import read_subflows
 from flows.deployments import (
     AGGREGATE_PORTFOLIO,
     ANALYZE_SYMBOL,
@@ -37,6 +42,7 @@ DEPLOYMENTS = (
     AGGREGATE_PORTFOLIO,
 )
 _PAGE = 200
+UNFINISHED = tuple(frozenset(StateType) - TERMINAL_STATES)
 _A_DAY = timedelta(days=1)
 
 
@@ -103,17 +109,29 @@ class RunCounts:
         states = [state for interval in answer.json() for state in interval["states"]]
         return Counter({state["state_name"]: state["count_runs"] for state in states})
 
+    async def unfinished(self) -> list[UUID]:
+        """The runs below the orchestrator's that have not reached a final state."""
+        await self._refresh_children()
+        wanted = FlowRunFilter(
+            parent_flow_run_id=_below(self.root, *self._children),
+            state=FlowRunFilterState(type=FlowRunFilterStateType(any_=list(UNFINISHED))),
+        )
+        found: list[UUID] = []
+        while page := await self.client.read_flow_runs(
+            flow_run_filter=wanted, sort=FlowRunSort.ID_DESC, limit=_PAGE, offset=len(found)
+        ):
+            found += [run.id for run in page]
+        return found
+
     async def _refresh_children(self) -> None:
         """Read the orchestrator's children again when there are more of them than before."""
-        below = FlowRunFilter(parent_flow_run_id=FlowRunFilterParentFlowRunId(any_=[self.root]))
-        if await self.client.count_flow_runs(flow_run_filter=below) == len(self._children):
-            return
-        children: list[UUID] = []
-        while page := await self.client.read_flow_runs(
-            flow_run_filter=below, limit=_PAGE, offset=len(children)
-        ):
-            children += [run.id for run in page]
-        self._children = children
+        below = FlowRunFilter(parent_flow_run_id=_below(self.root))
+        if await self.client.count_flow_runs(flow_run_filter=below) != len(self._children):
+            self._children = [run.id for run in await read_subflows(self.client, self.root)]
+
+
+def _below(*parents: UUID) -> FlowRunFilterParentFlowRunId:
+    return FlowRunFilterParentFlowRunId(any_=list(parents))
 
 
 def _strings(ids: Sequence[UUID]) -> list[str]:

@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from prefect.client.orchestration import PrefectClient
+from prefect.client.schemas.objects import StateType
+
+from cli.demo import DemoOptions, orchestrator_parameters, selected
+from cli.errors import CommandError
+from flows.settings import JobPer, Settings
+from tests.cli.conftest import Start, assert_all_end, wait_until
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def options(**changes: Any) -> DemoOptions:
+    defaults: Mapping[str, Any] = {
+        "contracts": None, "job_per": None, "grain": "bar", "input_dir": None,
+        "output_dir": None, "reprocess": False, "port": 0, "server_dir": Path("s"),
+        "json": False, "serve": False,
+    }  # fmt: skip
+    return DemoOptions(**{**defaults, **changes})
+
+
+def test_contracts_are_a_number_or_names() -> None:
+    assert selected(None) == {}
+    assert selected("7") == {"num_contracts": 7}
+    assert selected("AAPL") == {"contracts": ["AAPL"]}
+    assert selected("AAPL, BRK-B") == {"contracts": ["AAPL", "BRK-B"]}
+
+
+@given(st.integers(max_value=0))
+def test_fewer_than_one_contract_is_refused(number: int) -> None:
+    with pytest.raises(CommandError, match="neither a number from 1 nor names"):
+        selected(str(number))
+
+
+@given(st.lists(st.text(st.characters(exclude_characters=","), min_size=1), min_size=1))
+def test_names_are_kept_as_they_are_but_for_spaces(names: list[str]) -> None:
+    text = ",".join(names)
+    stripped = [name.strip() for name in names]
+    if not all(stripped):
+        with pytest.raises(CommandError, match="--contracts"):
+            selected(text)
+    elif not stripped[0].lstrip("+-").isdecimal():
+        assert selected(text) == {"contracts": stripped}
+
+
+def test_options_win_over_settings() -> None:
+    settings = Settings(input_dir="/in", output_dir="/out", job_per=JobPer.SYMBOL)
+    assert orchestrator_parameters(options(), settings) == {
+        "job_per": "symbol", "grain": "bar", "reprocess": False,
+        "input_dir": "/in", "output_dir": "/out",
+    }  # fmt: skip
+    asked = options(
+        job_per="partition", grain="all", reprocess=True, input_dir="/a", output_dir="memory://b/c"
+    )
+    assert orchestrator_parameters(asked, settings) == {
+        "job_per": "partition", "grain": "all", "reprocess": True,
+        "input_dir": "/a", "output_dir": "memory://b/c",
+    }  # fmt: skip
+
+
+def test_folders_are_absolute_because_jobs_run_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    parameters = orchestrator_parameters(options(input_dir="data", output_dir="../out"), Settings())
+    assert parameters["input_dir"] == str(tmp_path / "data")
+    assert parameters["output_dir"] == str(tmp_path.parent / "out")
+
+
+def test_a_run_prints_one_object_skips_what_is_done_and_tells_what_failed(
+    run: Run, prefect_server: str, tmp_path: Path
+) -> None:
+    coarse = ("demo", "--contracts", "2", "--grain", "month", "--json")
+    first = run(*coarse, PREFECT_API_URL=prefect_server)
+    assert first.returncode == 0, first
+    report = json.loads(first.stdout)
+    assert report["status"] == "completed"
+    assert report["partitions"] == {"total": 2, "completed": 2, "skipped": 0, "failed": 0}
+    assert report["flow_runs"]["analyze-time-partition"] == {"Completed": 2}
+    assert report["flow_runs"]["orchestrator"] == {"Completed": 1}
+    assert report["prefect_api_url"] == prefect_server
+    assert {"total_pnl_pct", "win_rate", "sharpe", "average_beta", "trades"} <= set(
+        report["portfolio"]
+    )
+    assert (tmp_path / "output" / "AAPL" / "2024-01.parquet").is_file()
+
+    again = run(*coarse, PREFECT_API_URL=prefect_server)
+    assert again.returncode == 0, again
+    report = json.loads(again.stdout)
+    assert report["partitions"] == {"total": 2, "completed": 0, "skipped": 2, "failed": 0}
+    assert "analyze-time-partition" not in report["flow_runs"]
+
+    unknown = run("demo", "--contracts", "AAPK", "--json", PREFECT_API_URL=prefect_server)
+    assert unknown.returncode == 1
+    report = json.loads(unknown.stdout)
+    assert report["status"] == "failed"
+    assert "AAPK" in report["message"]
+    assert "AAPL" in report["message"]
+    assert "Traceback" not in unknown.stderr
+
+
+async def test_ctrl_c_in_the_middle_stops_the_jobs_and_ends_their_runs(
+    start: Start, prefect_server: str, prefect_client: PrefectClient, tmp_path: Path
+) -> None:
+    command = start(
+        "demo", "--contracts", "3", "--job-per", "symbol", "--json", PREFECT_API_URL=prefect_server
+    )
+    process = psutil.Process(command.pid)
+    results = (tmp_path / "output").glob
+    wait_until(lambda: list(results("*/*.parquet")) or command.poll(), "a partition is done")
+    family = process.children(recursive=True)
+    command.send_signal(signal.SIGINT)
+    stdout, stderr = command.communicate(timeout=60)
+    assert command.returncode == 130, stderr
+    assert json.loads(stdout)["status"] == "interrupted"
+    assert "Traceback" not in stderr
+    assert_all_end(family)
+    runs = await prefect_client.read_flow_runs(limit=200)
+    mine = [run for run in runs if run.parameters.get("output_dir") == str(tmp_path / "output")]
+    assert len(mine) >= 4
+    unfinished = {StateType.SCHEDULED, StateType.PENDING, StateType.RUNNING, StateType.CANCELLING}
+    assert not [run.name for run in mine if run.state_type in unfinished]

@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+from prefect.client.orchestration import PrefectClient
+
+from cli.connection import Connection
+from cli.errors import CommandError
+from cli.local_server import LocalServer
+from cli.up import instructions, wait_for_end
+from tests.cli.conftest import Start, assert_all_end, wait_until
+
+FOLDERS = ("input_dir", "output_dir")
+
+
+@pytest.fixture
+def ended() -> subprocess.Popen[bytes]:
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    return process
+
+
+def test_a_child_that_ends_by_itself_is_named_with_the_end_of_its_log(
+    tmp_path: Path, ended: subprocess.Popen[bytes]
+) -> None:
+    log = tmp_path / "worker.log"
+    log.write_text("first\nthe reason\n")
+    with pytest.raises(CommandError) as caught:
+        wait_for_end({log: ended})
+    assert str(caught.value).startswith(f"The local worker ended by itself; the end of {log}:")
+    assert str(caught.value).endswith("the reason")
+
+
+def test_the_instructions_say_how_another_terminal_reaches_our_server(
+    tmp_path: Path, ended: subprocess.Popen[bytes]
+) -> None:
+    server = LocalServer(tmp_path, 4300, ended)
+    text = instructions(Connection(server.api_url, server), "trading")
+    assert re.search(r"^Prefect UI +http://127.0.0.1:4300$", text, re.MULTILINE)
+    assert "  export PREFECT_API_URL=http://127.0.0.1:4300/api\n" in text
+    assert "deployment run trading-orchestrator/orchestrator --param num_contracts=10" in text
+
+
+def test_a_server_that_was_there_before_needs_no_export_and_is_not_stopped() -> None:
+    text = instructions(Connection("http://prefect.example/api", None), "trading")
+    assert "export" not in text
+    assert text.endswith("Ctrl-C stops the worker.")
+
+
+async def test_up_runs_deployments_until_ctrl_c_and_leaves_nothing(
+    start: Start, prefect_server: str, prefect_client: PrefectClient, tmp_path: Path
+) -> None:
+    command = start("up", PREFECT_API_URL=prefect_server)
+    assert command.stdout is not None
+    first_line = command.stdout.readline()
+    assert first_line == f"Prefect UI   {prefect_server.removesuffix('/api')}\n"
+    family = psutil.Process(command.pid).children(recursive=True)
+    deployment = await prefect_client.read_deployment_by_name("analyze-symbol/analyze-symbol")
+    folders = {name: str(tmp_path / name.removesuffix("_dir")) for name in FOLDERS}
+    await prefect_client.create_flow_run_from_deployment(
+        deployment.id, parameters={"contract": "AAPL", "grain": "all", **folders}
+    )
+    result = tmp_path / "output" / "AAPL" / "all.parquet"
+    wait_until(lambda: result.exists() or command.poll(), "the worker runs the deployment")
+    command.send_signal(signal.SIGINT)
+    _, stderr = command.communicate(timeout=60)
+    assert command.returncode == 0, stderr
+    assert result.is_file()
+    assert_all_end(family)
