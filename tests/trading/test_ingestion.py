@@ -31,6 +31,7 @@ from trading.errors import ParameterError, StorageError
 from trading.ingestion import IngestionError, IngestionSummary, SymbolStatus, ingest
 from trading.market_data import PRICES_FILE, SPX_FILE, VIX_FILE, MarketData
 from trading.parameters import StrategyParameters
+from trading.sources.synthetic import SyntheticSource
 from trading.sources.yahoo import YahooSource
 from trading.storage import Directory, open_directory
 
@@ -303,6 +304,21 @@ def test_a_rate_limit_that_stays_fails_the_symbol_after_a_bounded_number_of_trie
     assert len(server.asked("AAPL")) == 5
 
 
+def test_a_symbol_that_is_gone_is_asked_for_once(run: Ingestion, server: YahooServer) -> None:
+    server.always["AAPL"] = not_found("AAPL")
+    (failed,) = run().failed
+    assert failed.symbol == "AAPL"
+    assert len(server.asked("AAPL")) == 1
+
+
+def test_a_session_without_a_complete_bar_is_not_asked_for(
+    run: Ingestion, server: YahooServer
+) -> None:
+    summary = run(WEEK[3], WEEK[4], now=datetime(2024, 10, 18, 10, 59, tzinfo=NEW_YORK))
+    assert summary.last_session == WEEK[3]
+    assert {r.end.date() for r in server.requests} == {WEEK[4]}
+
+
 def test_a_wait_of_an_hour_is_not_waited_for(run: Ingestion, server: YahooServer) -> None:
     server.always["AAPL"] = too_many_requests("3600")
     (failed,) = run().failed
@@ -453,6 +469,35 @@ def test_data_of_another_origin_are_replaced_and_a_copy_is_kept(run: Ingestion) 
     assert (Path(summary.kept_copy) / PRICES_FILE).read_bytes() == theirs
     run(WEEK[0], WEEK[4])
     assert (Path(summary.kept_copy) / PRICES_FILE).read_bytes() == theirs
+
+
+def test_data_of_two_sources_are_not_merged(run: Ingestion, tmp_path: Path) -> None:
+    synthetic = ingest(SyntheticSource(), ["AAPL"], WEEK[0], WEEK[1], "1h", run.input_dir, SATURDAY)
+    assert synthetic.symbols[0].rows == 14
+    summary = run(WEEK[2], WEEK[3])
+    assert summary.symbols[0].rows == 14
+    assert summary.kept_copy is not None
+    assert run.closes("AAPL") == expected(230.0, WEEK[2:4])
+
+
+def test_a_failure_does_not_bring_back_what_the_user_removed(
+    run: Ingestion, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(WEEK[0], WEEK[0])
+    run(WEEK[0], WEEK[1])
+    for name in FILES:
+        (Path(run.input_dir) / name).unlink()
+    write = Directory.write_bytes
+
+    def failing_write(self: Directory, name: str, content: bytes | memoryview) -> None:
+        if self.path == run.input_dir and name == PRICES_FILE:
+            raise StorageError(name, "no space is left there", "free some")
+        write(self, name, content)
+
+    monkeypatch.setattr(Directory, "write_bytes", failing_write)
+    with pytest.raises(StorageError, match="no space"):
+        run()
+    assert run.contents() == dict.fromkeys(FILES)
 
 
 def test_two_intervals_do_not_mix(run: Ingestion, server: YahooServer) -> None:

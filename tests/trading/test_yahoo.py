@@ -7,10 +7,12 @@ import threading
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from email.utils import format_datetime
+from typing import Any
 
 import numpy as np
 import pytest
 import yfinance as yf
+from curl_cffi import requests
 
 from tests.trading.yahoo_server import (
     NEW_YORK,
@@ -24,6 +26,7 @@ from tests.trading.yahoo_server import (
     vix_day,
 )
 from trading.sources import ClosePrices, Interval, SourceError
+from trading.sources.pacing import RequestPacer
 from trading.sources.yahoo import YahooSource
 
 DAY = date(2024, 10, 15)
@@ -228,3 +231,45 @@ def test_a_later_source_asks_again(server: YahooServer) -> None:
 def test_hourly_history_ends_after_two_years(source: YahooSource) -> None:
     assert source.history(Interval.HOUR) == timedelta(days=730)
     assert source.history(Interval.DAY) is None
+
+
+def test_no_request_is_waited_for_longer_than_the_source_says(
+    server: YahooServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.put("AAPL", stock_day(DAY, 230.0))
+    timeouts: list[float] = []
+    send = requests.Session.request
+
+    def recorded(self: Any, method: Any, url: str, **parameters: Any) -> Any:
+        timeouts.append(parameters["timeout"])
+        return send(self, method, url, **parameters)
+
+    monkeypatch.setattr(requests.Session, "request", recorded)
+    fetched(YahooSource(LocalSession(server.port, timeout=5)))
+    assert len(timeouts) >= 2  # also those by which yfinance gets ready
+    assert set(timeouts) == {5}
+
+
+def test_every_request_takes_its_turn_and_a_rate_limit_holds_all_back(
+    server: YahooServer,
+) -> None:
+    server.put("AAPL", stock_day(DAY, 230.0))
+    moments = [0.0]
+    pacer = RequestPacer(
+        4, clock=lambda: moments[-1], sleep=lambda seconds: moments.append(moments[-1] + seconds)
+    )
+    source = YahooSource(LocalSession(server.port, pacer=pacer))
+    fetched(source)
+    assert len(moments) >= 2
+    assert np.diff(moments).max() == pytest.approx(0.25)
+    server.answers["MSFT"].append(too_many_requests("7"))
+    server.put("MSFT", stock_day(DAY, 420.0))
+    refused(source, "MSFT")
+    fetched(source, "AAPL", days=2)
+    assert np.diff(moments).max() == pytest.approx(7)
+
+
+def test_prices_come_also_without_a_crumb(server: YahooServer, source: YahooSource) -> None:
+    server.put("AAPL", stock_day(DAY, 230.0))
+    server.crumb = too_many_requests()
+    assert len(fetched(source)) == 7

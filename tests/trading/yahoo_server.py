@@ -20,6 +20,7 @@ from zoneinfo import ZoneInfo
 
 from curl_cffi import requests
 
+from trading.sources.pacing import RequestPacer
 from trading.sources.yahoo import YahooSession
 
 NEW_YORK = ZoneInfo("America/New_York")
@@ -73,6 +74,7 @@ class YahooServer:
         always: Answer to give to every request for prices of a symbol.
         gates: Requests for prices of a symbol are not answered before its event is set.
         requests: The requests for prices so far, those refused included.
+        crumb: Answer to the request for a crumb, which yfinance sends along with others.
     """
 
     def __init__(self) -> None:
@@ -82,6 +84,7 @@ class YahooServer:
         self.always: dict[str, Answer] = {}
         self.gates: dict[str, threading.Event] = {}
         self.requests: list[PriceRequest] = []
+        self.crumb = Answer(200, "crumb")
         self._http = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self._http.daemon_threads = True
         self.port: int = self._http.server_address[1]
@@ -107,7 +110,7 @@ class YahooServer:
 
     def answer(self, path: str, query: dict[str, str]) -> Answer:
         if path == "/v1/test/getcrumb":
-            return Answer(200, "crumb")
+            return self.crumb
         if not path.startswith("/v8/finance/chart/"):
             return Answer(200, "<html></html>")
         symbol = path.rsplit("/", 1)[1]
@@ -216,8 +219,8 @@ def _handler(server: YahooServer) -> type[BaseHTTPRequestHandler]:
 class LocalSession(YahooSession):
     """The session of the Yahoo source, with every host replaced by the local server."""
 
-    def __init__(self, port: int, timeout: float = 30.0) -> None:
-        super().__init__(requests_per_second=100_000, timeout=timeout)
+    def __init__(self, port: int, timeout: float = 30.0, pacer: RequestPacer | None = None) -> None:
+        super().__init__(pacer=pacer or RequestPacer(100_000), timeout=timeout)
         self._host = f"127.0.0.1:{port}"
 
     def request(  # type: ignore[override] # as in the parent

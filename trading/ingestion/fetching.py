@@ -14,7 +14,7 @@ from trading.exchange_time import to_datetime, to_datetime64
 from trading.ingestion.merging import Merged, common_factor, merged, price_ratios
 from trading.ingestion.request import IngestionRequest
 from trading.ingestion.sessions import (
-    Sessions,
+    TradingDays,
     complete_stock_bars,
     complete_vix_bars,
     midnight,
@@ -53,7 +53,7 @@ class Fetcher:
 
     source: MarketDataSource
     request: IngestionRequest
-    sessions: Sessions
+    sessions: TradingDays
     wanted: Mask
     available: Mask
 

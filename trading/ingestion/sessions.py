@@ -1,4 +1,4 @@
-"""Trading sessions of the New York Stock Exchange, and which bars of them are complete."""
+"""Which bars of which trading sessions are complete."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from trading.bars import Timestamps
-from trading.exchange_time import NEW_YORK, to_datetime64
+from trading.calendar import sessions
+from trading.exchange_time import NEW_YORK, local_times, to_datetime64
 from trading.sources import ClosePrices, Interval
 
 HOUR = np.timedelta64(1, "h")
@@ -20,8 +21,8 @@ and is shown 15 minutes late."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Sessions:
-    """Consecutive sessions, one row each.
+class TradingDays:
+    """Consecutive sessions with the dates they fall on, one row each.
 
     Attributes:
         dates: New York dates as `datetime64[D]`, shape (n,).
@@ -56,24 +57,13 @@ class Sessions:
         return self.closes + SETTLING <= to_datetime64(now)
 
 
-def sessions_between(first: date, last: date) -> Sessions:
+def sessions_between(first: date, last: date) -> TradingDays:
     """The sessions from `first` to `last`, both included."""
-    import exchange_calendars  # noqa: PLC0415 - brings pandas; importing this module must not
-
-    # A calendar must begin before it ends, and may not begin on the very first date asked for.
-    calendar = exchange_calendars.get_calendar("XNYS", start=_a_year_before(first))
-    schedule = calendar.schedule.loc[str(first) : str(last)]
-    days = [session.date() for session in schedule.index]
-    return Sessions(
-        np.array(days, "datetime64[D]"),
-        np.array([to_datetime64(midnight(day)) for day in days], "datetime64[ns]"),
-        schedule["open"].dt.tz_convert(None).to_numpy().astype("datetime64[ns]"),
-        schedule["close"].dt.tz_convert(None).to_numpy().astype("datetime64[ns]"),
-    )
-
-
-def _a_year_before(day: date) -> date:
-    return date(max(day.year - 1, 1), 1, 1)
+    found = sessions(first, last)
+    local = local_times(found.opens)
+    # No session's date has a clock change before the open, which come on Sundays.
+    since_midnight = local - local.astype("datetime64[D]")
+    return TradingDays(found.dates, found.opens - since_midnight, found.opens, found.closes)
 
 
 def midnight(day: date) -> datetime:
@@ -90,20 +80,20 @@ def usable(prices: ClosePrices) -> ClosePrices:
 
 
 def complete_stock_bars(
-    prices: ClosePrices, sessions: Sessions, interval: Interval, now: datetime
+    prices: ClosePrices, days: TradingDays, interval: Interval, now: datetime
 ) -> ClosePrices:
     """The complete bars of regular trading, where sources also send the running and the odd one.
 
     Args:
         prices: Of a stock or of the S&P 500, as `usable` returns them.
-        sessions: All sessions that `prices` may fall on.
+        days: All sessions that `prices` may fall on.
         interval: `1h`: bars start at the open and every hour after; `1d`: at midnight.
         now: When the data were asked for.
     """
-    at = sessions.positions(prices.timestamps)
-    opens, closes = sessions.opens[at], sessions.closes[at]
+    at = days.positions(prices.timestamps)
+    opens, closes = days.opens[at], days.closes[at]
     if interval is Interval.DAY:
-        regular = prices.timestamps == sessions.midnights[at]
+        regular = prices.timestamps == days.midnights[at]
         ends = closes
     else:
         since_open = prices.timestamps - opens
@@ -114,7 +104,7 @@ def complete_stock_bars(
 
 
 def complete_vix_bars(
-    prices: ClosePrices, sessions: Sessions, interval: Interval, now: datetime
+    prices: ClosePrices, days: TradingDays, interval: Interval, now: datetime
 ) -> ClosePrices:
     """The complete VIX bars, stamped so that none is joined to a bar that ended before it.
 
@@ -124,10 +114,10 @@ def complete_vix_bars(
     bars are joined by date, as daily VIX closes always are (4:15 p.m. against 4 p.m.).
     """
     if interval is Interval.DAY:
-        return complete_stock_bars(prices, sessions, interval, now)
-    at = sessions.positions(prices.timestamps)
+        return complete_stock_bars(prices, days, interval, now)
+    at = days.positions(prices.timestamps)
     complete = (at >= 0) & (prices.timestamps + HOUR + SETTLING <= to_datetime64(now))
-    starts, closes = prices.timestamps[complete], sessions.closes[at[complete]]
+    starts, closes = prices.timestamps[complete], days.closes[at[complete]]
     straddling = (starts < closes) & (starts + HOUR > closes)
     stamped = np.where(straddling, closes, starts)
     # A bar that starts at the close ends later than the one moved there: it is the one kept.

@@ -106,7 +106,7 @@ def is_ingested(directory: Directory, manifest: Manifest | None) -> bool:
     Raises:
         StorageError: A file cannot be read.
     """
-    if manifest is None or manifest.state != COMPLETE:
+    if manifest is None:
         return False
     present = _present(directory)
     return manifest.digests == {name: _digest(content) for name, content in present.items()}

@@ -62,11 +62,11 @@ class YahooSession(requests.Session[requests.Response]):
     """The session that yfinance sends every request through."""
 
     def __init__(
-        self, *, requests_per_second: float = REQUESTS_PER_SECOND, timeout: float = TIMEOUT_SECONDS
+        self, *, pacer: RequestPacer | None = None, timeout: float = TIMEOUT_SECONDS
     ) -> None:
         # Yahoo answers clients whose TLS handshake is no browser's with 429 at once.
         super().__init__(impersonate="chrome")
-        self._pacer = RequestPacer(requests_per_second)
+        self._pacer = pacer or RequestPacer(REQUESTS_PER_SECOND)
         self._limit_seconds = timeout
 
     def request(  # type: ignore[override] # the parent's thirty parameters pass through
