@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import threading
-from bisect import bisect_left
+from bisect import bisect_right
 from collections import OrderedDict
 from typing import Any
 
@@ -68,7 +68,7 @@ class ColumnFile:
             raise self._wrong("the file has no rows", _WRITE_AGAIN)
         sizes = [metadata.row_group(g).num_rows for g in range(metadata.num_row_groups)]
         self._ends = np.cumsum(sizes)
-        self._unit_ns = self._timestamp_unit(names)
+        self._position, self._unit_ns = self._timestamp_column(names)
 
     def timestamps(self, first: int, last: int) -> Timestamps:
         """The timestamps of the rows first <= row < last, in UTC.
@@ -110,7 +110,7 @@ class ColumnFile:
         Reads the column chunk of one row group, found by the statistics.
         """
         groups = range(len(self._ends))
-        group = bisect_left(groups, stamp, key=self._group_start) - 1
+        group = bisect_right(groups, stamp, key=self._group_start) - 1
         if group < 0:
             return 0
         start = self._start(group)
@@ -140,14 +140,15 @@ class ColumnFile:
                 self._directory.open(self._name).close()  # raises what is wrong, in our words
             raise self._wrong("the file is damaged or not Parquet", _WRITE_AGAIN) from error
 
-    def _timestamp_unit(self, names: list[str]) -> int:
-        """Nanoseconds per unit of the timestamp column's raw values."""
+    def _timestamp_column(self, names: list[str]) -> tuple[int, int]:
+        """Position of the timestamp column, and nanoseconds per unit of its raw values."""
         if TIMESTAMP not in names:
             raise self._wrong(
                 "there is no column 'timestamp'",
                 "write the times as a column or named index 'timestamp'",
             )
-        column = self._parquet.schema.column(names.index(TIMESTAMP))
+        position = names.index(TIMESTAMP)
+        column = self._parquet.schema.column(position)
         kind = json.loads(column.logical_type.to_json())
         if kind.get("Type") != "Timestamp":
             found = f"column 'timestamp' holds {column.physical_type.lower()} values, not times"
@@ -157,25 +158,27 @@ class ColumnFile:
                 "column 'timestamp' has no time zone",
                 "write aware timestamps, e.g. index.tz_localize('America/New_York')",
             )
-        return _NANOSECONDS[kind["timeUnit"]]
+        return position, _NANOSECONDS[kind["timeUnit"]]
 
     def _start(self, group: int) -> int:
         return int(self._ends[group - 1]) if group else 0
 
     def _group_start(self, group: int) -> np.datetime64:
         """The earliest timestamp of a row group: of its statistics, or read where it has none."""
-        index = self._parquet.schema.names.index(TIMESTAMP)
-        statistics = self._parquet.metadata.row_group(group).column(index).statistics
+        statistics = self._parquet.metadata.row_group(group).column(self._position).statistics
         if statistics is not None and statistics.has_min_max:
-            return np.datetime64(int(statistics.min_raw) * self._unit_ns, "ns")
+            earliest = int(statistics.min_raw) * self._unit_ns
+            if abs(earliest) <= np.iinfo(np.int64).max:
+                return np.datetime64(earliest, "ns")
         return self._chunk(group, TIMESTAMP)[0]  # type: ignore[no-any-return] # element of Any
 
     def _window(self, column: str, first: int, last: int) -> npt.NDArray[Any]:
         if not 0 <= first <= last <= self.rows:
             raise IndexError(f"rows {first} to {last} are not within 0 to {self.rows}")
+        if first == last:
+            return np.empty(0, "datetime64[ns]" if column == TIMESTAMP else np.float64)
         low = int(np.searchsorted(self._ends, first, side="right"))
-        high = int(np.searchsorted(self._ends, max(last, first + 1), side="left"))
-        groups = range(low, min(high, len(self._ends) - 1) + 1)
+        groups = range(low, int(np.searchsorted(self._ends, last, side="left")) + 1)
         if len(groups) == 1:  # the usual case: a view of the chunk, without copying
             chunk = self._chunk(low, column)
             return chunk[first - self._start(low) : last - self._start(low)]

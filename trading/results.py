@@ -18,7 +18,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from trading.analysis import ANALYSIS_VERSION, Analysis
+from trading.analysis import ANALYSIS_VERSION, BUY, HOLD, SELL, SIGNAL_NAMES, Analysis
 from trading.arrow_arrays import category_column, float_column, integers, timestamp_column
 from trading.contracts import CONTRACT_PATTERN, checked_contract
 from trading.errors import DataError
@@ -31,8 +31,8 @@ FLOAT_COLUMNS = (
     "price", "price_change_pct", "vix", "spx", "spx_change_pct", "beta", "correlation",
     "buy_threshold", "sell_threshold",
 )  # fmt: skip
-SIGNALS = ("sell", "hold", "buy")
-"""Names of the signals -1, 0 and 1, in that order."""
+SIGNALS = tuple(SIGNAL_NAMES[code] for code in (SELL, HOLD, BUY))
+"""Names of the signals in the order of their codes -1, 0 and 1."""
 
 _CATEGORY = pa.dictionary(pa.int32(), pa.string())
 
