@@ -10,10 +10,7 @@ it, and the columns `price`, `vix` and `spx` still show what the data say.
 
 from __future__ import annotations
 
-import os
-from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -32,8 +29,8 @@ BUY, HOLD, SELL = 1, 0, -1
 SIGNAL_NAMES = {BUY: "buy", HOLD: "hold", SELL: "sell"}
 """What the results call a signal."""
 
-CONTRACTS_AT_ONCE = 8
-"""Contracts per task: in a row-major price matrix eight neighbours share a cache line."""
+CONTRACTS_AT_ONCE, ROWS_AT_ONCE = 32, 512
+"""Block of a row-major price matrix that is turned at once: small enough for the cache."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -109,13 +106,11 @@ def analyze_panel(
     vix: Floats,
     spx: Floats,
     strategy: StrategyParameters,
-    *,
-    threads: int | None = None,
 ) -> Iterator[Analysis]:
     """Analyse many contracts that share their bars, and with them the market's side of the work.
 
-    Results come one by one and few are made ahead, so memory stays at a few contracts' worth when
-    the caller does not keep them. All results share `timestamps`, `vix`, `spx`, `spx_change_pct`
+    Results come one by one, so memory stays at a few contracts' worth when the caller does not
+    keep them. All results share `timestamps`, `vix`, `spx`, `spx_change_pct`
     and the thresholds.
 
     Args:
@@ -125,7 +120,6 @@ def analyze_panel(
         vix: VIX as of each bar, shape (n,).
         spx: S&P 500 at each bar, shape (n,).
         strategy: Window, minimum of pairs and thresholds.
-        threads: How many to compute on; the number of processors, at most 4, when None.
 
     Yields:
         What `analyze` returns for each column, in order and to the bit.
@@ -134,26 +128,22 @@ def analyze_panel(
         ValueError: The arrays differ in length.
     """
     market = _Market(timestamps, vix, spx, strategy)
-    threads = threads or min(4, os.cpu_count() or 1)
-
-    def block(start: int) -> list[Analysis]:
+    for start in range(0, prices.shape[1], CONTRACTS_AT_ONCE):
         columns = prices[:, start : start + CONTRACTS_AT_ONCE]
-        rows = np.ascontiguousarray(columns.T)
-        return [market.analyze(columns[:, i], row) for i, row in enumerate(rows)]
+        for position, price in enumerate(_contiguous(columns)):
+            yield market.analyze(columns[:, position], price)
 
-    starts = range(0, prices.shape[1], CONTRACTS_AT_ONCE)
-    if threads == 1 or len(starts) == 1:
-        for start in starts:
-            yield from block(start)
-        return
-    pending: deque[Future[list[Analysis]]] = deque()
-    with ThreadPoolExecutor(threads) as pool:
-        for start in starts:
-            if len(pending) > threads:
-                yield from pending.popleft().result()
-            pending.append(pool.submit(block, start))
-        while pending:
-            yield from pending.popleft().result()
+
+def _contiguous(columns: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """The columns as contiguous rows, shape (k, n); a view when they are so already."""
+    rows = columns.T
+    if rows.flags.c_contiguous:
+        return rows
+    copied = np.empty(rows.shape)
+    for start in range(0, rows.shape[1], ROWS_AT_ONCE):
+        part = slice(start, start + ROWS_AT_ONCE)
+        copied[:, part] = rows[:, part]
+    return copied
 
 
 class _Market:
@@ -204,16 +194,18 @@ def percent_change(price: Floats) -> Floats:
     NaN at the first row, where either price is not positive and finite, and where the ratio is
     too large for a float64.
     """
-    change = np.full(len(price), np.nan)
+    change = np.empty(len(price))
+    change[:1] = np.nan
     if len(price) < 2:  # noqa: PLR2004 - a change takes two prices
         return change
-    if not (price.min() > 0 and price.max() < np.inf):
+    lowest, highest = price.min(), price.max()
+    if not (lowest > 0 and highest < np.inf):
         price = np.where((price > 0) & (price < np.inf), price, np.nan)
+    inner = change[1:]
     with np.errstate(over="ignore"):
-        inner = change[1:]
         np.divide(price[1:], price[:-1], out=inner)
         inner -= 1.0
         inner *= 100.0
-    if inner.max() == np.inf or np.isnan(inner.max()):
+    if not highest < 1e300 * lowest:
         inner[np.isinf(inner)] = np.nan
     return change

@@ -22,8 +22,8 @@ window's own rows, so it is as causal as the sums.
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -39,9 +39,6 @@ CONDITION = 1e-3
 ROUNDING = 1e-14
 """Relative spread of price ratios below which it is rounding: three half-ulps, with a margin."""
 
-LARGEST = 1e150
-"""Above this a square can overflow, and the affected windows have to be looked at."""
-
 REPAIR_CELLS = 1 << 18
 """Window cells that the two-pass formula takes at once, which bounds its memory."""
 
@@ -49,36 +46,68 @@ REPAIR_CELLS = 1 << 18
 def window_sums(values: Floats, window: int, spare: tuple[Floats, Floats]) -> Floats:
     """Sum every run of `window` values along the last axis.
 
+    A window of 60 is 5 windows of 12, which are 3 of 4, so prime factors of the window are taken
+    one after the other: seven additions here, where doubling 60 takes eight.
+
     Args:
-        values: Shape (..., n) with n >= window, without NaN; overwritten.
+        values: Shape (..., n), without NaN; overwritten.
         window: Length of a run, at least 1.
         spare: Two arrays of the shape of `values`, overwritten.
 
     Returns:
         Shape (..., n - window + 1), a view into one of the three arrays; element i is the sum of
-        the values i to i + window - 1.
+        the values i to i + window - 1. Empty when n < window.
     """
-    buffers, length = (values, *spare), values.shape[-1]
+    if values.shape[-1] < window:
+        return values[..., :0]
+    buffers, stride = [values, *spare], 1
+    for factor in _prime_factors(window):
+        values = _strided_sums(values, factor, stride, buffers)
+        stride *= factor
+    return values
+
+
+def _strided_sums(values: Floats, count: int, stride: int, buffers: list[Floats]) -> Floats:
+    """Sum `count` values that lie `stride` apart; `values` is a view into the first buffer.
+
+    The buffer of the result is moved to the front.
+    """
+    length = values.shape[-1]
     power, held_by_power = values, 0
     total, held_by_total = values, -1
     span, covered = 1, 0
     while True:
-        if window & span:
+        if count & span:
             if covered:
-                fits = length - covered - span + 1
-                shifted = power[..., covered : covered + fits]
+                fits = length - (covered + span - 1) * stride
+                shifted = power[..., covered * stride : covered * stride + fits]
                 total = np.add(total[..., :fits], shifted, out=total[..., :fits])
             else:
                 total, held_by_total = power, held_by_power
             covered += span
-        if 2 * span > window:
-            return total
-        fits = length - 2 * span + 1
+        if 2 * span > count:
+            break
+        fits = length - (2 * span - 1) * stride
         free = next(i for i in range(3) if i not in (held_by_power, held_by_total))
-        shifted = power[..., span : span + fits]
+        shifted = power[..., span * stride : span * stride + fits]
         power = np.add(power[..., :fits], shifted, out=buffers[free][..., :fits])
         held_by_power = free
         span *= 2
+    buffers.insert(0, buffers.pop(held_by_total))
+    return total
+
+
+@lru_cache(maxsize=64)
+def _prime_factors(number: int) -> tuple[int, ...]:
+    """Prime factors in increasing order, with repetition; none of 1."""
+    factors, divisor = [], 2
+    while number > 1:
+        if number % divisor:
+            divisor += 1
+        else:
+            factors.append(divisor)
+            number //= divisor
+    return tuple(factors)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -93,6 +122,7 @@ class _Explained:
         inverse_count: 1 / count, 0 where count is 0.
         mean: Mean of x over the window.
         usable: Where there are enough pairs and x varies.
+        first: The first usable row, n when there is none.
         inverse_variance: 1 / Cxx, NaN where not usable.
         inverse_root: 1 / sqrt(Cxx), NaN where not usable.
         repaired: Usable rows where the mean of x dwarfs its deviation.
@@ -105,6 +135,7 @@ class _Explained:
     inverse_count: Floats
     mean: Floats
     usable: Mask
+    first: int
     inverse_variance: Floats
     inverse_root: Floats
     repaired: Rows
@@ -125,15 +156,17 @@ class RollingRegression:
     """
 
     def __init__(self, x: Floats, window: int, min_periods: int) -> None:
+        self._x = x
         self._window = window
         self._min_periods = min_periods
-        self._x = x
-        self._scratch = threading.local()
+        shape = (3, len(x) + window - 1)
+        # Working memory: to allocate it for every series would cost as much as the sums.
+        self._scratch = (np.empty(shape), np.empty(shape), np.empty(shape))
         with np.errstate(all="ignore"):
             self._complete = self._explained(np.isfinite(x))
 
     def on(self, y: Floats) -> tuple[Floats, Floats]:
-        """Regress `y` on x in every window.
+        """Regress `y` on x in every window. Not to be called from two threads at once.
 
         Args:
             y: Returns in per cent to explain, shape (n,), NaN where missing.
@@ -142,53 +175,57 @@ class RollingRegression:
             Slope and Pearson's correlation, shape (n,) each, NaN where null. Slopes too large for
             a float64 are null.
         """
+        if not len(y):
+            return np.empty(0), np.empty(0)
         with np.errstate(all="ignore"):
             side = self._complete
-            values = self._padded_rows(y, side.absent)
-            largest = _largest(values[0])
-            if not np.isfinite(largest):
+            sums = self._sums(y, side)
+            if not np.isfinite(sums[1].max()):
                 side = self._explained(side.paired & np.isfinite(y))
-                values = self._padded_rows(y, side.absent)
-                largest = _largest(values[0])
-            pad = self._window - 1
-            np.multiply(values[0, pad:], side.x, out=values[1, pad:])
-            np.multiply(values[0, pad:], values[0, pad:], out=values[2, pad:])
-            return self._solve(side, y, largest, self._sums(values))
+                sums = self._sums(y, side)
+            return self._solve(side, y, sums)
 
-    def _solve(
-        self, side: _Explained, y: Floats, largest: float, sums: Floats
-    ) -> tuple[Floats, Floats]:
-        """Slope and correlation from the windows' sums of y, xy and yy, which are overwritten."""
-        sy, sxy, syy = sums
+    def _sums(self, y: Floats, side: _Explained) -> Floats:
+        """Sums of y, y² and xy over each window, shape (3, n), in working memory."""
+        values, pad = self._scratch[0], self._window - 1
+        values[:, :pad] = 0.0
+        own, square, product = values[:, pad:]
+        own[:] = y
+        own[side.absent] = 0.0
+        np.square(own, out=square)
+        np.multiply(own, side.x, out=product)
+        return window_sums(values, self._window, self._scratch[1:])
+
+    def _solve(self, side: _Explained, y: Floats, sums: Floats) -> tuple[Floats, Floats]:
+        """Slope and correlation from the windows' sums of y, y² and xy, which are overwritten."""
+        sy, syy, sxy = sums
         slope, correlation = np.empty(len(y)), np.empty(len(y))
-        np.multiply(sy, side.mean, out=slope)
-        cxy = np.subtract(sxy, slope, out=sxy)
-        np.multiply(sy, side.inverse_count, out=slope)
-        np.multiply(slope, sy, out=slope)
+        cxy = np.subtract(sxy, np.multiply(sy, side.mean, out=slope), out=sxy)
+        np.multiply(np.square(sy, out=slope), side.inverse_count, out=slope)
         cyy = np.subtract(syy, slope, out=slope)
-        syy *= CONDITION
-        self._repair(side, y, np.flatnonzero(cyy < syy), cxy, cyy)
-        still = np.flatnonzero(cyy <= self._window * (ROUNDING * (100 + largest)) ** 2)
-        count = side.count[still]
-        still = still[_constant(cyy[still], sy[still] * side.inverse_count[still], count)]
+        largest, smallest = syy.max(), cyy[side.first :].min(initial=np.inf)
+        # Two extremes tell of most series that no window needs a closer look.
+        if not smallest >= CONDITION * largest or len(side.repaired):
+            self._repair(side, y, np.flatnonzero(cyy < CONDITION * syy), cxy, cyy)
+            smallest = cyy[side.first :].min(initial=np.inf)
+        if not largest < np.inf:  # Squares overflowed: nothing can be said of those windows.
+            cyy[~np.isfinite(cyy)] = np.nan
+            cxy[np.isnan(cyy) | ~np.isfinite(cxy)] = np.nan
         np.sqrt(cyy, out=correlation)
-        correlation[still] = np.nan
+        if not smallest > self._window * (ROUNDING * (100.0 + np.sqrt(largest))) ** 2:
+            correlation[_constant(cyy, sy * side.inverse_count, side.count)] = np.nan
         np.divide(np.multiply(cxy, side.inverse_root, out=syy), correlation, out=correlation)
         np.multiply(cxy, side.inverse_variance, out=slope)
-        if largest > LARGEST:
-            overflowed = ~np.isfinite(slope)
-            slope[overflowed] = np.nan
-            correlation[overflowed] = np.nan
         return slope, np.clip(correlation, -1.0, 1.0, out=correlation)
 
     def _explained(self, paired: Mask) -> _Explained:
-        absent = np.flatnonzero(~paired)
         x = np.where(paired, self._x, 0.0)
-        values = self._padded_rows(x, absent)
         pad = self._window - 1
-        np.multiply(x, x, out=values[1, pad:])
-        values[2, pad:] = paired
-        sx, sxx, count = (row.copy() for row in self._sums(values))
+        values = np.zeros((3, pad + len(x)))
+        values[:, pad:] = x, x * x, paired
+        sx, sxx, count = (
+            row.copy() for row in window_sums(values, self._window, self._scratch[1:])
+        )
         inverse_count = np.divide(1.0, count, out=np.zeros_like(count), where=count > 0)
         mean = sx * inverse_count
         cxx = sxx - sx * mean
@@ -196,15 +233,17 @@ class RollingRegression:
         repaired = np.flatnonzero(usable & (cxx < CONDITION * sxx))
         cxx[repaired] = _two_pass(x, x, (paired, inverse_count), repaired, self._window)[1]
         usable &= np.isfinite(cxx) & ~_constant(cxx, mean, count)
+        first = int(np.argmax(usable)) if usable.any() else len(x)
         variance = np.where(usable, cxx, np.nan)
         return _Explained(
             x=x,
             paired=paired,
-            absent=absent,
+            absent=np.flatnonzero(~paired),
             count=count,
             inverse_count=inverse_count,
             mean=mean,
             usable=usable,
+            first=first,
             inverse_variance=1.0 / variance,
             inverse_root=1.0 / np.sqrt(variance),
             repaired=repaired[usable[repaired]],
@@ -219,33 +258,6 @@ class RollingRegression:
             y = np.where(side.paired, y, 0.0)
             pairs = (side.paired, side.inverse_count)
             cxy[rows], cyy[rows] = _two_pass(side.x, y, pairs, rows, self._window)
-
-    def _padded_rows(self, first: Floats, absent: Rows) -> Floats:
-        """Three rows of scratch behind `window - 1` zeros, the first filled but where absent."""
-        values = self._buffers()[0]
-        pad = self._window - 1
-        values[:, :pad] = 0.0
-        values[0, pad:] = first
-        values[0, pad + absent] = 0.0
-        return values
-
-    def _sums(self, values: Floats) -> Floats:
-        if not len(self._x):
-            return values[:, self._window - 1 :]
-        return window_sums(values, self._window, self._buffers()[1:])
-
-    def _buffers(self) -> tuple[Floats, Floats, Floats]:
-        """This thread's working memory: allocating it per series would cost as much as the sums."""
-        if not hasattr(self._scratch, "buffers"):
-            shape = (3, len(self._x) + self._window - 1)
-            self._scratch.buffers = (np.empty(shape), np.empty(shape), np.empty(shape))
-        buffers: tuple[Floats, Floats, Floats] = self._scratch.buffers
-        return buffers
-
-
-def _largest(values: Floats) -> float:
-    """The largest magnitude; NaN when any value is NaN."""
-    return float(max(np.max(values, initial=0.0), -np.min(values, initial=0.0)))
 
 
 def _constant(moment: Floats, mean: Floats, count: Floats) -> Mask:
