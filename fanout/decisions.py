@@ -98,7 +98,7 @@ def latest_attempts(
     for run in runs:
         key = run.idempotency_key or ""
         number, separator, child_key = key.removeprefix(prefix).partition(":")
-        if not key.startswith(prefix) or not separator or not number.isdigit():
+        if not key.startswith(prefix) or not separator or not number.isdecimal():
             continue
         if child_key not in latest or latest[child_key][0] < int(number):
             latest[child_key] = (int(number), run)

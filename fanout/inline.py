@@ -22,7 +22,7 @@ from prefect import Flow
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import FlowRun, FlowRunPolicy, State
 from prefect.context import AsyncClientContext, ContextModel
-from prefect.exceptions import Abort
+from prefect.exceptions import Abort, Pause
 from prefect.flow_engine import run_flow_async
 from prefect.settings import (
     PREFECT_API_AUTH_STRING,
@@ -140,7 +140,7 @@ async def execute(
             state = await run_flow_async(
                 flow, flow_run=local, parameters=dict(flow_run.parameters), return_type="state"
             )
-    except Abort:
+    except (Abort, Pause):
         return None, None
     finally:
         client.disown(flow_run.id)

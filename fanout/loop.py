@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
@@ -11,26 +12,17 @@ from typing import Any
 from uuid import UUID
 
 import anyio
-import stamina
 from prefect import Flow
 from prefect.client.schemas.actions import DeploymentFlowRunCreate
 from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.states import Cancelled, Cancelling, Crashed, Pending, Scheduled, to_state_create
 
 from fanout import runs
-from fanout.children import (
-    OUTCOMES,
-    Child,
-    ChildResult,
-    FanOutPolicy,
-    Outcome,
-    Placement,
-    Progress,
-    RunSet,
-)
-from fanout.decisions import Attempt, Step, idempotency_key, latest_attempts, next_step
+from fanout.children import Child, FanOutPolicy, Outcome, Placement, Progress, RunSet
+from fanout.decisions import Step, idempotency_key, latest_attempts, next_step
 from fanout.inline import InlineClient, execute, retry_policy
 from fanout.runs import Refusal
+from fanout.tracked import Tracked
 
 IsSatisfied = Callable[[Child], bool]
 OnProgress = Callable[[Progress], Awaitable[None]]
@@ -38,53 +30,9 @@ OnProgress = Callable[[Progress], Awaitable[None]]
 CLEAN_UP_SECONDS = 10.0
 """How long a parent that is being stopped may take to cancel its children."""
 
-UNSTARTED = (StateType.SCHEDULED, StateType.PENDING)
-UNFINISHED = (*UNSTARTED, StateType.RUNNING, StateType.PAUSED)
+UNFINISHED = (StateType.SCHEDULED, StateType.PENDING, StateType.RUNNING, StateType.PAUSED)
 
-
-@dataclass(slots=True, eq=False)
-class Tracked:
-    """One child and what is known of its latest run."""
-
-    child: Child
-    attempt: int = 0
-    tried_here: int = 0
-    inherited: bool = False
-    stale: bool = False
-    run: FlowRun | None = None
-    since: float = 0.0
-    value: Any = None
-    verdict: Outcome | None = None
-    message: str = ""
-    counted: bool = False
-
-    @property
-    def latest(self) -> Attempt | None:
-        """Its latest run, as the decisions see it."""
-        if self.run is None:
-            return None
-        return Attempt(self.attempt, self.run.id, self.run.state_type, self.inherited, self.stale)
-
-    def saw(self, state: State[Any] | None) -> None:
-        """Note the state in which its run was found."""
-        if self.run is not None and state is not None:
-            self.run.state, self.run.state_type = state, state.type
-
-    def result(self) -> ChildResult:
-        """What became of it."""
-        outcome = self.verdict
-        message = self.message
-        if outcome is None and self.run is not None and self.run.state_type is not None:
-            outcome = OUTCOMES[self.run.state_type]
-            message = (self.run.state.message if self.run.state else None) or ""
-        return ChildResult(
-            child=self.child,
-            outcome=outcome or Outcome.NOT_CREATED,
-            flow_run_id=self.run.id if self.run else None,
-            attempts=self.attempt,
-            message=message,
-            value=self.value,
-        )
+_log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -103,6 +51,7 @@ class FanOut:
     progress: Progress = field(default_factory=lambda: Progress(0))
     deployment_id: UUID = field(init=False)
     link_id: UUID = field(init=False)
+    creation: asyncio.Task[None] | None = None
 
     async def run(self, children: Sequence[Child]) -> RunSet:
         """Bring all children to an end; when interrupted, cancel those that have none."""
@@ -110,14 +59,14 @@ class FanOut:
         self.progress = Progress(len(tracked))
         try:
             await self._attach(tracked)
-            waiting = deque(tracked)
+            # First what is under way already: it counts among the children in flight.
+            waiting = deque(sorted(tracked, key=lambda t: not t.unfinished))
             while waiting or self.open:
                 while waiting and len(self.open) < self._window():
                     self.open.append(waiting.popleft())
                 await self._advance()
         except BaseException:
-            with anyio.move_on_after(CLEAN_UP_SECONDS, shield=True):
-                await self._cancel_open()
+            await self._clean_up(tracked)
             raise
         return RunSet(tuple(t.result() for t in tracked))
 
@@ -161,7 +110,9 @@ class FanOut:
         if lost := groups[Step.ABANDON]:
             await self._mark_crashed(lost, "The process that executed it is gone.")
         if due := groups[Step.CREATE]:
-            await self._create(due)
+            # What the server was asked to create is waited for, even by a parent being cancelled.
+            self.creation = asyncio.create_task(self._create(due))
+            await asyncio.shield(self.creation)
         if pending := groups[Step.EXECUTE]:
             await self._execute_all(pending)
         if running := groups[Step.WAIT]:
@@ -232,6 +183,8 @@ class FanOut:
         try:
             await asyncio.gather(*workers)
         except BaseException:
+            # An engine whose run just ended swallows the cancellation: leave nothing to go on to.
+            queue.clear()
             for worker in workers:
                 worker.cancel()
             # Each engine records the end of its run before it lets go.
@@ -243,8 +196,10 @@ class FanOut:
             raise TypeError(t)
         if t.inherited:
             t.inherited, t.tried_here = False, t.tried_here + 1
+        # In a task of its own: a flow that cancels the task it runs in stops nothing else.
+        execution = asyncio.create_task(execute(self.flow, t.run, self.client))
         try:
-            state, t.value = await execute(self.flow, t.run, self.client)
+            state, t.value = await execution
         except asyncio.CancelledError:
             if _being_cancelled():
                 raise
@@ -255,7 +210,8 @@ class FanOut:
             await self._mark_crashed([t], f"Its execution broke off: {error!r}")
             return
         if state is None:
-            state = (await runs.read_runs(self.client, [t.run.id]))[t.run.id].state
+            found = (await runs.read_runs(self.client, [t.run.id])).get(t.run.id)
+            state = found.state if found else None
             if state is None or not state.is_final():
                 t.verdict, t.message = Outcome.CANCELLED, "The server did not let it go on."
         t.saw(state)
@@ -264,9 +220,7 @@ class FanOut:
         """Say on the server what happened to runs that nobody executes any more."""
         state: State[None] = Crashed(message=message)
         ids = [t.run.id for t in lost if t.run]
-        async for attempt in stamina.retry_context(on=runs.passing_fault, attempts=8, timeout=120):
-            with attempt:
-                await runs.set_states(self.client, ids, state, only=UNFINISHED, force=True)
+        await runs.set_states(self.client, ids, state, only=UNFINISHED, force=True)
         for t in lost:
             t.saw(state)
 
@@ -274,9 +228,7 @@ class FanOut:
         """Look after a pause which of the runs have ended, all in one request."""
         await asyncio.sleep(self.policy.poll_seconds)
         by_id = {t.run.id: t for t in waiting if t.run}
-        async for attempt in stamina.retry_context(on=runs.passing_fault, attempts=8, timeout=300):
-            with attempt:
-                ended = await runs.read_ended(self.client, list(by_id))
+        ended = await runs.read_ended(self.client, list(by_id))
         for run_id, t in by_id.items():
             if t.inherited:
                 # From now on its end is this execution's affair.
@@ -303,8 +255,19 @@ class FanOut:
         if self.on_progress is not None:
             await self.on_progress(self.progress)
 
-    async def _cancel_open(self) -> None:
-        await self._cancel([t for t in self.open if t.verdict is None])
+    async def _clean_up(self, tracked: Sequence[Tracked]) -> None:
+        """Cancel what has not ended, whatever stops the parent; that is what it will report."""
+        with anyio.move_on_after(CLEAN_UP_SECONDS, shield=True) as bound:
+            try:
+                if self.creation is not None:
+                    await asyncio.wait([self.creation])
+                await self._cancel([t for t in tracked if t.unfinished])
+            except Exception:  # noqa: BLE001 - nothing may take the place of what stops the parent
+                _log.warning("Not all children could be cancelled.", exc_info=True)
+        if bound.cancelled_caught:
+            _log.warning("Not all children could be cancelled in %g s.", CLEAN_UP_SECONDS)
+        if self.creation is not None:
+            self.creation.cancel()
 
     async def _cancel(self, stopped: list[Tracked]) -> None:
         ids = [t.run.id for t in stopped if t.run]

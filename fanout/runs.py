@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 from uuid import UUID
 
 import httpx
@@ -33,26 +35,35 @@ SET_STATE_LIMIT = 50
 READ_LIMIT = 200
 """Most runs that one read answers."""
 
-CREATE_ROUNDS = 8
-"""How often a run whose creation failed for a passing reason is asked for again."""
+ROUNDS = 8
+"""How often a request that failed for a passing reason is sent at most."""
+
+PATIENCE_SECONDS = 300.0
+"""How long a server that is gone is waited for: a restart, with the migration of its database."""
 
 _PERMANENT = ("Parameter validation failed", "Invalid schema", "Parameter schema enforcement")
 """How the server's answer begins when the same request can never succeed."""
 
-_GAVE_UP = "The server kept failing to create it; see the server's log."
-
 T = TypeVar("T")
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why the server did not create a run."""
+    """Why the server did not create a run.
+
+    Attributes:
+        reason: In the server's words.
+        passing: Whether the same request may succeed later.
+    """
 
     reason: str
+    passing: bool = False
 
 
 class ItemsFailedError(Exception):
-    """Some items of a bulk creation failed for a reason that may pass."""
+    """Some items of a bulk request failed for a reason that may pass."""
 
 
 def _batches(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
@@ -66,6 +77,11 @@ def passing_fault(error: Exception) -> bool:
         status = error.response.status_code
         return status in {408, 425, 429} or status >= 500  # noqa: PLR2004 - HTTP's own number
     return isinstance(error, httpx.TransportError | ItemsFailedError)
+
+
+_persistently = stamina.AsyncRetryingCaller(
+    attempts=ROUNDS, wait_initial=0.2, wait_max=10.0, timeout=PATIENCE_SECONDS
+).on(passing_fault)
 
 
 async def create_runs(
@@ -88,25 +104,28 @@ async def create_runs(
 async def _create_batch(
     client: PrefectClient, deployment_id: UUID, requests: Sequence[DeploymentFlowRunCreate]
 ) -> list[UUID | Refusal]:
-    answers: dict[int, UUID | Refusal | None] = {}
-    try:
-        async for attempt in stamina.retry_context(
-            on=passing_fault, attempts=CREATE_ROUNDS, wait_initial=0.2, wait_max=10, timeout=120
-        ):
-            with attempt:
-                missing = [i for i in range(len(requests)) if answers.get(i) is None]
-                asked = await _ask_for(client, deployment_id, [requests[i] for i in missing])
-                answers |= dict(zip(missing, asked, strict=True))
-                _check_all_answered(answers)
-    except ItemsFailedError:
-        pass
-    return [answers[i] or Refusal(_GAVE_UP) for i in range(len(requests))]
+    answers: list[UUID | Refusal] = [Refusal("It was not asked for.", passing=True)] * len(requests)
+
+    async def ask_for_missing() -> None:
+        missing = [i for i, answer in enumerate(answers) if _may_come(answer)]
+        asked = await _ask_for(client, deployment_id, [requests[i] for i in missing])
+        for i, answer in zip(missing, asked, strict=True):
+            answers[i] = answer
+        if any(map(_may_come, answers)):
+            raise ItemsFailedError
+
+    with suppress(ItemsFailedError):
+        await _persistently(ask_for_missing)
+    return answers
+
+
+def _may_come(answer: UUID | Refusal) -> bool:
+    return isinstance(answer, Refusal) and answer.passing
 
 
 async def _ask_for(
     client: PrefectClient, deployment_id: UUID, requests: Sequence[DeploymentFlowRunCreate]
-) -> list[UUID | Refusal | None]:
-    """Ask once; None for an item that failed for a reason that may pass."""
+) -> list[UUID | Refusal]:
     response = await client.request(
         "POST",
         # A public route that the client has no method for, nor a type.
@@ -116,25 +135,20 @@ async def _ask_for(
     return [_answer(item) for item in response.json()["results"]]
 
 
-def _answer(item: Mapping[str, str]) -> UUID | Refusal | None:
+def _answer(item: Mapping[str, str]) -> UUID | Refusal:
     if item["status"] == "CREATED":
         return UUID(item["flow_run_id"])
     reason = item.get("error") or ""
-    return Refusal(reason) if reason.startswith(_PERMANENT) else None
-
-
-def _check_all_answered(answers: Mapping[int, UUID | Refusal | None]) -> None:
-    if None in answers.values():
-        raise ItemsFailedError
+    if reason.startswith(_PERMANENT):
+        return Refusal(reason)
+    return Refusal(f"The server kept failing to create it: {reason}", passing=True)
 
 
 async def read_runs(client: PrefectClient, run_ids: Sequence[UUID]) -> dict[UUID, FlowRun]:
     """The given runs as the server knows them now, by id."""
     found: dict[UUID, FlowRun] = {}
     for batch in _batches(run_ids, READ_LIMIT):
-        runs = await client.read_flow_runs(
-            flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=list(batch))), limit=READ_LIMIT
-        )
+        runs = await _page(client, FlowRunFilter(id=FlowRunFilterId(any_=list(batch))))
         found |= {run.id: run for run in runs}
     return found
 
@@ -144,10 +158,8 @@ async def read_ended(client: PrefectClient, run_ids: Sequence[UUID]) -> dict[UUI
     ended: dict[UUID, FlowRun] = {}
     final = FlowRunFilterState(type=FlowRunFilterStateType(any_=sorted(TERMINAL_STATES)))
     for batch in _batches(run_ids, READ_LIMIT):
-        runs = await client.read_flow_runs(
-            flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=list(batch)), state=final),
-            limit=READ_LIMIT,
-        )
+        wanted = FlowRunFilter(id=FlowRunFilterId(any_=list(batch)), state=final)
+        runs = await _page(client, wanted)
         ended |= {run.id: run for run in runs}
     return ended
 
@@ -171,12 +183,20 @@ async def read_subflows(client: PrefectClient, parent_flow_run_id: UUID) -> list
 async def _all_pages(client: PrefectClient, wanted: FlowRunFilter) -> list[FlowRun]:
     found: list[FlowRun] = []
     while True:
-        page = await client.read_flow_runs(
-            flow_run_filter=wanted, sort=FlowRunSort.ID_DESC, limit=READ_LIMIT, offset=len(found)
-        )
+        page = await _page(client, wanted, offset=len(found))
         found += page
         if len(page) < READ_LIMIT:
             return found
+
+
+async def _page(client: PrefectClient, wanted: FlowRunFilter, offset: int = 0) -> list[FlowRun]:
+    return await _persistently(
+        client.read_flow_runs,
+        flow_run_filter=wanted,
+        sort=FlowRunSort.ID_DESC,
+        limit=READ_LIMIT,
+        offset=offset,
+    )
 
 
 async def link_task_run(client: PrefectClient, parent: FlowRun, deployment_name: str) -> UUID:
@@ -219,14 +239,23 @@ async def set_states(
             id=FlowRunFilterId(any_=list(batch)),
             state=FlowRunFilterState(type=FlowRunFilterStateType(any_=list(only))),
         )
-        await client.request(
-            "POST",
-            # As above: public, without a client method.
-            "/flow_runs/bulk_set_state",  # type: ignore[arg-type]
-            json={
-                "flow_runs": wanted.model_dump(mode="json", exclude_unset=True),
-                "state": to_state_create(state).model_dump(mode="json", exclude_unset=True),
-                "force": force,
-                "limit": SET_STATE_LIMIT,
-            },
-        )
+        body = {
+            "flow_runs": wanted.model_dump(mode="json", exclude_unset=True),
+            "state": to_state_create(state).model_dump(mode="json", exclude_unset=True),
+            "force": force,
+            "limit": SET_STATE_LIMIT,
+        }
+        try:
+            await _persistently(_set_batch, client, body)
+        except ItemsFailedError:
+            # What the server cannot be told stops no other work; it is told in its own log, too.
+            _log.warning("The server did not set all of %d runs %s.", len(batch), state.name)
+
+
+async def _set_batch(client: PrefectClient, body: Mapping[str, Any]) -> None:
+    # As above: public, without a client method.
+    path = "/flow_runs/bulk_set_state"
+    response = await client.request("POST", path, json=body)  # type: ignore[arg-type]
+    # From the states named, only a fault aborts; a run that has left them is not found again.
+    if any(result["status"] == "ABORT" for result in response.json()["results"]):
+        raise ItemsFailedError
