@@ -17,7 +17,7 @@ from cli.errors import USAGE, CommandError
 from cli.installation import installation
 from cli.progress import Display, progress_display
 from cli.sample_data import SAMPLE_CONTRACTS, ensure_market_data
-from cli.summary import Report, as_json, as_text
+from cli.summary import Report, as_json, as_text, failure
 from cli.up import STARTING, wait_for_end
 from cli.worker import process_worker
 from trading.storage import open_directory
@@ -75,6 +75,8 @@ def run_demo(options: DemoOptions) -> int:
             orchestration = _orchestrate(parameters, settings, options, connection, display)
         report = _report(orchestration, parameters, connection, time.monotonic() - started)
         typer.echo(as_json(report) if options.json else as_text(report))
+        if reason := failure(report):
+            typer.echo(f"\n{reason}", err=True)
         _point_to_the_ui(connection, serve=options.serve)
         if options.serve and connection.local is not None:
             with contextlib.suppress(KeyboardInterrupt):

@@ -93,10 +93,14 @@ def as_text(report: Report) -> str:
         ("Flow runs", f"{runs:,} in {report.wall_seconds:.1f} s"),
         ("Results", report.output_dir),
     ]
-    lines = [f"{name:<18}{value}" for name, value in rows]
-    if report.status != COMPLETED:
-        lines += ["", f"The run ended {report.status}: {report.message}".rstrip(": ")]
-    return "\n".join(lines)
+    return "\n".join(f"{name:<18}{value}" for name, value in rows)
+
+
+def failure(report: Report) -> str:
+    """Why the run did not complete, for people; empty when it did."""
+    if report.status == COMPLETED:
+        return ""
+    return f"The run ended {report.status}: {report.message}".rstrip(": ")
 
 
 def _portfolio_rows(portfolio: Mapping[str, Any]) -> list[tuple[str, str]]:

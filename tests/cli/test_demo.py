@@ -108,6 +108,7 @@ def test_a_run_prints_one_object_skips_what_is_done_and_tells_what_failed(
     assert report["status"] == "failed"
     assert "AAPK" in report["message"]
     assert "AAPL" in report["message"]
+    assert "AAPK" in unknown.stderr
     assert "Traceback" not in unknown.stderr
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from cli.summary import PartitionCounts, Report, as_json, as_text
+from cli.summary import PartitionCounts, Report, as_json, as_text, failure
 
 REPORT = Report(
     status="completed",
@@ -80,7 +80,8 @@ def test_the_text_has_the_counts_the_numbers_and_the_folder() -> None:
     assert "Average beta" not in table
 
 
-def test_the_text_of_a_failed_run_ends_with_its_reason() -> None:
-    text = as_text(changed(status="failed", message="contract='X' is not known."))
-    assert text.splitlines()[-1] == "The run ended failed: contract='X' is not known."
-    assert as_text(changed(status="aborted")).splitlines()[-1] == "The run ended aborted"
+def test_a_failed_run_has_a_reason_and_a_complete_one_has_none() -> None:
+    failed = changed(status="failed", message="contract='X' is not known.")
+    assert failure(failed) == "The run ended failed: contract='X' is not known."
+    assert failure(changed(status="aborted")) == "The run ended aborted"
+    assert failure(REPORT) == ""
