@@ -118,7 +118,9 @@ async def _bulk_create(
             ],
         )
         answer.raise_for_status()
-        created += [item["flow_run_id"] for item in answer.json()["results"]]
+        # Items can fail on a locked database; the next round asks for the rest.
+        items = answer.json()["results"]
+        created += [item["flow_run_id"] for item in items if item["status"] == "CREATED"]
     return created
 
 

@@ -1,16 +1,19 @@
 """`aggregate-portfolio`: one portfolio from the stored results of all contracts."""
 
 import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Annotated, Any
 
 from prefect import flow
 from prefect.artifacts import acreate_markdown_artifact, acreate_table_artifact
+from prefect.logging import get_run_logger
 from pydantic import Field
-from trading.aggregation import aggregate
 
 from flows import rendering
 from flows.errors import fails_plainly
 from flows.parameters import DEFAULT_STRATEGY, ContractNames, OutputDir, output_url
+from trading.aggregation import aggregate
 
 TIMESERIES_ROWS = 500
 """Most rows of the time-series artifact; the file has all."""
@@ -30,19 +33,39 @@ async def aggregate_portfolio(
     Returns:
         The portfolio's metrics by name; None where one is not defined.
     """
-    result = await asyncio.to_thread(aggregate, output_url(output_dir), contracts, cost_bps)
+    made, files = await asyncio.to_thread(aggregate, output_url(output_dir), contracts, cost_bps)
+    metrics = asdict(made.summary)
     await acreate_markdown_artifact(
-        _markdown(result.metrics, result.files),
-        key="portfolio-summary",
-        description="The portfolio's metrics",
+        _markdown(metrics, files), key="portfolio-summary", description="The portfolio's metrics"
     )
     await acreate_table_artifact(
-        result.contracts.to_pylist(), key="portfolio-contracts", description="Contract by contract"
+        made.contracts.to_pylist(), key="portfolio-contracts", description="Contract by contract"
     )
-    tail = result.timeseries.slice(max(0, result.timeseries.num_rows - TIMESERIES_ROWS))
+    bars = made.timeseries.num_rows
+    tail = made.timeseries.slice(max(0, bars - TIMESERIES_ROWS))
     await acreate_table_artifact(
-        rendering.json_rows(tail.to_pylist()),
+        [row | {"timestamp": row["timestamp"].isoformat()} for row in tail.to_pylist()],
         key="portfolio-timeseries",
-        description=f"Bar by bar; the last {tail.num_rows} of {result.timeseries.num_rows}",
+        description=f"Bar by bar; the last {tail.num_rows} of {bars}",
     )
-    return result.metrics
+    get_run_logger().info(
+        "%d trades of %d contracts: P&L %s %%, win rate %s, Sharpe %s, beta %s",
+        metrics["trades"],
+        metrics["contracts"],
+        *(
+            rendering.value_text(metrics[name])
+            for name in ("total_pnl_pct", "win_rate", "sharpe", "average_beta")
+        ),
+    )
+    return metrics
+
+
+def _markdown(metrics: Mapping[str, Any], files: Sequence[str]) -> str:
+    return "\n\n".join(
+        [
+            "# Portfolio",
+            rendering.table(("metric", "value"), metrics.items()),
+            "## Files",
+            "\n".join(f"- {file}" for file in files),
+        ]
+    )
