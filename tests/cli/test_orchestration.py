@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+from prefect.client.orchestration import PrefectClient
+from prefect.states import Completed, Crashed, Failed
+
+from cli import orchestration
+from cli.errors import CommandError
+from cli.orchestration import _server_errors, _summary, as_far_as_it_came, watching
+from cli.progress import PartitionProgress
+from cli.run_counts import RunCounts
+from cli.summary import PartitionCounts
+from flows.errors import UnfinishedError
+from flows.orchestrator_flow import OrchestrationSummary
+
+SUMMARY = OrchestrationSummary(total=3, completed=1, skipped=1, failed=1, portfolio=None)
+REQUEST = httpx.Request("POST", "http://127.0.0.1:4200/api/flow_runs/")
+REFUSED = httpx.Response(401, request=REQUEST)
+
+
+@pytest.mark.parametrize(
+    ("states", "counts"),
+    [
+        ({}, PartitionCounts(0, 0, 0, 0)),
+        ({"Completed": 5}, PartitionCounts(5, 5, 0, 0)),
+        ({"Completed": 5, "Running": 1, "Crashed": 2}, PartitionCounts(8, 5, 0, 3)),
+    ],
+)
+def test_without_a_summary_what_did_not_complete_failed(
+    states: Mapping[str, int], counts: PartitionCounts
+) -> None:
+    assert as_far_as_it_came(states) == counts
+
+
+async def test_the_summary_is_found_in_completed_and_in_failed_runs() -> None:
+    assert await _summary(Completed(data=SUMMARY)) == SUMMARY
+    assert await _summary(Failed(data=UnfinishedError("two are missing", SUMMARY))) == SUMMARY
+
+
+async def test_a_run_that_did_not_come_to_its_end_left_no_summary() -> None:
+    assert await _summary(None) is None
+    assert await _summary(Crashed(data=SUMMARY)) is None
+    assert await _summary(Failed(data=ValueError("grain"))) is None
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (
+            httpx.HTTPStatusError(
+                "", request=REQUEST, response=httpx.Response(401, request=REQUEST)
+            ),
+            "answered 401 Unauthorized to /api/flow_runs/; check its log, and the key",
+        ),
+        (httpx.ConnectError("refused"), "stopped answering (ConnectError); check that it still"),
+    ],
+)
+def test_a_server_that_refuses_or_is_gone_is_one_sentence(error: Exception, sentence: str) -> None:
+    with pytest.raises(CommandError) as caught, _server_errors():
+        raise error
+    assert sentence in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+class Shown:
+    """A display that keeps what it is given, and a source of counts that fails now and then."""
+
+    def __init__(self) -> None:
+        self.looks = 0
+        self.seen: list[PartitionProgress] = []
+
+    async def states(self, *_: Any) -> dict[str, int]:
+        self.looks += 1
+        if self.looks % 2:
+            raise httpx.ConnectError("busy")
+        return {"Completed": self.looks}
+
+    def phase(self, text: str) -> None:
+        raise NotImplementedError
+
+    def partitions(self, progress: PartitionProgress) -> None:
+        self.seen.append(progress)
+
+
+async def test_a_failed_look_neither_stops_the_watching_nor_the_work(
+    prefect_client: PrefectClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = Shown()
+    monkeypatch.setattr(orchestration, "WATCH_SECONDS", 0.0)
+    monkeypatch.setattr(RunCounts, "partitions", shown.states)
+    counts = RunCounts(prefect_client, uuid4(), datetime.now(UTC))
+    async with watching(counts, shown), asyncio.timeout(30):
+        while len(shown.seen) < 2:  # noqa: ASYNC110 - the watcher has no event to wait for
+            await asyncio.sleep(0)
+    assert [progress.completed for progress in shown.seen[:2]] == [2, 4]
+    after = shown.looks
+    await asyncio.sleep(0)
+    assert shown.looks == after
