@@ -284,7 +284,9 @@ def _two_pass(
     for start in range(0, len(rows), step):
         part = slice(start, start + step)
         cells = rows[part, None] + np.arange(1 - window, 1)
-        counted = paired[cells] & (cells >= 0)
+        inside = cells >= 0
+        cells = np.maximum(cells, 0)
+        counted = paired[cells] & inside
         weight = inverse_count[rows[part], None]
         both = np.stack([x[cells], y[cells]])
         both = np.where(counted, both - _totals(np.where(counted, both, 0.0)) * weight, 0.0)
