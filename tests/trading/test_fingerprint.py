@@ -108,6 +108,14 @@ def test_contract_grain_and_version_count(monkeypatch: pytest.MonkeyPatch) -> No
     assert len(seen) == len(Grain) + 4
 
 
+def test_bars_of_the_lookback_cannot_pass_for_bars_of_the_partition() -> None:
+    """Five bars, one of them the partition's, against four with the same words in the VIX."""
+    five = BARS[:5]
+    words = [*module._rows(five)[4], five.vix[4].view(np.int64)]
+    four = replace(BARS[:4], vix=np.array(words, np.int64).view(np.float64))
+    assert fingerprint(five, 4, SMALL, Grain.BAR) != fingerprint(four, 0, SMALL, Grain.BAR)
+
+
 def test_every_nan_and_every_zero_is_the_same() -> None:
     odd_nan = np.array([0x7FF8_0000_0000_BEEF], np.uint64).view(np.float64)[0]
     prices = [np.array([100.0, value, 101.0]) for value in (np.nan, odd_nan, -np.nan)]

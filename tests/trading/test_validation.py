@@ -115,6 +115,13 @@ def test_disorder_and_repeats_fail_in_each_file(input_dir: str, name: str) -> No
     assert report.status is Status.FAIL
 
 
+def test_a_repeat_next_to_its_original_is_in_order(input_dir: str) -> None:
+    _rewrite(Path(input_dir) / PRICES_FILE, lambda t: t.take([0, 1, 1, *range(2, 24)]))
+    report = validate(input_dir)
+    assert _check(report, "order").status is Status.PASS
+    assert [finding.row for finding in _check(report, "duplicates").findings] == [2]
+
+
 def test_a_missing_timestamp_fails_order(input_dir: str) -> None:
     def without(table: pa.Table) -> pa.Table:
         stamps = [*table.column("timestamp").to_pylist()[:-1], None]
@@ -205,7 +212,6 @@ def test_an_outlier_warns_with_the_row_of_its_return(tmp_path: Path) -> None:
 def test_outliers_are_those_of_a_plain_loop(tmp_path: Path) -> None:
     market = random_market(session_timestamps(10), contracts=1)
     market.prices[[11, 12, 50], 0] = np.nan
-    expected = []
     prices = market.prices[:, 0]
     returns = {
         row: prices[row] / prices[row - 1] - 1
@@ -214,10 +220,12 @@ def test_outliers_are_those_of_a_plain_loop(tmp_path: Path) -> None:
     }
     mean = sum(returns.values()) / len(returns)
     deviation = (sum((r - mean) ** 2 for r in returns.values()) / (len(returns) - 1)) ** 0.5
-    expected = [row for row, r in returns.items() if abs(r - mean) > 1.5 * deviation]
-    result = _check(validate(market.write(tmp_path), z_threshold=1.5), "outliers")
+    distances = {row: abs(r - mean) / deviation for row, r in returns.items()}
+    z_threshold = sorted(distances.values())[-5] * 1.0001
+    result = _check(validate(market.write(tmp_path), z_threshold=z_threshold), "outliers")
+    expected = [row for row, z in distances.items() if z > z_threshold]
     assert [finding.row for finding in result.findings] == expected
-    assert len(expected) > 3
+    assert len(expected) == 4
 
 
 def test_too_few_returns_are_insufficient_and_stop_nothing(tmp_path: Path) -> None:
