@@ -125,11 +125,6 @@ class ColumnFile:
         if self._directory.identity(self._name) != self.identity:
             raise StorageError(self.url, "it changed while it was being read", "run again")
 
-    def close(self) -> None:
-        """Close the file; windows already read stay valid."""
-        with self._lock:
-            self._parquet.close()
-
     def _open(self) -> pq.ParquetFile:
         url = self.url
         source = url if self._directory.is_local else self._directory.open(self._name)
