@@ -194,7 +194,8 @@ def real_daily_market(names: Sequence[str]) -> DailyMarket:
     stocks = {name: _series(stocks_file, name, "%Y-%m-%d") for name in names}
     spx = _series(_bundled("arch", "data/sp500/sp500.csv.gz"), "Close", "%m/%d/%Y")
     vix = _series(_bundled("arch", "data/vix/vix.csv.gz"), "vix", "%m/%d/%Y")
-    dates = sorted(set(spx) & set(vix) & set.intersection(*map(set, stocks.values())))
+    everything = [spx, vix, *stocks.values()]
+    dates = sorted(day for day in spx if all(day in series for series in everything))
     return DailyMarket(
         dates,
         {name: [series[day] for day in dates] for name, series in stocks.items()},

@@ -3,7 +3,7 @@ from __future__ import annotations
 import warnings
 from dataclasses import fields
 from datetime import date
-from functools import cache
+from functools import cache, partial
 
 import numpy as np
 import numpy.typing as npt
@@ -67,17 +67,17 @@ def assert_right(found: Analysis, bars: Bars, strategy: StrategyParameters) -> N
         strategy.base_threshold_pct * vix / strategy.vix_baseline if oracles.usable(vix) else np.nan
         for vix in bars.vix.tolist()
     ]
-    close = {"rtol": 1e-9, "atol": 1e-11}
+    close = partial(np.testing.assert_allclose, rtol=1e-9, atol=1e-11)
     np.testing.assert_array_equal(found.timestamps, bars.timestamps)
     np.testing.assert_array_equal(found.price, bars.price)
     np.testing.assert_array_equal(found.vix, bars.vix)
     np.testing.assert_array_equal(found.spx, bars.spx)
-    np.testing.assert_allclose(found.price_change_pct, own, **close)
-    np.testing.assert_allclose(found.spx_change_pct, market, **close)
-    np.testing.assert_allclose(found.beta, [fit.beta for fit in fits], **close)
-    np.testing.assert_allclose(found.correlation, [fit.correlation for fit in fits], **close)
-    np.testing.assert_allclose(found.buy_threshold, thresholds, **close)
-    np.testing.assert_allclose(found.sell_threshold, [-value for value in thresholds], **close)
+    close(found.price_change_pct, own)
+    close(found.spx_change_pct, market)
+    close(found.beta, [fit.beta for fit in fits])
+    close(found.correlation, [fit.correlation for fit in fits])
+    close(found.buy_threshold, thresholds)
+    close(found.sell_threshold, [-value for value in thresholds])
     signals = [
         oracles.signal(change, vix, strategy.base_threshold_pct, strategy.vix_baseline)
         for change, vix in zip(own, bars.vix.tolist(), strict=True)

@@ -34,7 +34,7 @@ def assert_fits(
     found: tuple[Floats, Floats], right: tuple[Floats, Floats], x: Floats, y: Floats
 ) -> None:
     """To 1e-9 of what the slope could be, given how much x and y vary."""
-    scale = np.nanstd(y) / np.nanstd(x) if len(x) else 1.0
+    scale = float(np.nanstd(y) / np.nanstd(x)) if len(x) else 1.0
     np.testing.assert_allclose(found[0], right[0], rtol=1e-9, atol=1e-11 * scale)
     np.testing.assert_allclose(found[1], right[1], rtol=1e-9, atol=1e-11)
 
@@ -90,7 +90,7 @@ def test_matches_the_textbook_with_gaps(case: tuple[Floats, Floats, int, int]) -
     pairs = np.isfinite(x) & np.isfinite(y)
     for row in np.flatnonzero(~np.isnan(right[0])):
         part = slice(max(0, row - window + 1), row + 1)
-        spread = np.std(y[part][pairs[part]]) / np.std(x[part][pairs[part]])
+        spread = float(np.std(y[part][pairs[part]]) / np.std(x[part][pairs[part]]))
         # Data near 100 with a spread of 0.001 hold some 1e-16 * 100 / 0.001 of noise each.
         assert found[0][row] == pytest.approx(right[0][row], rel=1e-9, abs=1e-9 * spread + 1e-15)
 
