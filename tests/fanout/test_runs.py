@@ -164,11 +164,15 @@ async def created_ids(toy: Toy, wanted: list[DeploymentFlowRunCreate]) -> list[U
     return [one for one in created if isinstance(one, UUID)]
 
 
-async def test_more_runs_than_one_page_holds(toy: Toy, wire: Wire) -> None:
+async def test_more_runs_than_one_page_holds(
+    toy: Toy, wire: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runs, "READ_LIMIT", 10)
+    monkeypatch.setattr(runs, "SET_STATE_LIMIT", 5)
     run = (await new_parent(toy.client)).run
     link = await runs.link_task_run(toy.client, run, toy.deployment)
-    ids = await created_ids(toy, requests(toy, 201, link))
-    assert len(ids) == 201
+    ids = await created_ids(toy, requests(toy, 20, link))
+    assert len(ids) == 20
 
     everything = await runs.read_children(toy.client, link)
     assert sorted(child.id for child in everything) == sorted(ids)
@@ -178,11 +182,27 @@ async def test_more_runs_than_one_page_holds(toy: Toy, wire: Wire) -> None:
 
     assert await runs.read_ended(toy.client, ids) == {}
     cancelled: State[None] = Cancelled(message="enough")
-    await runs.set_states(toy.client, ids[:51], cancelled, only=[StateType.PENDING], force=True)
-    assert len(wire.bodies(BULK_SET_STATE)) == 2
+    await runs.set_states(toy.client, ids[:11], cancelled, only=[StateType.PENDING], force=True)
+    assert len(wire.bodies(BULK_SET_STATE)) == 3
     ended = await runs.read_ended(toy.client, ids)
-    assert set(ended) == set(ids[:51])
+    assert set(ended) == set(ids[:11])
     assert {run.state.message for run in ended.values() if run.state} == {"enough"}
+
+
+async def test_the_limits_are_the_most_that_the_server_accepts(toy: Toy) -> None:
+    found = await toy.client.read_flow_runs(limit=runs.READ_LIMIT)
+    assert isinstance(found, list)
+    with pytest.raises(PrefectHTTPStatusError, match="422"):
+        await toy.client.read_flow_runs(limit=runs.READ_LIMIT + 1)
+
+    too_many = [item.model_dump(mode="json") for item in requests(toy, runs.CREATE_LIMIT + 1)]
+    path = f"/deployments/{toy.deployment_id}/create_flow_run/bulk"
+    with pytest.raises(PrefectHTTPStatusError, match="400"):
+        await toy.client.request("POST", path, json=too_many)  # type: ignore[arg-type]
+
+    body = {"state": {"type": "CANCELLED"}, "limit": runs.SET_STATE_LIMIT + 1}
+    with pytest.raises(PrefectHTTPStatusError, match="422"):
+        await toy.client.request("POST", "/flow_runs/bulk_set_state", json=body)  # type: ignore[arg-type]
 
 
 async def test_a_retried_parent_gets_the_same_link(toy: Toy) -> None:

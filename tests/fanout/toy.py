@@ -159,6 +159,10 @@ class Toy:
             by_item.setdefault(run.parameters["item"], []).append(run)
         return by_item
 
+    async def latest(self, item: int) -> FlowRun:
+        """The latest run of an item."""
+        return (await self.runs())[item][-1]
+
     async def states(self) -> dict[int, list[StateType | None]]:
         """The states of the deployment's runs, by item."""
         return {item: [r.state_type for r in runs] for item, runs in (await self.runs()).items()}

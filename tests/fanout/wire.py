@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -45,9 +47,8 @@ class Wire:
         ) -> httpx.Response:
             self.requests.append(request)
             fault = self._next_fault(request.url.path)
-            if fault is None:
-                return await real(transport, request)
-            return await fault(request, lambda: real(transport, request))
+            send = partial(_patiently, partial(real, transport, request))
+            return await send() if fault is None else await fault(request, send)
 
         monkeypatch.setattr(httpx.AsyncHTTPTransport, "handle_async_request", handle)
 
@@ -58,6 +59,11 @@ class Wire:
     def disturb_always(self, path: str, fault: Fault) -> None:
         """Let every request to `path` meet this fault."""
         self._constant.append((path, fault))
+
+    def allow(self) -> None:
+        """Let every request pass again."""
+        self._faults.clear()
+        self._constant.clear()
 
     def _next_fault(self, path: str) -> Fault | None:
         for index, (disturbed, fault) in enumerate(self._faults):
@@ -77,6 +83,20 @@ class Wire:
     def about(self, flow_run_id: UUID) -> list[httpx.Request]:
         """The requests about one flow run alone."""
         return [r for r in self.requests if str(flow_run_id) in r.url.path]
+
+
+async def _patiently(send: Send) -> httpx.Response:
+    """Wait out the locks of the database that tests in other processes hold.
+
+    A test counts requests and places its own faults; those of chance would blur both.
+    """
+    for _ in range(100):
+        reply = await send()
+        await reply.aread()
+        if reply.status_code != 503 and b"database is locked" not in reply.content:
+            break
+        await asyncio.sleep(0.1)
+    return reply
 
 
 async def lose_reply(request: httpx.Request, send: Send) -> httpx.Response:
