@@ -20,7 +20,8 @@ from uuid import UUID
 import httpx
 from prefect import Flow
 from prefect.client.orchestration import PrefectClient
-from prefect.client.schemas.objects import FlowRun, FlowRunPolicy, State
+from prefect.client.schemas.objects import FlowRun, FlowRunPolicy, State, StateType
+from prefect.client.schemas.responses import OrchestrationResult, SetStateStatus
 from prefect.context import AsyncClientContext, ContextModel
 from prefect.exceptions import Abort, Pause
 from prefect.flow_engine import run_flow_async
@@ -30,6 +31,8 @@ from prefect.settings import (
     PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
     temporary_settings,
 )
+
+from fanout.runs import move
 
 
 class InlineClient(PrefectClient):
@@ -76,6 +79,30 @@ class InlineClient(PrefectClient):
             return httpx.Response(204)
         return await super().set_flow_run_name(flow_run_id, name)
 
+    async def set_flow_run_state(
+        self,
+        flow_run_id: UUID | str,
+        state: State[Any],
+        force: bool = False,  # noqa: FBT001, FBT002 - as in Prefect's client
+    ) -> OrchestrationResult[Any]:
+        """As in Prefect's client, but an adopted run starts only if it is still Pending.
+
+        The server would let a cancelled run start: it takes it for a retry. And a run whose
+        report of success was lost on the way back, and repeated, has succeeded.
+        """
+        if flow_run_id not in self._fresh or not state.is_running():
+            answer = await super().set_flow_run_state(flow_run_id, state, force=force)
+            if state.is_completed() and answer.state is not None and answer.state.is_completed():
+                # A repeated report is rejected; accepted, the engine keeps the flow's value.
+                answer.status = SetStateStatus.ACCEPT
+            return answer
+        # Running: by this very request, whose reply was lost.
+        startable = (StateType.PENDING, StateType.RUNNING)
+        answers = await move(self, [UUID(str(flow_run_id))], state, only=startable, force=force)
+        if not answers:
+            raise Abort("The run is not Pending any more.")
+        return answers[0]
+
 
 class InlineClientContext(AsyncClientContext):
     """Prefect's client context around an `InlineClient`: every engine inside it uses that one."""
@@ -104,8 +131,10 @@ async def inline_client(parent_client: PrefectClient) -> AsyncIterator[InlineCli
     if isinstance(current, InlineClientContext):
         yield current.inline_client
         return
-    async with InlineClientContext(parent_client) as context:
-        yield context.inline_client
+    # Once for all runs: new settings take 30 ms to make. The parent's own heartbeat goes on.
+    with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
+        async with InlineClientContext(parent_client) as context:
+            yield context.inline_client
 
 
 def retry_policy(flow: Flow[..., Any]) -> FlowRunPolicy:
@@ -128,18 +157,18 @@ async def execute(
         client: The client of the surrounding `inline_client`.
 
     Returns:
-        The final state, or None when the server refused to let the run start or go on (it was
-        cancelled or paused meanwhile), and the flow's return value, None unless it completed.
+        The state in which the engine left it, or None when the server refused to let the run
+        start or go on (it was cancelled or paused meanwhile), and the flow's return value, None
+        unless it completed.
     """
     # Without a deployment the engine starts no thread that watches for suspension; the run on
     # the server keeps its deployment.
     local = flow_run.model_copy(update={"deployment_id": None})
     client.adopt(local)
     try:
-        with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
-            state = await run_flow_async(
-                flow, flow_run=local, parameters=dict(flow_run.parameters), return_type="state"
-            )
+        state = await run_flow_async(
+            flow, flow_run=local, parameters=dict(flow_run.parameters), return_type="state"
+        )
     except (Abort, Pause):
         return None, None
     finally:

@@ -15,6 +15,7 @@ import anyio
 from prefect import Flow
 from prefect.client.schemas.actions import DeploymentFlowRunCreate
 from prefect.client.schemas.objects import FlowRun, State, StateType
+from prefect.exceptions import ObjectNotFound
 from prefect.states import Cancelled, Cancelling, Crashed, Pending, Scheduled, to_state_create
 
 from fanout import runs
@@ -82,7 +83,12 @@ class FanOut:
 
     async def _attach(self, tracked: list[Tracked]) -> None:
         """Find the deployment, the link to the parent, and runs of an earlier execution."""
-        deployment = await self.client.read_deployment_by_name(self.deployment)
+        try:
+            deployment = await self.client.read_deployment_by_name(self.deployment)
+        except ObjectNotFound as error:
+            # Prefect's own message is empty.
+            why = f"deployment={self.deployment!r} is not registered on the server; deploy it."
+            raise ObjectNotFound(error.http_exc, why) from None
         self.deployment_id = deployment.id
         self.link_id = await runs.link_task_run(self.client, self.parent, self.deployment)
         existing = latest_attempts(
@@ -102,7 +108,7 @@ class FanOut:
         """One round: decide about every open child, then act on each group."""
         groups: dict[Step, list[Tracked]] = {step: [] for step in Step}
         for t in self.open:
-            groups[self._step(t)].append(t)
+            groups[await self._decide(t)].append(t)
         if ended := groups[Step.END]:
             self.open = [t for t in self.open if t not in ended]
             for t in ended:
@@ -118,14 +124,13 @@ class FanOut:
         if running := groups[Step.WAIT]:
             await self._watch(running)
 
-    def _step(self, t: Tracked) -> Step:
-        if t.verdict is not None:
+    async def _decide(self, t: Tracked) -> Step:
+        if t.verdict is not None or await self._was_satisfied(t):
             return Step.END
         return next_step(t.latest, self.placement, self.policy, t.tried_here)
 
     async def _create(self, due: list[Tracked]) -> None:
         """Create the next attempt of each, and read what the server made of it."""
-        due = [t for t in due if not await self._was_satisfied(t)]
         created = await runs.create_runs(
             self.client, self.deployment_id, [self._request(t) for t in due]
         )
@@ -142,7 +147,7 @@ class FanOut:
             t.since = time.monotonic()
 
     async def _was_satisfied(self, t: Tracked) -> bool:
-        """Whether the work of a child that is to be redone after a crash is there after all."""
+        """Whether the work of a child is there although its run crashed."""
         if t.run is None or self.is_satisfied is None:
             return False
         if t.run.state_type is not StateType.CRASHED:
@@ -175,7 +180,7 @@ class FanOut:
         async def work() -> None:
             while queue:
                 await self._execute(t := queue.popleft())
-                if self._step(t) is Step.END:
+                if await self._decide(t) is Step.END:
                     await self._count(t)
 
         count = min(self.policy.max_in_flight, len(due))
@@ -209,12 +214,20 @@ class FanOut:
         except Exception as error:  # noqa: BLE001 - whatever it is, it is the end of this attempt
             await self._mark_crashed([t], f"Its execution broke off: {error!r}")
             return
-        if state is None:
-            found = (await runs.read_runs(self.client, [t.run.id])).get(t.run.id)
-            state = found.state if found else None
-            if state is None or not state.is_final():
-                t.verdict, t.message = Outcome.CANCELLED, "The server did not let it go on."
-        t.saw(state)
+        if state is None or not state.is_final():
+            await self._stop(t)
+        else:
+            t.saw(state)
+
+    async def _stop(self, t: Tracked) -> None:
+        """Take the end that the server gave a run, or give it one: nobody executes it any more."""
+        ids = [t.run.id] if t.run else []
+        stopped: State[None] = Cancelled()
+        await runs.set_states(self.client, ids, stopped, only=[StateType.CANCELLING], force=True)
+        for run in (await runs.read_ended(self.client, ids)).values():
+            t.saw(run.state)
+        if t.unfinished:
+            t.verdict, t.message = Outcome.CANCELLED, "The server did not let it go on."
 
     async def _mark_crashed(self, lost: Sequence[Tracked], message: str) -> None:
         """Say on the server what happened to runs that nobody executes any more."""

@@ -23,6 +23,7 @@ from prefect.client.schemas.filters import (
     FlowRunFilterStateType,
 )
 from prefect.client.schemas.objects import TERMINAL_STATES, FlowRun, State, StateType
+from prefect.client.schemas.responses import OrchestrationResult, SetStateStatus
 from prefect.client.schemas.sorting import FlowRunSort
 from prefect.states import Pending, to_state_create
 
@@ -235,27 +236,46 @@ async def set_states(
         force: Whether to set it even where Prefect's rules would say otherwise.
     """
     for batch in _batches(run_ids, SET_STATE_LIMIT):
-        wanted = FlowRunFilter(
-            id=FlowRunFilterId(any_=list(batch)),
-            state=FlowRunFilterState(type=FlowRunFilterStateType(any_=list(only))),
-        )
-        body = {
-            "flow_runs": wanted.model_dump(mode="json", exclude_unset=True),
-            "state": to_state_create(state).model_dump(mode="json", exclude_unset=True),
-            "force": force,
-            "limit": SET_STATE_LIMIT,
-        }
-        try:
-            await _persistently(_set_batch, client, body)
-        except ItemsFailedError:
-            # What the server cannot be told stops no other work; it is told in its own log, too.
+        answers = await move(client, batch, state, only=only, force=force)
+        if any(map(_aborted, answers)):
+            # What the server cannot be told stops no other work; its own log has the reason.
             _log.warning("The server did not set all of %d runs %s.", len(batch), state.name)
 
 
-async def _set_batch(client: PrefectClient, body: Mapping[str, Any]) -> None:
-    # As above: public, without a client method.
-    path = "/flow_runs/bulk_set_state"
-    response = await client.request("POST", path, json=body)  # type: ignore[arg-type]
-    # From the states named, only a fault aborts; a run that has left them is not found again.
-    if any(result["status"] == "ABORT" for result in response.json()["results"]):
-        raise ItemsFailedError
+async def move(
+    client: PrefectClient,
+    run_ids: Sequence[UUID],
+    state: State[Any],
+    *,
+    only: Sequence[StateType],
+    force: bool,
+) -> list[OrchestrationResult[Any]]:
+    """As `set_states`, for at most 50 runs: the server's answer for each that it found."""
+    wanted = FlowRunFilter(
+        id=FlowRunFilterId(any_=list(run_ids)),
+        state=FlowRunFilterState(type=FlowRunFilterStateType(any_=list(only))),
+    )
+    body = {
+        "flow_runs": wanted.model_dump(mode="json", exclude_unset=True),
+        "state": to_state_create(state).model_dump(mode="json", exclude_unset=True),
+        "force": force,
+        "limit": SET_STATE_LIMIT,
+    }
+    answers: list[OrchestrationResult[Any]] = []
+
+    async def ask() -> None:
+        # As above: public, without a client method.
+        path = "/flow_runs/bulk_set_state"
+        response = await client.request("POST", path, json=body)  # type: ignore[arg-type]
+        answers[:] = map(OrchestrationResult.model_validate, response.json()["results"])
+        # From the states named, only a fault aborts; a run that has left them is not found again.
+        if any(map(_aborted, answers)):
+            raise ItemsFailedError
+
+    with suppress(ItemsFailedError):
+        await _persistently(ask)
+    return answers
+
+
+def _aborted(answer: OrchestrationResult[Any]) -> bool:
+    return answer.status is SetStateStatus.ABORT
