@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cli.local_server import available_port, start_server
+from tests.s3 import s3_bucket, s3_server  # noqa: F401 - fixtures for all rooms
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import PrefectClient
