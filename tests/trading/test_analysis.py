@@ -239,6 +239,8 @@ def test_signals_lie_strictly_beyond_the_thresholds() -> None:
     assert signals[3:] == [BUY, HOLD, SELL]
     equal = StrategyParameters(base_threshold_pct=at_threshold, vix_baseline=15.0)
     assert analyze(bars_of([100, 101], vix=[15, 15]), equal).signal.tolist() == [HOLD, HOLD]
+    half = StrategyParameters(base_threshold_pct=50.0)
+    assert analyze(bars_of([100, 50, 75, 37, 56]), half).signal.tolist() == [0, 0, 0, SELL, BUY]
 
 
 def test_a_higher_vix_makes_fewer_signals() -> None:

@@ -182,8 +182,8 @@ def test_the_summary_survives_json() -> None:
 
 
 def test_equal_returns_have_no_sharpe() -> None:
-    # 0.1 is not exact: its mean over ten differs in the last bit, and so does the deviation.
-    assert sharpe(np.full(10, 0.1), YEAR) is None
+    # The mean of thirteen 0.1 differs from it in the last bit, so their deviation is not 0.
+    assert sharpe(np.full(13, 0.1), YEAR) is None
     assert sharpe(np.zeros(10), YEAR) is None
     assert sharpe(np.array([0.1]), YEAR) is None
     assert sharpe(np.empty(0), YEAR) is None

@@ -147,12 +147,25 @@ def test_squares_that_overflow_give_null_and_no_warning(recwarn: pytest.Warnings
     assert not recwarn.list
 
 
+def test_overflowing_squares_that_cancel_are_not_taken_for_a_fit() -> None:
+    # Their sum is 0, so the sum of squares alone is infinite, and x y / inf would be 0.
+    x, y = noise(60, 1), noise(60, 2)
+    y[30:32] = 1.2e154, -1.2e154
+    slope, correlation = fitted(x, y, 10)
+    assert np.isnan(slope[31:40]).all()
+    assert np.isnan(correlation[31:40]).all()
+    assert np.isfinite(slope[41:]).all()
+
+
 @pytest.mark.parametrize("offset", [1e2, 1e4, 1e6])
-def test_a_mean_far_above_the_deviation_costs_no_digits(offset: float) -> None:
+@pytest.mark.parametrize(("of_x", "of_y"), [(1, 0), (0, 1), (1, -1)])
+def test_a_mean_far_above_the_deviation_costs_no_digits(
+    offset: float, of_x: int, of_y: int
+) -> None:
     # Steps of 1/1024 keep the shifted values exact, so the shift changes nothing but the formula.
     x = np.round(noise(200, 1) * 1024) / 1024
     y = np.round(noise(200, 2) * 1024) / 1024
-    shifted = fitted(x + offset, y - offset, 20, 10)
+    shifted = fitted(x + of_x * offset, y + of_y * offset, 20, 10)
     for plain, moved in zip(fitted(x, y, 20, 10), shifted, strict=True):
         np.testing.assert_allclose(moved, plain, rtol=1e-9, atol=1e-12)
 
@@ -173,6 +186,14 @@ def test_a_contract_that_grows_evenly_has_a_slope_of_zero_and_no_correlation() -
     slope, correlation = fitted(noise(199), 100.0 * (price[1:] / price[:-1] - 1.0), 20, 10)
     assert np.isnan(correlation).all()
     np.testing.assert_allclose(slope[9:], 0.0, atol=1e-12)
+
+
+@pytest.mark.parametrize("change", np.linspace(0.3, 97.0, 30))
+def test_equal_changes_have_no_correlation_whichever_way_they_round(change: float) -> None:
+    # One usable window, whose raw moment is above, at or below 0 by the luck of the draw.
+    slope, correlation = fitted(noise(5), np.full(5, change), 5, 5)
+    assert np.isnan(correlation).all()
+    assert slope[4] == pytest.approx(0.0, abs=1e-12)
 
 
 def test_a_small_but_real_variance_is_not_taken_for_rounding() -> None:

@@ -58,6 +58,11 @@ def test_a_missing_price_makes_neutral_trades(missing: float) -> None:
     np.testing.assert_array_equal(made.gain(0.0), [0.0, 0.0, 0.0])
 
 
+def test_a_return_too_large_for_a_float_is_none() -> None:
+    made = trades(table(history("A", [1e-300, 1e300, 1e300], "bb.")))
+    np.testing.assert_array_equal(made.next_return, [np.nan, 0.0, np.nan])
+
+
 def test_the_next_price_is_never_another_contracts() -> None:
     made = trades(table(history("A", [100, 200], "bb") + history("B", [10, 5], "bb")))
     np.testing.assert_allclose(made.next_return, [1.0, np.nan, -0.5, np.nan])
