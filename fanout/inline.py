@@ -23,7 +23,7 @@ from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import FlowRun, FlowRunPolicy, State, StateType
 from prefect.client.schemas.responses import OrchestrationResult, SetStateStatus
 from prefect.context import AsyncClientContext, ContextModel
-from prefect.exceptions import Abort, Pause
+from prefect.exceptions import Abort, ObjectNotFound, Pause
 from prefect.flow_engine import run_flow_async
 from prefect.settings import (
     PREFECT_API_AUTH_STRING,
@@ -46,6 +46,22 @@ class InlineClient(PrefectClient):
             server_type=parent_client.server_type,
         )
         self._fresh: dict[UUID, FlowRun] = {}
+        self._deployment_ids: dict[str, UUID] = {}
+
+    async def deployment_id(self, name: str) -> UUID:
+        """The id of the deployment `flow-name/deployment-name`; asked for once.
+
+        Raises:
+            prefect.exceptions.ObjectNotFound: There is none; the message says so.
+        """
+        if name not in self._deployment_ids:
+            try:
+                self._deployment_ids[name] = (await self.read_deployment_by_name(name)).id
+            except ObjectNotFound as error:
+                # Prefect's own message is empty.
+                why = f"deployment={name!r} is not registered on the server; deploy it."
+                raise ObjectNotFound(error.http_exc, why) from None
+        return self._deployment_ids[name]
 
     def adopt(self, flow_run: FlowRun) -> None:
         """Answer the engine's first read of this run, and spare its first update.

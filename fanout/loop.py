@@ -15,7 +15,6 @@ import anyio
 from prefect import Flow
 from prefect.client.schemas.actions import DeploymentFlowRunCreate
 from prefect.client.schemas.objects import FlowRun, State, StateType
-from prefect.exceptions import ObjectNotFound
 from prefect.states import Cancelled, Cancelling, Crashed, Pending, Scheduled, to_state_create
 
 from fanout import runs
@@ -83,14 +82,10 @@ class FanOut:
 
     async def _attach(self, tracked: list[Tracked]) -> None:
         """Find the deployment, the link to the parent, and runs of an earlier execution."""
-        try:
-            deployment = await self.client.read_deployment_by_name(self.deployment)
-        except ObjectNotFound as error:
-            # Prefect's own message is empty.
-            why = f"deployment={self.deployment!r} is not registered on the server; deploy it."
-            raise ObjectNotFound(error.http_exc, why) from None
-        self.deployment_id = deployment.id
+        self.deployment_id = await self.client.deployment_id(self.deployment)
         self.link_id = await runs.link_task_run(self.client, self.parent, self.deployment)
+        if self.parent.run_count <= 1:
+            return  # its first execution: it has no children yet
         existing = latest_attempts(
             self.parent.id, await runs.read_children(self.client, self.link_id)
         )
@@ -171,6 +166,8 @@ class FanOut:
         )
         if self.flow is not None:
             request.empirical_policy = retry_policy(self.flow)
+            # This process's engine validates them, which costs the server nothing.
+            request.enforce_parameter_schema = False
         return request
 
     async def _execute_all(self, due: list[Tracked]) -> None:

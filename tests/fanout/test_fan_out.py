@@ -301,7 +301,7 @@ async def test_a_lost_report_of_success_is_still_success(
     assert [result.value for result in parent.run_set.results] == [0, 10]
 
 
-async def test_what_the_server_refuses_is_reported_beside_the_others(
+async def test_wrong_parameters_fail_that_inline_child_alone_and_visibly(
     prefect_client: PrefectClient,
 ) -> None:
     async with deployed(prefect_client, Leaf()) as toy:
@@ -316,8 +316,21 @@ async def test_what_the_server_refuses_is_reported_beside_the_others(
                 flow=toy.flow,
             )
         )
-    done, refused = parent.run_set.results
+    done, failed = parent.run_set.results
     assert done.outcome is Outcome.COMPLETED
+    assert (failed.outcome, failed.attempts) == (Outcome.FAILED, 1)
+    assert "item" in failed.message
+    assert failed.flow_run_id is not None
+
+
+async def test_what_the_server_refuses_as_a_job_is_reported(prefect_client: PrefectClient) -> None:
+    async with deployed(prefect_client, Leaf()) as toy:
+        wrong = Child("wrong", "wrong", {"body": toy.body, "item": "many"})
+        parent = await new_parent(prefect_client)
+        await parent.execute(
+            partial(fan_out, [wrong], deployment=toy.deployment, placement=Placement.JOB)
+        )
+    (refused,) = parent.run_set.results
     assert (refused.outcome, refused.flow_run_id) == (Outcome.NOT_CREATED, None)
     assert "many" in refused.message
 
