@@ -188,10 +188,11 @@ def test_a_contract_that_grows_evenly_has_a_slope_of_zero_and_no_correlation() -
     np.testing.assert_allclose(slope[9:], 0.0, atol=1e-12)
 
 
-@pytest.mark.parametrize("change", np.linspace(0.3, 97.0, 30))
-def test_equal_changes_have_no_correlation_whichever_way_they_round(change: float) -> None:
+@pytest.mark.parametrize("growth", np.linspace(0.3, 97.0, 30))
+def test_equal_changes_have_no_correlation_whichever_way_they_round(growth: float) -> None:
     # One usable window, whose raw moment is above, at or below 0 by the luck of the draw.
-    slope, correlation = fitted(noise(5), np.full(5, change), 5, 5)
+    price = 50.0 * np.cumprod(np.full(6, 1.0 + growth / 100.0))
+    slope, correlation = fitted(noise(5), 100.0 * (price[1:] / price[:-1] - 1.0), 5, 5)
     assert np.isnan(correlation).all()
     assert slope[4] == pytest.approx(0.0, abs=1e-12)
 
