@@ -110,11 +110,6 @@ def trades(rows: pa.Table) -> Trades:
     )
 
 
-def bar_starts(rows: pa.Table) -> Timestamps:
-    """The different timestamps of result rows, UTC, increasing, shape (t,)."""
-    return _utc(pc.unique(rows.column("timestamp")).sort())
-
-
 def _ranked(rows: pa.Table, name: str) -> tuple[pa.Array, Codes]:
     """The different values of a column, sorted, and each row's index into them."""
     column = rows.column(name)

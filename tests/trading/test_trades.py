@@ -8,7 +8,7 @@ import pytest
 
 from tests.trading.oracles import NAN, Row
 from trading.errors import DataError
-from trading.trades import bar_starts, trades
+from trading.trades import trades
 
 START = datetime(2024, 1, 2, 14, 30, tzinfo=UTC)
 
@@ -118,13 +118,6 @@ def test_timestamps_of_any_unit_and_zone_are_instants(unit: str, zone: str) -> N
         "2024-01-02T14:30:00.000000000",
         "2024-01-02T15:30:00.000000000",
     ]
-
-
-def test_bar_starts_are_the_union_in_order() -> None:
-    late = history("B", [1, 1, 1], "...")[1:]
-    stamps = bar_starts(table([*late, *history("A", [1, 1], "..")]))
-    assert stamps.tolist() == sorted(stamps.tolist())
-    assert [str(stamp)[11:16] for stamp in stamps] == ["14:30", "15:30", "16:30"]
 
 
 def test_a_null_signal_is_hold_and_a_null_beta_is_nan() -> None:
