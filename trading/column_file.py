@@ -22,6 +22,7 @@ from trading.arrow_arrays import floats, integers
 from trading.bars import Floats, Timestamps
 from trading.errors import DataError, StorageError
 from trading.storage import Directory
+from trading.stores import FileIdentity
 
 TIMESTAMP = "timestamp"
 
@@ -42,8 +43,15 @@ class ColumnFile:
         identity: The version that was opened.
     """
 
-    def __init__(self, directory: Directory, name: str) -> None:
+    def __init__(
+        self, directory: Directory, name: str, identity: FileIdentity | None = None
+    ) -> None:
         """Open the file, reading its footer.
+
+        Args:
+            directory: Where it is.
+            name: Its name.
+            identity: Its version now, when the caller knows it; one request less.
 
         Raises:
             DataError: It is missing, empty, not Parquet, or lacks aware timestamps.
@@ -51,7 +59,7 @@ class ColumnFile:
         """
         self.url = directory.url_of(name)
         self._directory, self._name = directory, name
-        identity = directory.identity(name)
+        identity = identity or directory.identity(name)
         if identity is None:
             raise self._wrong("the file does not exist", "check input_dir, or run the ingestion")
         if identity.size == 0:
@@ -122,12 +130,16 @@ class ColumnFile:
         Raises:
             StorageError: It was replaced or removed.
         """
+        if self._directory.store.knows_versions:
+            return  # every read made sure of it
         if self._directory.identity(self._name) != self.identity:
             raise StorageError(self.url, "it changed while it was being read", "run again")
 
     def _open(self) -> pq.ParquetFile:
         url = self.url
-        source = url if self._directory.is_local else self._directory.open(self._name)
+        source = (
+            url if self._directory.is_local else self._directory.open(self._name, self.identity)
+        )
         try:
             return pq.ParquetFile(source)
         except (pa.ArrowException, OSError, ValueError) as error:

@@ -29,6 +29,7 @@ from trading.storage import Directory, open_directory
 PRICES_FILE = "spx_holdings_hourly.parquet"
 VIX_FILE = "vix_hourly.parquet"
 SPX_FILE = "spx_hourly.parquet"
+FILES = (PRICES_FILE, VIX_FILE, SPX_FILE)
 VIX, SPX = "VIX", "SPX"
 
 PRICE_ROW_GROUP = 32_768
@@ -60,9 +61,8 @@ class MarketData:
         """
         self.input_dir = directory.url
         self._directory = directory
-        self.prices = ColumnFile(directory, PRICES_FILE)
-        self.vix = ColumnFile(directory, VIX_FILE)
-        self.spx = ColumnFile(directory, SPX_FILE)
+        now = directory.identities(FILES)
+        self.prices, self.vix, self.spx = (ColumnFile(directory, name, now[name]) for name in FILES)
         for file, column in ((self.vix, VIX), (self.spx, SPX)):
             if column not in file.columns:
                 raise DataError(file.url, f"there is no column {column!r}", f"name it {column!r}")
@@ -146,8 +146,8 @@ class MarketData:
 
     def is_current(self) -> bool:
         """Whether the three files are still the versions that were opened."""
-        files = ((self.prices, PRICES_FILE), (self.vix, VIX_FILE), (self.spx, SPX_FILE))
-        return all(file.identity == self._directory.identity(name) for file, name in files)
+        opened = (self.prices.identity, self.vix.identity, self.spx.identity)
+        return opened == tuple(self._directory.identities(FILES).values())
 
 
 def as_of(

@@ -23,9 +23,17 @@ from trading.arrow_arrays import category_column, float_column, integers, timest
 from trading.contracts import CONTRACT_PATTERN, checked_contract
 from trading.errors import DataError
 from trading.exchange_time import EXCHANGE_ZONE
+from trading.fingerprint_index import (
+    WORTHWHILE,
+    Index,
+    known_fingerprints,
+    read_index,
+    write_index,
+)
 from trading.parameters import StrategyParameters
 from trading.partitions import Partition
 from trading.storage import Directory, open_directory
+from trading.stores import FileIdentity
 
 FLOAT_COLUMNS = (
     "price", "price_change_pct", "vix", "spx", "spx_change_pct", "beta", "correlation",
@@ -97,15 +105,24 @@ def write_result(
 def read_fingerprints(directory: Directory, contract: str) -> dict[str, str]:
     """The fingerprints of a contract's stored results, by relative file name.
 
-    Reads the end of each file. What is not a result of this contract is left out.
+    Reads the end of each file; in a store of objects, of each that changed since the last time.
+    What is not a result of this contract is left out.
 
     Raises:
         StorageError: The directory or a file cannot be accessed.
     """
     checked_contract(contract)
-    names = _result_names(directory, contract)
-    found = directory.map(lambda name: _stored_fingerprint(directory, name, contract), names)
-    return {name: stored for name, stored in zip(names, found, strict=True) if stored is not None}
+    files = _result_files(directory, contract)
+    indexed = directory.store.knows_versions and len(files) >= WORTHWHILE
+    index = read_index(directory, contract) if indexed else {}
+    found = known_fingerprints(index, files)
+    unknown = [name for name in files if name not in found]
+    tails = directory.map(lambda name: _stored_fingerprint(directory, name, contract), unknown)
+    found |= zip(unknown, tails, strict=True)
+    if indexed and (unknown or len(index) != len(files)):
+        seen: Index = {name: (files[name].version, found[name]) for name in files}
+        write_index(directory, contract, seen)
+    return {name: stored for name in files if (stored := found[name]) is not None}
 
 
 def read_rows(
@@ -129,7 +146,7 @@ def read_rows(
     wanted = SCHEMA.names if columns is None else list(dict.fromkeys([*_KEYS, *columns]))
     stored = [name for name in directory.list_folders() if re.fullmatch(CONTRACT_PATTERN, name)]
     chosen = stored if contracts is None else [checked_contract(name) for name in contracts]
-    files = {contract: _result_names(directory, contract) for contract in sorted(set(chosen))}
+    files = {name: list(_result_files(directory, name)) for name in sorted(set(chosen))}
     missing = [contract for contract, names in files.items() if not names]
     if missing or not files:
         raise DataError(
@@ -164,9 +181,9 @@ def _code_version() -> str:
     return version("trading-fanout")
 
 
-def _result_names(directory: Directory, contract: str) -> list[str]:
-    names = directory.list_files(contract)
-    return [f"{contract}/{name}" for name in names if name.endswith(".parquet")]
+def _result_files(directory: Directory, contract: str) -> dict[str, FileIdentity]:
+    files = directory.list_files(contract)
+    return {f"{contract}/{name}": files[name] for name in files if name.endswith(".parquet")}
 
 
 def _stored_fingerprint(directory: Directory, name: str, contract: str) -> str | None:

@@ -1,57 +1,35 @@
 """The edge to files and objects: one directory, local or remote, that is read and written whole.
 
 Every other module takes a `Directory` and relative names; what a URL means is decided in
-`open_directory` alone. Local files are written under a hidden temporary name in the same folder,
-synced and renamed; anywhere else one PUT does the same. Either way a reader sees a whole file or
-none, and of two writers one wins. Transient failures are retried with backoff and jitter.
+`open_directory` alone. A reader sees a whole file or none, and of two writers one wins: see
+`trading.stores` and `trading.s3` for how. Transient failures are retried with backoff and jitter.
 """
 
 from __future__ import annotations
 
-import errno
 import os
 import re
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import IO, Any, TypeVar
+from typing import IO, Any, TypeVar, cast
 
 import fsspec
 import stamina
 from fsspec.implementations.local import LocalFileSystem
 
 from trading.errors import ParameterError, StorageError
+from trading.object_reader import ObjectReader
+from trading.s3 import PROTOCOLS, S3Store, s3_store
+from trading.storage_errors import translated, without_credentials
+from trading.stores import FileIdentity, FsspecStore, LocalStore, Store
 
 T = TypeVar("T")
 
 MAX_READERS = 8
 """Files read at the same time when many are asked for: more do not help a disk or one host."""
-
-_TRANSIENT_ERRNOS = frozenset(
-    {
-        errno.EAGAIN, errno.EBUSY, errno.ECONNABORTED, errno.ECONNREFUSED, errno.ECONNRESET,
-        errno.EHOSTUNREACH, errno.EINTR, errno.EMFILE, errno.ENETDOWN, errno.ENETUNREACH,
-        errno.ENFILE, errno.EPIPE, errno.ESTALE, errno.ETIMEDOUT,
-    }
-)  # fmt: skip
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
-_FORBIDDEN = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
-_NOT_THERE = frozenset({errno.ENOENT, errno.ENOTDIR})
-
-
-@dataclass(frozen=True, slots=True)
-class FileIdentity:
-    """What tells one version of a file from the next; equal means unchanged.
-
-    Attributes:
-        size: Length in bytes.
-        version: The object's ETag, or a local file's inode and modification time in nanoseconds.
-    """
-
-    size: int
-    version: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,16 +40,24 @@ class Directory:
         url: Where it is, absolute and without credentials; fit for messages.
         path: The same as its filesystem names it.
         filesystem: The fsspec filesystem that holds it.
+        store: How its files are reached.
+        hurried: Whether an outage is reported at once instead of waited for: for the first look
+            at a location, which more often is mistyped than about to come back.
     """
 
     url: str
     path: str
     filesystem: Any
+    store: Store = field(init=False, repr=False, compare=False)
+    hurried: bool = field(default=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "store", _store_of(self.filesystem))
 
     @property
     def is_local(self) -> bool:
         """Whether it lies on this machine, so that plain file calls reach it."""
-        return isinstance(self.filesystem, LocalFileSystem)
+        return isinstance(self.store, LocalStore)
 
     def url_of(self, name: str) -> str:
         """The file's URL, for messages and summaries."""
@@ -83,15 +69,37 @@ class Directory:
         Raises:
             StorageError: The place cannot be asked.
         """
-        return self._call(name, "looked up", self._identity)
+        return self._call(name, "looked up", self.store.identity)
 
-    def open(self, name: str) -> IO[bytes]:
+    def identities(self, names: Iterable[str]) -> dict[str, FileIdentity | None]:
+        """`identity` of several files directly in the directory: of remote ones in one request.
+
+        Raises:
+            StorageError: The place cannot be asked.
+        """
+        if not self.store.knows_versions:
+            return {name: self.identity(name) for name in names}
+        present = self._call("", "listed", self.store.list).files
+        return {name: present.get(name) for name in names}
+
+    def open(self, name: str, identity: FileIdentity | None = None) -> IO[bytes]:
         """Open the file for reading at any position; every read of a remote one is one request.
+
+        Args:
+            name: The file.
+            identity: The version to read, as a store of objects then makes sure; one request less.
 
         Raises:
             StorageError: It is missing or cannot be opened.
         """
-        return self._call(name, "read", self._open)
+        if self.is_local:
+            return self._call(name, "read", lambda path: Path(path).open("rb"))
+        known = identity or self.identity(name)
+        if known is None:
+            url, problem = self.url_of(name), "it cannot be read: it does not exist"
+            raise StorageError(url, problem, "check that it exists")
+        reader = ObjectReader(known.size, lambda a, b: self._read_range(name, a, b, known.version))
+        return cast("IO[bytes]", reader)
 
     def read_bytes(self, name: str) -> bytes:
         """The whole content of the file.
@@ -99,7 +107,7 @@ class Directory:
         Raises:
             StorageError: It is missing or cannot be read.
         """
-        return self._call(name, "read", lambda path: _content(self._open(path)))
+        return self._call(name, "read", self.store.read)
 
     def read_tail(self, name: str, size: int) -> bytes:
         """The last `size` bytes of the file, or all of a shorter one.
@@ -107,7 +115,7 @@ class Directory:
         Raises:
             StorageError: It is missing or cannot be read.
         """
-        return self._call(name, "read", lambda path: self._read_tail(path, size))
+        return self._call(name, "read", lambda path: self.store.read_tail(path, size))
 
     def write_bytes(self, name: str, content: bytes | memoryview) -> None:
         """Write the file whole or not at all, with the folders above it.
@@ -115,16 +123,24 @@ class Directory:
         Raises:
             StorageError: It cannot be written; what was there before is still there.
         """
-        write = _write_local if self.is_local else self._write_remote
-        self._call(name, "written", lambda path: write(path, content))
+        self._call(name, "written", lambda path: self.store.write(path, content))
 
-    def list_files(self, folder: str) -> list[str]:
-        """Names of the files directly in `folder`, sorted; hidden ones and folders left out.
+    def remove(self, name: str) -> None:
+        """Remove the file.
 
         Raises:
-            StorageError: The folder cannot be listed. A missing one is an empty list.
+            StorageError: It cannot be removed; where the place notices, also for a missing one.
         """
-        return self._call(folder, "listed", lambda path: self._list(path, "file"))
+        self._call(name, "removed", self.store.remove)
+
+    def list_files(self, folder: str) -> dict[str, FileIdentity]:
+        """The files directly in `folder`, by name in order; hidden ones and folders left out.
+
+        Raises:
+            StorageError: The folder cannot be listed. A missing one has no files.
+        """
+        files = self._call(folder, "listed", self.store.list).files
+        return {name: files[name] for name in _shown(files)}
 
     def list_folders(self) -> list[str]:
         """Names of the folders directly in the directory, sorted; hidden ones left out.
@@ -132,7 +148,7 @@ class Directory:
         Raises:
             StorageError: The directory cannot be listed. A missing one is an empty list.
         """
-        return self._call("", "listed", lambda path: self._list(path, "directory"))
+        return _shown(self._call("", "listed", self.store.list).folders)
 
     def map(self, function: Callable[[str], T], names: list[str]) -> list[T]:
         """`function` of every name, in order; some at the same time, since each one waits."""
@@ -141,6 +157,18 @@ class Directory:
         with ThreadPoolExecutor(MAX_READERS) as pool:
             return list(pool.map(function, names))
 
+    def _read_range(self, name: str, start: int, end: int, version: str) -> bytes:
+        read = self.store.read_range
+        return self._call(name, "read", lambda path: read(path, start, end, version))
+
+    def exists(self) -> bool:
+        """Whether there is such a directory, or anything below the prefix.
+
+        Raises:
+            StorageError: The place cannot be asked.
+        """
+        return self._call("", "read", self.store.exists)
+
     def _call(self, name: str, done: str, operation: Callable[[str], T]) -> T:
         path = f"{self.path}/{_checked_name(name)}" if name else self.path
 
@@ -148,54 +176,22 @@ class Directory:
             try:
                 return operation(path)
             except Exception as error:
-                translated = _translated(error, f"{self.url}/{name}" if name else self.url, done)
-                if translated is None:
+                ours = translated(error, f"{self.url}/{name}" if name else self.url, done)
+                if ours is None:
                     raise
-                raise translated from error
+                raise ours from error
 
-        return _RETRYING(attempt)
-
-    def _identity(self, path: str) -> FileIdentity | None:
+        if not isinstance(self.store, S3Store):
+            return (_HURRIED if self.hurried else _RETRYING)(attempt)
+        # Who has waited in vain for a store is not to wait as long again for each of the rest.
+        retrying = _HURRIED if self.hurried or self.store.is_down else _PATIENT
         try:
-            if self.is_local:
-                status = os.stat(path)  # noqa: PTH116 - asked for every partition; Path costs double
-                version = f"{status.st_ino}-{status.st_mtime_ns}"
-                return FileIdentity(status.st_size, version)
-            self.filesystem.invalidate_cache(path)
-            info = self.filesystem.info(path)
-        except (FileNotFoundError, NotADirectoryError):
-            return None
-        version = info.get("ETag") or info.get("LastModified") or info.get("created")
-        return FileIdentity(int(info["size"]), str(version))
-
-    def _open(self, path: str) -> IO[bytes]:
-        if self.is_local:
-            return Path(path).open("rb")
-        # Readers of Parquet ask for exact ranges: reading ahead would fetch what nobody wants.
-        remote: IO[bytes] = self.filesystem.open(path, "rb", cache_type="none")
-        return remote
-
-    def _read_tail(self, path: str, size: int) -> bytes:
-        with self._open(path) as file:
-            length = file.seek(0, os.SEEK_END)
-            file.seek(max(0, length - size))
-            return file.read()
-
-    def _list(self, path: str, kind: str) -> list[str]:
-        try:
-            if self.is_local:
-                with os.scandir(path) as entries:
-                    names = [e.name for e in entries if e.is_dir() == (kind == "directory")]
-            else:
-                self.filesystem.invalidate_cache(path)
-                entries = self.filesystem.ls(path, detail=True)
-                names = [e["name"].rsplit("/", 1)[-1] for e in entries if e["type"] == kind]
-        except (FileNotFoundError, NotADirectoryError):
-            return []
-        return sorted(name for name in names if name and not name.startswith("."))
-
-    def _write_remote(self, path: str, content: bytes | memoryview) -> None:
-        self.filesystem.pipe_file(path, bytes(content))
+            answer = retrying(attempt)
+        except StorageError as error:
+            self.store.is_down = error.transient
+            raise
+        self.store.is_down = False
+        return answer
 
 
 def open_directory(url: str, parameter: str) -> Directory:
@@ -212,6 +208,8 @@ def open_directory(url: str, parameter: str) -> Directory:
     if not isinstance(url, str) or not url.strip() or "\0" in url:
         raise ParameterError(parameter, url, "a local path or URL", "pass e.g. 'input'")
     try:
+        if url.partition("://")[0] in PROTOCOLS:
+            return _s3_directory(url, parameter)
         filesystem, path = fsspec.url_to_fs(url)
     except (ValueError, ImportError, TypeError) as error:
         raise ParameterError(
@@ -227,6 +225,26 @@ def open_directory(url: str, parameter: str) -> Directory:
     return Directory(without_credentials(filesystem.unstrip_protocol(path)), path, filesystem)
 
 
+def check_directories(input_dir: str, output_dir: str, *, input_is_made: bool = False) -> None:
+    """Make sure that a run can read and write where it is told to, before it starts anything.
+
+    An outage is reported after a few seconds: this is the first look at either place.
+
+    Args:
+        input_dir: Where the market data are.
+        output_dir: Where results go.
+        input_is_made: Whether the run writes the market data itself.
+
+    Raises:
+        ParameterError: One of them is missing, or may not be used that way.
+        StorageError: One of them cannot be reached.
+    """
+    source = replace(open_directory(input_dir, "input_dir"), hurried=True)
+    target = replace(open_directory(output_dir, "output_dir"), hurried=True)
+    (check_writable if input_is_made else check_readable)(source, "input_dir")
+    check_writable(target, "output_dir")
+
+
 def check_readable(directory: Directory, parameter: str) -> None:
     """Make sure that the directory is there and can be listed, before work depends on it.
 
@@ -234,8 +252,7 @@ def check_readable(directory: Directory, parameter: str) -> None:
         ParameterError: It is not there.
         StorageError: It cannot be listed.
     """
-    present = directory._call("", "read", directory.filesystem.exists)  # noqa: SLF001 - same module
-    if not present:
+    if not directory.exists():
         raise ParameterError(
             parameter,
             directory.url,
@@ -255,7 +272,7 @@ def check_writable(directory: Directory, parameter: str) -> None:
     name = f".probe-{os.getpid()}-{secrets.token_hex(4)}"
     try:
         directory.write_bytes(name, b"")
-        directory._call(name, "removed", directory.filesystem.rm_file)  # noqa: SLF001 - same module
+        directory.remove(name)
     except StorageError as error:
         if error.transient:
             raise
@@ -263,13 +280,33 @@ def check_writable(directory: Directory, parameter: str) -> None:
             parameter,
             directory.url,
             "a directory that can be written to",
-            f"choose another one, or allow writing to it ({error.problem})",
+            f"{error.next_step} ({error.problem})",
         ) from error
 
 
-def without_credentials(url: str) -> str:
-    """`url` without user, password and query, which may hold a secret."""
-    return re.sub(r"(?<=://)[^/@]*@", "", url).split("?", 1)[0]
+def _s3_directory(url: str, parameter: str) -> Directory:
+    path = without_credentials(url).partition("://")[2].rstrip("/")
+    bucket = path.partition("/")[0]
+    if not re.fullmatch(r"[a-z0-9][a-z0-9._-]{1,62}", bucket) or "//" in path:
+        raise ParameterError(
+            parameter,
+            without_credentials(url),
+            "an S3 location",
+            "pass s3://bucket/prefix, the bucket's name in small letters",
+        )
+    return Directory(f"s3://{path}", path, s3_store().filesystem)
+
+
+def _store_of(filesystem: Any) -> Store:  # noqa: ANN401 - fsspec has no types
+    if isinstance(filesystem, LocalFileSystem):
+        return LocalStore()
+    if "s3" in filesystem.protocol:
+        return s3_store()
+    return FsspecStore(filesystem)
+
+
+def _shown(names: Iterable[str]) -> list[str]:
+    return sorted(name for name in names if name and not name.startswith("."))
 
 
 def _checked_name(name: str) -> str:
@@ -279,62 +316,17 @@ def _checked_name(name: str) -> str:
     return name
 
 
-def _content(file: IO[bytes]) -> bytes:
-    with file:
-        return file.read()
-
-
-def _write_local(path: str, content: bytes | memoryview) -> None:
-    target = Path(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f".{target.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
-    try:
-        with temporary.open("xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(target)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-
-
-def _translated(error: Exception, url: str, done: str) -> StorageError | None:
-    """What a filesystem raised as an error of ours; None for what is no fault of storage."""
-    if isinstance(error, OSError):
-        return _translated_os_error(error, url, done)
-    # Object stores' clients raise their own classes for what happens before a reply arrives.
-    if type(error).__module__.partition(".")[0] in ("botocore", "aiobotocore", "aiohttp"):
-        transient = re.search("Timeout|Connect|Closed|Incomplete", type(error).__name__)
-        return _failed(url, done, str(error), transient=transient is not None)
-    return None
-
-
-def _translated_os_error(error: OSError, url: str, done: str) -> StorageError:
-    code, reason = error.errno, error.strerror or str(error) or type(error).__name__
-    if code in _FULL:
-        return StorageError(
-            url, "no space is left there", "free some, or choose another directory, and run again"
-        )
-    if code in _FORBIDDEN or isinstance(error, PermissionError):
-        problem = f"it cannot be {done}: {reason}"
-        return StorageError(url, problem, "allow it there, or choose another directory")
-    if code in _NOT_THERE or isinstance(error, FileNotFoundError):
-        return StorageError(url, f"it cannot be {done}: {reason}", "check that it exists")
-    transient = code in _TRANSIENT_ERRNOS or isinstance(error, TimeoutError | ConnectionError)
-    return _failed(url, done, reason, transient=transient)
-
-
-def _failed(url: str, done: str, reason: str, *, transient: bool) -> StorageError:
-    sentence = " ".join(without_credentials(reason).split()).rstrip(".")
-    next_step = "run again, it may pass" if transient else "check the location and its settings"
-    return StorageError(url, f"it cannot be {done}: {sentence}", next_step, transient=transient)
-
-
 def _is_transient(error: Exception) -> bool:
     return isinstance(error, StorageError) and error.transient
 
 
+_HURRIED = stamina.RetryingCaller(attempts=3, timeout=10.0, wait_initial=0.1, wait_max=1.0).on(
+    _is_transient
+)
 _RETRYING = stamina.RetryingCaller(attempts=5, timeout=60.0, wait_initial=0.1, wait_max=5.0).on(
     _is_transient
 )
+_PATIENT = stamina.RetryingCaller(attempts=30, timeout=60.0, wait_initial=0.2, wait_max=5.0).on(
+    _is_transient
+)
+"""Of a remote store: a restart or a network's hiccup of half a minute is waited for."""

@@ -19,8 +19,8 @@ from trading.storage import (
     check_readable,
     check_writable,
     open_directory,
-    without_credentials,
 )
+from trading.storage_errors import without_credentials
 
 
 @pytest.fixture(params=["local", "memory"])
@@ -67,7 +67,7 @@ def test_the_same_size_and_content_written_again_is_another_version(tmp_path: Pa
 
 def test_what_is_missing_has_no_identity_and_lists_as_empty(directory: Directory) -> None:
     assert directory.identity("nowhere/a") is None
-    assert directory.list_files("nowhere") == []
+    assert not directory.list_files("nowhere")
     assert open_directory(f"{directory.url}/nowhere", "output_dir").list_folders() == []
 
 
@@ -81,8 +81,8 @@ def test_reading_what_is_missing_names_it(directory: Directory) -> None:
 def test_listing_separates_files_from_folders_and_hides_hidden_ones(directory: Directory) -> None:
     for name in ("B/2", "B/1", "B/.1.tmp", "A/sub/x", ".hidden/x", "top"):
         directory.write_bytes(name, b"x")
-    assert directory.list_files("B") == ["1", "2"]
-    assert directory.list_files("A") == []
+    assert list(directory.list_files("B")) == ["1", "2"]
+    assert not directory.list_files("A")
     assert directory.list_folders() == ["A", "B"]
 
 
@@ -268,7 +268,7 @@ def test_check_readable_names_the_parameter_of_a_missing_folder(directory: Direc
 
 def test_check_writable_makes_the_folder_and_leaves_nothing_in_it(directory: Directory) -> None:
     check_writable(directory, "output_dir")
-    assert directory.list_files("") == []
+    assert not directory.list_files("")
     assert Path(directory.path).is_dir() or not directory.is_local
     assert not [name for name in fsspec.filesystem("memory").store if ".probe" in name]
 

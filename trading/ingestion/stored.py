@@ -250,8 +250,8 @@ def _write_manifest(directory: Directory, manifest: Manifest) -> None:
 
 
 def _remove(directory: Directory, name: str) -> None:
-    with suppress(FileNotFoundError):
-        directory.filesystem.rm_file(f"{directory.path}/{name}")
+    if directory.identity(name) is not None:
+        directory.remove(name)
 
 
 def _digest(content: bytes) -> str:
