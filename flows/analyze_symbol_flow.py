@@ -77,6 +77,10 @@ async def analyze_symbol(
     """
     work = _Work(contract, grain, strategy, input_url(input_dir), output_url(output_dir))
     planned = await asyncio.to_thread(work.plan, reprocess=reprocess)
+    # Last of the checks: it makes the directory, which wrong input should not.
+    await asyncio.to_thread(
+        check_writable, open_directory(work.output_dir, "output_dir"), "output_dir"
+    )
     placement = (job_per or settings().job_per).partition_placement
     run_set = await fan_out(
         [work.child(partition) for partition in planned.due],
@@ -137,7 +141,6 @@ class _Work:
     def plan(self, *, reprocess: bool) -> ContractPlan:
         market: MarketData = open_market_data(self.input_dir)
         market.check_known(self.contract)
-        check_writable(open_directory(self.output_dir, "output_dir"), "output_dir")
         return plan(
             market,
             self.contract,

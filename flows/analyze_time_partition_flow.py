@@ -1,7 +1,7 @@
 """`analyze-time-partition`: one contract at one timestamp, or one coarser partition."""
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import UTC
 from typing import Annotated, Any
 
 from prefect import flow
@@ -42,11 +42,13 @@ def _run_name() -> str:
 @fails_plainly
 async def analyze_time_partition(
     contract: ContractName,
+    # Text, not a datetime: what is no timestamp gets the same sentence as one that is no bar.
     timestamp: Annotated[
-        datetime,
+        str,
         Field(
             description="A bar's start, with its UTC offset; of a coarser grain, any bar in it.",
             examples=["2024-01-02T09:30:00-05:00"],
+            json_schema_extra={"format": "date-time"},
         ),
     ],
     grain: PartitionGrain = Grain.BAR,

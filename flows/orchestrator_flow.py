@@ -103,8 +103,10 @@ async def trading_orchestrator(
     redoes each. Running it again does only what is missing.
     """
     source, target = input_url(input_dir), output_url(output_dir)
-    await asyncio.to_thread(check_writable, open_directory(target, "output_dir"), "output_dir")
     if run_ingestion:
+        # Before minutes of fetching. Otherwise last: it makes the directory, and wrong input should
+        # leave nothing behind.
+        await _check_writable(target)
         ingested = await _step(
             INGEST_MARKET_DATA,
             ingest_market_data,
@@ -129,6 +131,7 @@ async def trading_orchestrator(
         output_dir=target,
     )
     plans = await asyncio.to_thread(work.plans, selected)
+    await _check_writable(target)
     accounts = await _account(work, plans, await _fan_out(work, plans))
     portfolio = None
     if run_aggregation and not any(a.failed for a in accounts):
@@ -139,6 +142,10 @@ async def trading_orchestrator(
         )
         portfolio = aggregated.value
     return await _ended(work, accounts, portfolio)
+
+
+async def _check_writable(output_dir: str) -> None:
+    await asyncio.to_thread(check_writable, open_directory(output_dir, "output_dir"), "output_dir")
 
 
 def _iso(day: date | None) -> str | None:

@@ -42,7 +42,8 @@ async def validate_data(
         failed = [check for check in report.checks if check.status is Status.FAIL]
         raise DataError(
             report.input_dir,
-            "validation FAILED: " + "; ".join(f"{c.check}: {c.message}" for c in failed),
+            "validation FAILED: "
+            + "; ".join(f"{c.check}: {c.message.rstrip('.')}" for c in failed),
             "mend the data, see the artifact validation-report for the rows",
         )
     logger.info("%s: %d checks on %d bars", report.status, len(report.checks), report.bars)
