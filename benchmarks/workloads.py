@@ -172,7 +172,7 @@ async def naive(bench: Bench, data: Data, due: Sequence[Partition]) -> Measureme
 async def _polled(run: UUID) -> None:
     async with get_client() as client:
         ended = False
-        while not ended:  # noqa: ASYNC110 - as users write it
+        while not ended:
             state = (await client.read_flow_run(run)).state
             ended = state is not None and state.is_final()
             await asyncio.sleep(NAIVE_POLL_SECONDS)

@@ -1,0 +1,164 @@
+"""What the analysis costs: beside pandas, beside a plain copy, and per partition.
+
+    uv run python -m benchmarks.analysis
+    uv run python -m benchmarks.analysis --small
+
+All figures of one line are taken in turn, several times, and their medians compared.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import tempfile
+import time
+import tracemalloc
+from collections.abc import Callable
+from datetime import date
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from trading.analysis import analyze_panel
+from trading.calendar import hourly_bars, sessions
+from trading.market_data import MarketData, write_market_data
+from trading.parameters import StrategyParameters
+from trading.storage import open_directory
+from trading.synthetic import SyntheticMarket, contract_names, synthetic_market
+
+FIRST, LAST = date(2000, 1, 3), date(2013, 12, 31)
+WINDOW = 60
+SHORT_HISTORY = 1_000
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--small", action="store_true", help="a short run, to see that it works")
+    small = parser.parse_args().small
+    contracts, bars, repeats = (20, 2_000, 1) if small else (419, 28_000, 5)
+    stamps = hourly_bars(sessions(FIRST, LAST))[:bars]
+    market = synthetic_market(contract_names(contracts), stamps, seed=0)
+    strategy = StrategyParameters(beta_window=WINDOW, beta_min_periods=20)
+    _panel(market, strategy, repeats)
+    with tempfile.TemporaryDirectory() as folder:
+        _partition(market, Path(folder), strategy, repeats)
+
+
+def _panel(market: SyntheticMarket, strategy: StrategyParameters, repeats: int) -> None:
+    """The whole history of all contracts."""
+    prices = market.prices
+    target = np.empty_like(prices)
+    seconds = _in_turn(
+        {
+            "ours": lambda: _ours(market, strategy),
+            "pandas": lambda: _pandas(market, strategy),
+            "copy": prices.copy,
+            "copy in place": lambda: np.copyto(target, prices),
+        },
+        repeats,
+    )
+    peak = _peak_bytes(lambda: _ours(market, strategy))
+    shape = f"{prices.shape[1]} contracts x {prices.shape[0]:,} bars, window {WINDOW}"
+    print(f"| whole history: {shape} | value |\n|---|---:|")
+    print(f"| ours | {seconds['ours']:.3f} s |")
+    print(f"| pandas / ours | {seconds['pandas'] / seconds['ours']:.1f} |")
+    print(f"| ours / NumPy copy of the prices | {seconds['ours'] / seconds['copy']:.1f} |")
+    in_place = seconds["ours"] / seconds["copy in place"]
+    print(f"| ours / the same into memory that exists | {in_place:.1f} |")
+    print(f"| peak memory of ours beside the input / input | {peak / prices.nbytes:.2f} |")
+
+
+def _ours(market: SyntheticMarket, strategy: StrategyParameters) -> None:
+    for _ in analyze_panel(market.timestamps, market.prices, market.vix, market.spx, strategy):
+        pass
+
+
+def _pandas(market: SyntheticMarket, strategy: StrategyParameters) -> None:
+    """The same columns as a competent user of pandas writes them."""
+    window, least = strategy.beta_window, strategy.beta_min_periods
+    price = pd.DataFrame(market.prices)
+    change = 100 * price.pct_change(fill_method=None)
+    spx_change = 100 * pd.Series(market.spx).pct_change(fill_method=None)
+    rolling = change.rolling(window, min_periods=least)
+    spx_rolling = spx_change.rolling(window, min_periods=least)
+    covariance = rolling.cov(spx_change)
+    covariance.div(spx_rolling.var(), axis=0)  # beta
+    covariance.div(spx_rolling.std(), axis=0) / rolling.std()  # correlation
+    buy = strategy.base_threshold_pct * pd.Series(market.vix) / strategy.vix_baseline
+    signal = change.gt(buy, axis=0).astype(np.int8) - change.lt(-buy, axis=0).astype(np.int8)
+    del signal
+
+
+def _partition(
+    market: SyntheticMarket, folder: Path, strategy: StrategyParameters, repeats: int
+) -> None:
+    """One partition's read at the end of a short and of a long history, files freshly opened."""
+    long = len(market.timestamps)
+    histories = {bars: folder / str(bars) for bars in (min(SHORT_HISTORY, long // 2), long)}
+    for bars, home in histories.items():
+        _write(market, bars, str(home))
+    rounds = 20 * repeats
+    seconds = _in_turn(
+        {
+            str(bars): partial(_read_last, str(home), bars, strategy)
+            for bars, home in histories.items()
+        },
+        rounds,
+    )
+    short, full = (seconds[str(bars)] for bars in histories)
+    print("\n| one partition's read, local files | value |\n|---|---:|")
+    for bars in histories:
+        contracts = market.prices.shape[1]
+        milliseconds = 1e3 * seconds[str(bars)]
+        print(f"| {bars:,} bars of {contracts} contracts | {milliseconds:.2f} ms |")
+    print(f"| ratio | {full / short:.2f} |")
+
+
+def _write(market: SyntheticMarket, bars: int, input_dir: str) -> None:
+    stamps = market.timestamps[:bars]
+    write_market_data(
+        input_dir,
+        stamps,
+        market.prices[:bars],
+        list(market.contracts),
+        stamps,
+        market.vix[:bars],
+        stamps,
+        market.spx[:bars],
+    )
+
+
+def _read_last(input_dir: str, bars: int, strategy: StrategyParameters) -> None:
+    """What a process of its own does: open, locate the bar, read its window."""
+    data = MarketData(open_directory(input_dir, "input_dir"))
+    contract = data.contracts[len(data.contracts) // 2]
+    stamp = data.stamps(bars - 1, bars)[0]
+    row = data.lower_bound(stamp)
+    data.bars(contract, row - strategy.beta_window, row + 1, strategy)
+
+
+def _in_turn(steps: dict[str, Callable[[], object]], repeats: int) -> dict[str, float]:
+    """Median seconds of each step, the steps taken in turn after one round that is not counted."""
+    found: dict[str, list[float]] = {name: [] for name in steps}
+    for round_ in range(repeats + 1):
+        for name, step in steps.items():
+            started = time.perf_counter()
+            step()
+            if round_:
+                found[name].append(time.perf_counter() - started)
+    return {name: statistics.median(seconds) for name, seconds in found.items()}
+
+
+def _peak_bytes(step: Callable[[], object]) -> int:
+    tracemalloc.start()
+    step()
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return peak
+
+
+if __name__ == "__main__":
+    main()
