@@ -29,7 +29,7 @@ from trading.storage import open_directory
 from trading.synthetic import SyntheticMarket, contract_names, synthetic_market
 
 FIRST, LAST = date(2000, 1, 3), date(2013, 12, 31)
-WINDOW = 60
+WINDOW = 20
 SHORT_HISTORY = 1_000
 
 
@@ -41,7 +41,7 @@ def main() -> None:
     contracts, bars, repeats = (20, 2_000, 1) if small else (419, 28_000, 5)
     stamps = hourly_bars(sessions(FIRST, LAST))[:bars]
     market = synthetic_market(contract_names(contracts), stamps, seed=0)
-    strategy = StrategyParameters(beta_window=WINDOW, beta_min_periods=20)
+    strategy = StrategyParameters(beta_window=WINDOW)
     _panel(market, strategy, repeats)
     with tempfile.TemporaryDirectory() as folder:
         _partition(market, Path(folder), strategy, repeats)
