@@ -117,6 +117,8 @@ class InlineClient(PrefectClient):
         answers = await move(self, [UUID(str(flow_run_id))], state, only=startable, force=force)
         if not answers:
             raise Abort("The run is not Pending any more.")
+        # As on the server: a parent's first execution is the one that looks for no children.
+        self._fresh[UUID(str(flow_run_id))].run_count += 1
         return answers[0]
 
 

@@ -6,8 +6,8 @@ from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import State, StateType
 from prefect.states import Cancelled, Pending, Running
 
-from fanout import Child, FanOutPolicy, Outcome
-from tests.fanout.toy import Leaf, deployed, new_parent
+from fanout import Child, FanOutPolicy, Outcome, RunSet
+from tests.fanout.toy import Leaf, deployed, middle, new_parent
 from tests.fanout.wire import BULK_CREATE, Wire
 
 COMPLETED, FAILED, CRASHED = StateType.COMPLETED, StateType.FAILED, StateType.CRASHED
@@ -122,3 +122,27 @@ async def test_a_parent_may_want_other_children_the_next_time(
         await parent.execute(toy.inline(3))
     assert leaf.calls == {0: 1, 1: 1, 2: 1}
     assert [r.child.key for r in parent.run_set.results] == ["key:0", "key:1", "key:2"]
+
+
+async def test_a_child_that_fans_out_finds_its_own_children_again(
+    prefect_client: PrefectClient,
+) -> None:
+    leaf = Leaf(failing=frozenset({1}))
+    async with deployed(prefect_client, leaf) as leaves:
+
+        async def fan_out_leaves(item: int) -> dict[Outcome, int]:
+            found = await leaves.inline(2)()
+            assert isinstance(found, RunSet)
+            return found.counts()
+
+        async with deployed(prefect_client, fan_out_leaves, middle) as middles:
+            parent = await new_parent(prefect_client)
+            await parent.execute(middles.inline(1))
+            again = await middles.latest(0)
+            await prefect_client.set_flow_run_state(again.id, Pending(), force=True)
+            leaf.failing = frozenset()
+            await parent.execute(middles.inline(1))
+        states = await leaves.states()
+    assert parent.run_set.results[0].flow_run_id == again.id
+    assert parent.run_set.results[0].value == {Outcome.COMPLETED: 2}
+    assert states == {0: [COMPLETED], 1: [FAILED, COMPLETED]}
