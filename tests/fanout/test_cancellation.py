@@ -188,7 +188,7 @@ async def test_more_than_a_hundred_jobs_are_cancelled_with_their_parent(
     prefect_client: PrefectClient,
 ) -> None:
     """Prefect itself would reach the first hundred."""
-    async with deployed(prefect_client, Leaf(), pool="toy-unattended") as toy:
+    async with deployed(prefect_client, Leaf(), pooled=True) as toy:
         parent = await new_parent(prefect_client)
         policy = FanOutPolicy(max_in_flight=105, poll_seconds=0.05)
         task = await never_ending(toy, parent, toy.jobs(105, policy), 105)
@@ -198,7 +198,7 @@ async def test_more_than_a_hundred_jobs_are_cancelled_with_their_parent(
 
 async def test_a_job_that_runs_is_left_to_its_worker_to_end(prefect_client: PrefectClient) -> None:
     leaf = Leaf(blocking=frozenset({0, 1}))
-    async with deployed(prefect_client, leaf, pool="toy-attended") as toy:
+    async with deployed(prefect_client, leaf, pooled=True) as toy:
         parent = await new_parent(prefect_client)
         policy = FanOutPolicy(max_in_flight=2, poll_seconds=0.05)
         async with working(Worker(toy)):
@@ -218,7 +218,7 @@ async def test_jobs_of_an_earlier_execution_are_cancelled_too(
     prefect_client: PrefectClient, wire: Wire, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A retried parent that is stopped before it has looked at all its children."""
-    async with deployed(prefect_client, Leaf(), pool="toy-inherited") as toy:
+    async with deployed(prefect_client, Leaf(), pooled=True) as toy:
         parent = await new_parent(prefect_client)
         policy = FanOutPolicy(max_in_flight=3, poll_seconds=0.05)
         task = await never_ending(toy, parent, toy.jobs(3, policy), 3)

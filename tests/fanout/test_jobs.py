@@ -16,7 +16,7 @@ QUICK = FanOutPolicy(max_in_flight=4, poll_seconds=0.05, max_attempts=2)
 
 async def test_every_job_is_waited_for(prefect_client: PrefectClient, wire: Wire) -> None:
     leaf = Leaf(failing=frozenset({1}))
-    async with deployed(prefect_client, leaf, pool="toy-jobs") as toy:
+    async with deployed(prefect_client, leaf, pooled=True) as toy:
         parent = await new_parent(prefect_client)
         async with working(Worker(toy)) as worker:
             assert (await parent.execute(toy.jobs(9, QUICK))).is_completed()
@@ -31,14 +31,14 @@ async def test_every_job_is_waited_for(prefect_client: PrefectClient, wire: Wire
     for item, result in enumerate(parent.run_set.results):
         (run,) = runs[item]
         assert (run.id, run.name) == (result.flow_run_id, f"leaf {item}")
-        assert run.work_pool_name == "toy-jobs"
+        assert run.work_pool_name == toy.pool
         assert run.parent_task_run_id is not None
     assert worker.started == 9
     assert worker.most_open <= 4
 
 
 async def test_one_request_looks_at_all_children(prefect_client: PrefectClient, wire: Wire) -> None:
-    async with deployed(prefect_client, Leaf(), pool="toy-watched") as toy:
+    async with deployed(prefect_client, Leaf(), pooled=True) as toy:
         parent = await new_parent(prefect_client)
         async with working(Worker(toy)):
             await parent.execute(toy.jobs(6, FanOutPolicy(max_in_flight=6, poll_seconds=0.05)))
@@ -77,7 +77,7 @@ class Unlucky:
 
 async def test_a_lost_job_gets_another_until_it_is_enough(prefect_client: PrefectClient) -> None:
     leaf = Leaf()
-    async with deployed(prefect_client, leaf, pool="toy-unlucky") as toy:
+    async with deployed(prefect_client, leaf, pooled=True) as toy:
         parent = await new_parent(prefect_client)
         async with working(Worker(toy, Unlucky(toy, {0: 1, 1: 9, 2: 9}))):
             await parent.execute(
@@ -103,7 +103,7 @@ async def test_a_retried_parent_waits_for_the_jobs_it_has(
     prefect_client: PrefectClient, wire: Wire
 ) -> None:
     leaf = Leaf(failing=frozenset({2}))
-    async with deployed(prefect_client, leaf, pool="toy-again") as toy:
+    async with deployed(prefect_client, leaf, pooled=True) as toy:
         parent = await new_parent(prefect_client)
         async with working(Worker(toy)):
             await parent.execute(toy.jobs(3, QUICK))
@@ -130,7 +130,7 @@ async def test_a_retried_parent_waits_for_the_jobs_it_has(
 async def test_a_job_that_takes_too_long_is_cancelled_and_makes_room(
     prefect_client: PrefectClient,
 ) -> None:
-    async with deployed(prefect_client, Leaf(), pool="toy-late") as toy:
+    async with deployed(prefect_client, Leaf(), pooled=True) as toy:
         parent = await new_parent(prefect_client)
         policy = FanOutPolicy(max_in_flight=1, poll_seconds=0.05, child_deadline_seconds=0.2)
         await parent.execute(toy.jobs(2, policy))
@@ -143,7 +143,7 @@ async def test_a_job_that_takes_too_long_is_cancelled_and_makes_room(
 async def test_a_server_that_restarts_meanwhile_loses_no_job(
     prefect_client: PrefectClient, wire: Wire
 ) -> None:
-    async with deployed(prefect_client, Leaf(), pool="toy-restart") as toy:
+    async with deployed(prefect_client, Leaf(), pooled=True) as toy:
         parent = await new_parent(prefect_client)
 
         async def disturb(run: FlowRun) -> None:

@@ -117,6 +117,7 @@ class Toy:
     deployment: str
     body: str
     flow: Flow[..., Any] = leaf
+    pool: str | None = None
 
     def children(self, count: int) -> list[Child]:
         """Children 0, 1, 2, ..."""
@@ -184,10 +185,11 @@ def attempt_number(run: FlowRun) -> int:
 
 @asynccontextmanager
 async def deployed(
-    client: PrefectClient, body: Body, toy: Flow[..., Any] = leaf, pool: str | None = None
+    client: PrefectClient, body: Body, toy: Flow[..., Any] = leaf, *, pooled: bool = False
 ) -> AsyncIterator[Toy]:
     """Deploy a toy flow under a name of its own, with this body for its runs."""
     name = uuid4().hex
+    pool = f"toy-{name}" if pooled else None
     if pool is not None:
         await client.create_work_pool(WorkPoolCreate(name=pool, type="process"))
     deployment_id = await client.create_deployment(
@@ -199,7 +201,7 @@ async def deployed(
         enforce_parameter_schema=True,
     )
     with named(body) as body_name:
-        yield Toy(client, deployment_id, f"{toy.name}/{name}", body_name, toy)
+        yield Toy(client, deployment_id, f"{toy.name}/{name}", body_name, toy, pool)
 
 
 @dataclass
