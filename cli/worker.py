@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -31,6 +32,8 @@ def process_worker(work_pool: str, log: Path) -> Iterator[subprocess.Popen[bytes
     """
     arguments = ["worker", "start", "--pool", work_pool, "--type", "process"]
     env = WORKER_SETTINGS | os.environ
+    # The jobs' command says `python`: the one that has this project installed.
+    env["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), env.get("PATH", os.defpath)])
     # What keeps Prefect's log off the terminal is not meant for the worker, which has a log.
     env.pop("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", None)
     with stopping(start_child("prefect", arguments, log=log, env=env)) as worker:

@@ -3,6 +3,7 @@
 `prefect deploy --all` does the same; it needs a shell, a work pool that exists and half a minute.
 """
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -35,22 +36,33 @@ async def register_deployments(
         partition_limit: Partition jobs that workers may run at once; None leaves the queue's
             limit as it is.
     """
-    await _ensure_work_pool(client, work_pool_name, work_pool_type)
+    pool_type = await _ensure_work_pool(client, work_pool_name, work_pool_type)
     for definition in _definitions(project_root() / "prefect.yaml"):
-        await _register(client, definition, work_pool_name)
+        job_variables = _process_job(definition) if pool_type == "process" else {}
+        await _register(client, definition, work_pool_name, job_variables)
     if partition_limit is not None:
         queue = await client.read_work_queue_by_name(PARTITIONS_QUEUE, work_pool_name)
         await client.update_work_queue(queue.id, concurrency_limit=partition_limit)
 
 
-async def _ensure_work_pool(client: PrefectClient, name: str, pool_type: str) -> None:
+async def _ensure_work_pool(client: PrefectClient, name: str, pool_type: str) -> str:
+    """Make sure that there is such a work pool, and return the type it has."""
     try:
-        await client.read_work_pool(name)
+        return (await client.read_work_pool(name)).type
     except ObjectNotFound:
-        try:
+        # Another process may have been faster.
+        with suppress(ObjectAlreadyExists):
             await client.create_work_pool(WorkPoolCreate(name=name, type=pool_type))
-        except ObjectAlreadyExists:
-            return  # another process was faster
+        return (await client.read_work_pool(name)).type
+
+
+def _process_job(definition: dict[str, Any]) -> dict[str, Any]:
+    """Start a run's process with its flow named, so that it need not ask the server for it.
+
+    The process worker watches over it as over its default command: it is told to stop when its
+    run is cancelled, and its run is marked crashed when it dies.
+    """
+    return {"command": f"python -m prefect.flow_engine {definition['entrypoint']}"}
 
 
 def _definitions(file: Path) -> list[dict[str, Any]]:
@@ -58,7 +70,12 @@ def _definitions(file: Path) -> list[dict[str, Any]]:
     return definitions
 
 
-async def _register(client: PrefectClient, definition: dict[str, Any], work_pool_name: str) -> None:
+async def _register(
+    client: PrefectClient,
+    definition: dict[str, Any],
+    work_pool_name: str,
+    job_variables: dict[str, Any],
+) -> None:
     flow: Flow[..., Any] = load_flow_from_entrypoint(definition["entrypoint"])
     flow_id = await client.create_flow(flow)
     await client.create_deployment(
@@ -71,6 +88,7 @@ async def _register(client: PrefectClient, definition: dict[str, Any], work_pool
         pull_steps=[],
         work_pool_name=work_pool_name,
         work_queue_name=definition["work_pool"]["work_queue_name"],
+        job_variables=job_variables,
         parameter_openapi_schema=parameter_schema(flow).model_dump_for_openapi(),
         enforce_parameter_schema=True,
     )
