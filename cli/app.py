@@ -108,6 +108,10 @@ def demo(
     reprocess: Annotated[
         bool, typer.Option("--reprocess", help="Redo partitions that are up to date.")
     ] = False,
+    s3: Annotated[
+        bool,
+        typer.Option("--s3", help="Keep data and results on an S3 server that is started for it."),
+    ] = False,
     port: Port = DEFAULT_PORT,
     server_dir: ServerDir = DEFAULT_FOLDER,
     json_output: Annotated[
@@ -129,6 +133,7 @@ def demo(
       trading demo --contracts AAPL,MSFT --reprocess
       trading demo --grain session --job-per symbol
       trading demo --json | python -m json.tool
+      trading demo --s3
 
     \b
     Exit codes: 0 all partitions completed or up to date, 1 failed, 2 wrong usage,
@@ -148,6 +153,7 @@ def demo(
             server_dir=server_dir,
             json=json_output,
             serve=serve,
+            s3=s3,
         )
         raise typer.Exit(run_demo(options))
 

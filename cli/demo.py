@@ -6,7 +6,7 @@ import contextlib
 import os
 import time
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,15 +16,20 @@ from cli.connection import Connection, prefect_connection
 from cli.errors import USAGE, CommandError
 from cli.installation import installation
 from cli.progress import Display, progress_display
+from cli.s3_server import S3Server, s3_server
 from cli.sample_data import SAMPLE_CONTRACTS, ensure_market_data
 from cli.summary import Report, as_json, as_text, failure
 from cli.up import STARTING, wait_for_end
 from cli.worker import process_worker
+from trading.s3 import s3_store
 from trading.storage import open_directory
 
 if TYPE_CHECKING:
     from cli.orchestration import Orchestration
     from flows.settings import Settings
+
+BUCKET = "trading-demo"
+"""Where `--s3` keeps market data and results, on the server it starts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +47,7 @@ class DemoOptions:
         server_dir: Where its data and the logs of what it runs are.
         json: Whether to print one JSON object instead of text.
         serve: Whether to keep the local server running until Ctrl-C.
+        s3: Whether input and results are to be on an S3 server that the command starts.
     """
 
     contracts: str | None
@@ -54,6 +60,7 @@ class DemoOptions:
     server_dir: Path
     json: bool
     serve: bool
+    s3: bool
 
 
 def run_demo(options: DemoOptions) -> int:
@@ -69,6 +76,10 @@ def run_demo(options: DemoOptions) -> int:
             display.phase(STARTING)
             connection = running.enter_context(prefect_connection(options.server_dir, options.port))
             _quiet_prefect()
+            if options.s3:
+                options = on_s3(
+                    options, running.enter_context(s3_server(options.server_dir / "s3"))
+                )
             settings = installation()
             parameters = orchestrator_parameters(options, settings) | selection
             _prepare(parameters, display)
@@ -115,6 +126,20 @@ def orchestrator_parameters(options: DemoOptions, settings: Settings) -> dict[st
         "input_dir": _absolute(options.input_dir or settings.input_dir, "input_dir"),
         "output_dir": _absolute(options.output_dir or settings.output_dir, "output_dir"),
     }
+
+
+def on_s3(options: DemoOptions, server: S3Server) -> DemoOptions:
+    """The options with directories on the server, which this process and its children now use."""
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        del os.environ[name]  # a session token or a profile of another store's
+    os.environ.update(server.client_settings())
+    os.environ.pop("TRADING_AWS_CREDENTIALS_BLOCK", None)
+    s3_store().make_bucket(BUCKET)
+    return replace(
+        options,
+        input_dir=options.input_dir or f"s3://{BUCKET}/input",
+        output_dir=options.output_dir or f"s3://{BUCKET}/output",
+    )
 
 
 def _absolute(url: str, parameter: str) -> str:

@@ -7,6 +7,7 @@ from typing import Any, ParamSpec, TypeVar
 from prefect.client.schemas.objects import State
 from prefect.states import Failed
 
+from flows.aws_credentials import use_credentials_block
 from trading.errors import TradingError
 
 P = ParamSpec("P")
@@ -54,6 +55,8 @@ def fails_plainly(
 ) -> Callable[P, Awaitable[R | State[Any]]]:
     """Turn an error of the domain into the flow's Failed state, its message the error's.
 
+    Credentials that the settings name are fetched first, since that can fail the same way.
+
     An exception that leaves a flow is logged with a stack trace; a user who mistyped a contract
     should read one sentence. Errors of any other kind are bugs and keep their trace.
     """
@@ -61,6 +64,7 @@ def fails_plainly(
     @functools.wraps(function)
     async def run(*args: P.args, **kwargs: P.kwargs) -> R | State[Any]:
         try:
+            await use_credentials_block()
             return await function(*args, **kwargs)
         except TradingError as error:
             failed: State[Any] = Failed(message=str(error), data=error)

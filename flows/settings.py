@@ -55,6 +55,12 @@ class Settings(BaseSettings):
     market_data_source: Literal["yahoo", "synthetic"] = Field(
         default="yahoo", description="Where ingestion fetches from."
     )
+    aws_credentials_block: str | None = Field(
+        default=None,
+        pattern=r"^((aws|minio)-credentials/)?[A-Za-z0-9][A-Za-z0-9 _-]*$",
+        description="Prefect block with the credentials for s3:// locations: the name of an "
+        "AwsCredentials block, or minio-credentials/NAME. Unset: the AWS environment and profile.",
+    )
     job_per: JobPer = Field(default=JobPer.RUN, description="How much runs in a job of its own.")
     work_pool: str = Field(default="trading", description="The work pool of the six deployments.")
     inline_in_flight: int = Field(

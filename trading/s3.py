@@ -34,6 +34,7 @@ class S3Credentials:
         session_token: Of a temporary key; shown nowhere.
         endpoint_url: Address of a store that is not Amazon's.
         region: Where the buckets are.
+        profile: Name of a profile of this machine's AWS configuration.
     """
 
     access_key_id: str | None = None
@@ -41,6 +42,7 @@ class S3Credentials:
     session_token: str | None = field(default=None, repr=False)
     endpoint_url: str | None = None
     region: str | None = None
+    profile: str | None = None
 
 
 _credentials = S3Credentials()
@@ -73,6 +75,7 @@ def _filesystem(credentials: S3Credentials) -> Any:  # noqa: ANN401 - s3fs has n
         secret=credentials.secret_access_key,
         token=credentials.session_token,
         endpoint_url=credentials.endpoint_url,
+        profile=credentials.profile,
         client_kwargs={"region_name": credentials.region} if credentials.region else {},
         config_kwargs={
             # Retries are ours alone: three layers of them would multiply.
@@ -101,6 +104,13 @@ class S3Store:
     def __init__(self, filesystem: Any) -> None:  # noqa: ANN401 - s3fs has no types
         self.filesystem = filesystem
         self.is_down = False
+
+    def make_bucket(self, bucket: str) -> None:
+        """Make the bucket unless it is there."""
+        try:
+            self._request("head_bucket", Bucket=bucket)
+        except FileNotFoundError:
+            self._request("create_bucket", Bucket=bucket)
 
     def exists(self, path: str) -> bool:
         """Whether there is any object below the prefix; an empty bucket exists."""

@@ -225,24 +225,19 @@ def open_directory(url: str, parameter: str) -> Directory:
     return Directory(without_credentials(filesystem.unstrip_protocol(path)), path, filesystem)
 
 
-def check_directories(input_dir: str, output_dir: str, *, input_is_made: bool = False) -> None:
-    """Make sure that a run can read and write where it is told to, before it starts anything.
+def check_reachable(url: str, parameter: str) -> None:
+    """Make sure that the place answers and lets us in; whether anything is there is all the same.
 
-    An outage is reported after a few seconds: this is the first look at either place.
-
-    Args:
-        input_dir: Where the market data are.
-        output_dir: Where results go.
-        input_is_made: Whether the run writes the market data itself.
+    For the first look: an outage is reported after seconds, since a location that never answered
+    more often is mistyped than about to come back. Nothing is written, nor asked of this machine.
 
     Raises:
-        ParameterError: One of them is missing, or may not be used that way.
-        StorageError: One of them cannot be reached.
+        ParameterError: It is not a usable URL.
+        StorageError: It cannot be reached, or refuses.
     """
-    source = replace(open_directory(input_dir, "input_dir"), hurried=True)
-    target = replace(open_directory(output_dir, "output_dir"), hurried=True)
-    (check_writable if input_is_made else check_readable)(source, "input_dir")
-    check_writable(target, "output_dir")
+    directory = open_directory(url, parameter)
+    if not directory.is_local:
+        replace(directory, hurried=True).exists()
 
 
 def check_readable(directory: Directory, parameter: str) -> None:

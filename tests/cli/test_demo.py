@@ -26,7 +26,7 @@ def options(**changes: Any) -> DemoOptions:
     defaults: Mapping[str, Any] = {
         "contracts": None, "job_per": None, "grain": "bar", "input_dir": None,
         "output_dir": None, "reprocess": False, "port": 0, "server_dir": Path("s"),
-        "json": False, "serve": False,
+        "json": False, "serve": False, "s3": False,
     }  # fmt: skip
     return DemoOptions(**{**defaults, **changes})
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import socket
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,6 +17,7 @@ import pytest
 
 from tests.s3 import SessionS3
 from tests.trading.conftest import SMALL, Market, random_market, session_timestamps
+from trading.aggregation import aggregate
 from trading.errors import ParameterError, StorageError
 from trading.market_data import MarketData, open_market_data
 from trading.parameters import Grain
@@ -23,8 +26,9 @@ from trading.planning import plan
 from trading.results import read_fingerprints, read_rows
 from trading.s3 import S3Credentials, S3Store, s3_store, use_credentials
 from trading.storage import (
-    check_directories,
+    check_reachable,
     check_readable,
+    check_writable,
     open_directory,
 )
 
@@ -219,14 +223,17 @@ def _runner(market: Market, source: str, target: str) -> Callable[[int], object]
 
 
 def test_results_equal_the_local_ones(bucket: str, market: Market, tmp_path: Path) -> None:
-    tables = []
+    tables, portfolios = [], []
     for place in (str(tmp_path), bucket):
         run = _runner(market, market.write(f"{place}/input"), f"{place}/output")
         for row in range(24):
             run(row)
         tables.append(read_rows(f"{place}/output"))
+        portfolios.append(aggregate(f"{place}/output", None, 1.0))
         assert len(read_fingerprints(open_directory(f"{place}/output", "x"), "AAPL")) == 24
     assert tables[0].equals(tables[1])
+    assert portfolios[0][0].summary == portfolios[1][0].summary
+    assert portfolios[1][1][0] == f"{bucket}/output/_portfolio/portfolio.parquet"
 
 
 def test_two_writers_leave_one_whole_object_and_readers_see_whole_ones(bucket: str) -> None:
@@ -258,12 +265,121 @@ def test_a_file_replaced_between_two_reads_is_never_mixed(bucket: str) -> None:
     np.testing.assert_array_equal(again, 2 * market.prices[:10, 2])
 
 
+# What an outage costs
+
+
+class Wire:
+    """A TCP connection to the server that can be unplugged, or answer 503 by itself."""
+
+    def __init__(self, endpoint_url: str) -> None:
+        self.refusals = 0
+        self.in_vain = 0
+        self._unplugged = False
+        host, _, port = endpoint_url.removeprefix("http://").partition(":")
+        self._target = (host, int(port))
+        self._open: list[socket.socket] = []
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.endpoint_url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def plug(self, *, connected: bool) -> None:
+        self._unplugged = not connected
+        while self._open:
+            with suppress(OSError):
+                self._open.pop().shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        self.plug(connected=False)
+        self._listener.close()
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                client, _ = self._listener.accept()
+                self.in_vain += self._unplugged or self.refusals > 0
+                if self._unplugged:
+                    client.close()
+                elif self.refusals:
+                    self.refusals -= 1
+                    client.recv(65_536)
+                    client.sendall(_SLOW_DOWN)
+                    client.close()
+                else:
+                    self._join(client)
+
+    def _join(self, client: socket.socket) -> None:
+        server = socket.create_connection(self._target)
+        self._open += [client, server]
+        for ends in ((client, server), (server, client)):
+            threading.Thread(target=_pump, args=ends, daemon=True).start()
+
+
+_SLOW_DOWN = (
+    b"HTTP/1.1 503 Slow Down\r\nConnection: close\r\nContent-Length: 56\r\n\r\n"
+    b"<Error><Code>SlowDown</Code><Message>x</Message></Error>"
+)
+
+
+def _pump(source: socket.socket, target: socket.socket) -> None:
+    with suppress(OSError):
+        while content := source.recv(65_536):
+            target.sendall(content)
+    for end in (source, target):
+        with suppress(OSError):
+            end.shutdown(socket.SHUT_RDWR)
+
+
+@pytest.fixture
+def wire(bucket: str, s3_server: SessionS3, monkeypatch: pytest.MonkeyPatch) -> Iterator[Wire]:
+    wire = Wire(s3_server.endpoint_url)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", wire.endpoint_url)
+    yield wire
+    wire.close()
+
+
+def test_refusals_for_a_while_are_waited_for(bucket: str, wire: Wire) -> None:
+    directory = open_directory(bucket, "output_dir")
+    wire.refusals = 3
+    directory.write_bytes("a", b"1")
+    assert (wire.refusals, wire.in_vain) == (0, 3)
+    assert directory.read_bytes("a") == b"1"
+
+
+def test_an_outage_fails_what_it_meets_and_soon_once_it_has_been_waited_for(
+    bucket: str, wire: Wire
+) -> None:
+    directory = open_directory(bucket, "output_dir")
+    directory.write_bytes("a", b"1")
+    wire.plug(connected=False)
+    with pytest.raises(StorageError, match="b: it cannot be written: the store does not") as error:
+        directory.write_bytes("b", b"2")
+    assert error.value.transient
+    assert s3_store().is_down
+    wire.in_vain = 0
+    with pytest.raises(StorageError, match="does not answer"):
+        directory.read_bytes("a")
+    # Three attempts; aiohttp repeats a GET once by itself.
+    assert 0 < wire.in_vain <= 2 * 3
+    wire.plug(connected=True)
+    assert directory.read_bytes("a") == b"1"
+    assert not s3_store().is_down
+    assert directory.identity("b") is None
+
+
 # What refusals say
 
 
 def _refused(input_dir: str, output_dir: str) -> str:
+    """What a run says that may read the one and write the other directory, and does nothing yet."""
+
+    def begin() -> None:
+        check_reachable(input_dir, "input_dir")
+        check_reachable(output_dir, "output_dir")
+        check_readable(open_directory(input_dir, "input_dir"), "input_dir")
+        check_writable(open_directory(output_dir, "output_dir"), "output_dir")
+
     with pytest.raises((ParameterError, StorageError)) as error:
-        check_directories(input_dir, output_dir)
+        begin()
     message = str(error.value)
     assert message.count("\n") == 0
     assert len(message) < 400
@@ -275,15 +391,13 @@ def test_a_missing_bucket_is_named(bucket: str, market: Market) -> None:
     message = _refused("s3://no-such-bucket-here/input", bucket)
     assert message.startswith("s3://no-such-bucket-here/input: there is no such bucket; create it")
     message = _refused(source, "s3://no-such-bucket-here/output")
-    assert message.startswith("output_dir='s3://no-such-bucket-here/output' is not a directory")
-    assert "there is no such bucket" in message
+    assert message.startswith("s3://no-such-bucket-here/output: there is no such bucket; create it")
 
 
 def test_an_empty_prefix_is_no_input(bucket: str) -> None:
     assert "is not an existing directory" in _refused(f"{bucket}/nothing", bucket)
-    check_directories(f"{bucket}/nothing", f"{bucket}/output", input_is_made=True)
-    for folder in ("nothing", "output"):
-        assert not open_directory(bucket, "x").list_files(folder)
+    check_writable(open_directory(f"{bucket}/output", "output_dir"), "output_dir")
+    assert not open_directory(bucket, "x").list_files("output")
 
 
 def test_a_wrong_key_or_secret_is_told_without_showing_it(
