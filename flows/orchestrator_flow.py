@@ -44,7 +44,7 @@ from trading.market_data import open_market_data
 from trading.parameters import Grain, StrategyParameters
 from trading.partitions import Partition, partitions
 from trading.planning import ContractPlan, plan
-from trading.storage import check_writable, open_directory
+from trading.storage import check_reachable, check_writable, open_directory
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +103,8 @@ async def trading_orchestrator(
     redoes each. Running it again does only what is missing.
     """
     source, target = input_url(input_dir), output_url(output_dir)
+    for url, parameter in ((source, "input_dir"), (target, "output_dir")):
+        await asyncio.to_thread(check_reachable, url, parameter)
     if run_ingestion:
         # Before minutes of fetching. Otherwise last: it makes the directory, and wrong input should
         # leave nothing behind.
@@ -134,7 +136,7 @@ async def trading_orchestrator(
     await _check_writable(target)
     accounts = await _account(work, plans, await _fan_out(work, plans))
     portfolio = None
-    if run_aggregation and not any(a.failed for a in accounts):
+    if run_aggregation:
         aggregated = await _step(
             AGGREGATE_PORTFOLIO,
             aggregate_portfolio,
