@@ -136,7 +136,7 @@ async def trading_orchestrator(
     await _check_writable(target)
     accounts = await _account(work, plans, await _fan_out(work, plans))
     portfolio = None
-    if run_aggregation:
+    if run_aggregation and not any(a.failed for a in accounts):
         aggregated = await _step(
             AGGREGATE_PORTFOLIO,
             aggregate_portfolio,
