@@ -14,7 +14,16 @@ from prefect.states import Cancelling
 
 from fanout import FanOutPolicy, Outcome, Progress, loop, run_set
 from tests.fanout.toy import Body, Leaf, Parent, Toy, Worker, deployed, new_parent, until, working
-from tests.fanout.wire import BULK_CREATE, BULK_SET_STATE, Send, Wire, lose_reply, refuse_connection
+from tests.fanout.wire import (
+    BULK_CREATE,
+    BULK_SET_STATE,
+    Fault,
+    Send,
+    Wire,
+    answer,
+    lose_reply,
+    refuse_connection,
+)
 
 CANCELLED, COMPLETED = StateType.CANCELLED, StateType.COMPLETED
 ONE = FanOutPolicy(max_in_flight=1)
@@ -118,13 +127,14 @@ async def test_a_fault_while_cancelling_is_overcome(
     assert states == {item: [CANCELLED] for item in range(3)}
 
 
-async def test_a_server_that_is_gone_does_not_hide_what_stopped_the_parent(
-    prefect_client: PrefectClient, wire: Wire, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("fault", [refuse_connection, answer(422)], ids=["gone", "refusing"])
+async def test_a_server_that_does_not_cancel_does_not_hide_what_stopped_the_parent(
+    prefect_client: PrefectClient, wire: Wire, monkeypatch: pytest.MonkeyPatch, fault: Fault
 ) -> None:
     monkeypatch.setattr(loop, "CLEAN_UP_SECONDS", 0.3)
 
     async def fail(progress: Progress) -> None:
-        wire.disturb_always(BULK_SET_STATE, refuse_connection)
+        wire.disturb_always(BULK_SET_STATE, fault)
         raise ValueError("no more")
 
     async with deployed(prefect_client, Leaf()) as toy:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from functools import partial
 from typing import Any
 
@@ -24,7 +25,7 @@ from fanout import (
     runs,
 )
 from fanout.decisions import idempotency_key
-from tests.fanout.toy import Leaf, Parent, deployed, middle, new_parent
+from tests.fanout.toy import Leaf, Parent, deployed, middle, new_parent, until
 from tests.fanout.wire import BULK_CREATE, Wire, answer, fail_items, lose_reply
 
 COMPLETED, FAILED, CRASHED = StateType.COMPLETED, StateType.FAILED, StateType.CRASHED
@@ -148,11 +149,21 @@ async def test_progress_is_told_of_every_end_in_order(prefect_client: PrefectCli
 async def test_no_more_children_than_allowed_are_in_flight(
     prefect_client: PrefectClient, max_in_flight: int
 ) -> None:
-    leaf = Leaf()
+    leaf = Leaf(blocking=frozenset(range(7)))
+
+    async def full() -> bool:
+        return leaf.running >= max_in_flight
+
     async with deployed(prefect_client, leaf) as toy:
         parent = await new_parent(prefect_client)
-        await parent.execute(toy.inline(7, FanOutPolicy(max_in_flight=max_in_flight)))
-    assert leaf.most_running <= max_in_flight
+        policy = FanOutPolicy(max_in_flight=max_in_flight)
+        task = asyncio.create_task(parent.execute(toy.inline(7, policy)))
+        await until(full)
+        for _ in range(10):  # time enough for one more to start
+            await toy.states()
+        leaf.gate.set()
+        await task
+    assert leaf.most_running == max_in_flight
     assert leaf.calls.total() == 7
 
 
