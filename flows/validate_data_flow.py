@@ -12,8 +12,8 @@ from flows import rendering
 from flows.errors import fails_plainly
 from flows.parameters import ContractNames, InputDir, input_url
 from trading.errors import DataError
+from trading.findings import Status
 from trading.validation import ValidationReport, validate
-from trading.validation_checks import Status
 
 
 @flow(name="validate-data", flow_run_name="validate data")
@@ -25,12 +25,26 @@ async def validate_data(
         float,
         Field(gt=0, description="Standard deviations beyond which a return is an outlier."),
     ] = 3.0,
+    robust_z_threshold: Annotated[
+        float,
+        Field(gt=0, description="The same by median and MAD, which outliers do not widen."),
+    ] = 8.0,
+    stale_bars: Annotated[
+        int, Field(ge=2, description="Equal closes in a row from which on a price is stale.")
+    ] = 8,
 ) -> ValidationReport:
     """Check the market data: PASS, WARN (odd, but usable) or FAIL (the run fails).
 
     The report is an artifact in each case.
     """
-    report = await asyncio.to_thread(validate, input_url(input_dir), contracts, z_threshold)
+    report = await asyncio.to_thread(
+        validate,
+        input_url(input_dir),
+        contracts,
+        z_threshold,
+        robust_z_threshold=robust_z_threshold,
+        stale_bars=stale_bars,
+    )
     await acreate_markdown_artifact(
         _markdown(report), key="validation-report", description=f"Validation: {report.status}"
     )

@@ -11,10 +11,14 @@ import numpy as np
 from trading.column_file import ColumnFile
 from trading.contracts import checked_contract
 from trading.errors import DataError, ParameterError
+from trading.findings import CheckResult, Dataset, Finding, Status, Thresholds
 from trading.market_data import PRICES_FILE, SPX, SPX_FILE, VIX, VIX_FILE
 from trading.parameters import StrategyParameters
 from trading.storage import Directory, check_readable, open_directory
-from trading.validation_checks import CHECKS, CheckResult, Dataset, Finding, Status
+from trading.validation_checks import CHECKS
+
+MAX_SPLIT_TOLERANCE_PCT = 6.0
+"""Beyond it a jump between the ratios of 7 and 8 for 1 would be both."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +46,10 @@ def validate(
     contracts: Sequence[str] | None = None,
     z_threshold: float = 3.0,
     vix_tolerance_hours: float | None = None,
+    *,
+    robust_z_threshold: float = 8.0,
+    stale_bars: int = 8,
+    split_tolerance_pct: float = 3.0,
 ) -> ValidationReport:
     """Check the market data; what is wrong with them is in the report, not raised.
 
@@ -50,20 +58,36 @@ def validate(
         contracts: The contracts to check, or None for all in the data.
         z_threshold: Standard deviations beyond which a return is an outlier.
         vix_tolerance_hours: The oldest VIX that counts as current; None for the strategy's.
+        robust_z_threshold: The same by median and MAD. Iglewicz and Hoaglin's 3.5 is for normal
+            data; hourly returns hold the overnight ones, which are several times the others.
+        stale_bars: Equal closes in a row from which on a price counts as stale.
+        split_tolerance_pct: Percent that a price may have moved besides what looks like a split.
 
     Raises:
         ParameterError: An argument is not usable, e.g. `input_dir` does not exist.
         StorageError: A file cannot be accessed.
     """
-    if not (math.isfinite(z_threshold) and z_threshold > 0):
-        raise ParameterError("z_threshold", z_threshold, "a positive number", "pass e.g. 3.0")
+    _check_positive("z_threshold", z_threshold, "3.0")
+    _check_positive("robust_z_threshold", robust_z_threshold, "8.0")
+    if stale_bars < 2:  # noqa: PLR2004 - one close repeats nothing
+        raise ParameterError("stale_bars", stale_bars, "2 or more", "pass e.g. 8")
+    if not 0 < split_tolerance_pct <= MAX_SPLIT_TOLERANCE_PCT:
+        allowed = f"above 0 and at most {MAX_SPLIT_TOLERANCE_PCT:g}"
+        raise ParameterError("split_tolerance_pct", split_tolerance_pct, allowed, "pass e.g. 3")
     named = None if contracts is None else [checked_contract(name) for name in contracts]
     directory = open_directory(input_dir, "input_dir")
     check_readable(directory, "input_dir")
     tolerance = vix_tolerance_hours
     if tolerance is None:
         tolerance = StrategyParameters().vix_tolerance_hours
-    data = _loaded(directory, named, z_threshold, np.timedelta64(round(tolerance * 3600), "s"))
+    thresholds = Thresholds(
+        z=z_threshold,
+        robust_z=robust_z_threshold,
+        stale_bars=stale_bars,
+        split_tolerance=split_tolerance_pct / 100,
+        vix_tolerance=np.timedelta64(round(tolerance * 3600), "s"),
+    )
+    data = _loaded(directory, named, thresholds)
     results = tuple(check(data) for check in CHECKS)
     worst = max((result.status for result in results), key=lambda status: status.severity)
     status = worst if worst.severity else Status.PASS
@@ -71,12 +95,12 @@ def validate(
     return ValidationReport(directory.url, status, results, data.contracts, bars)
 
 
-def _loaded(
-    directory: Directory,
-    named: Sequence[str] | None,
-    z_threshold: float,
-    vix_tolerance: np.timedelta64,
-) -> Dataset:
+def _check_positive(parameter: str, value: float, example: str) -> None:
+    if not (math.isfinite(value) and value > 0):
+        raise ParameterError(parameter, value, "a positive number", f"pass e.g. {example}")
+
+
+def _loaded(directory: Directory, named: Sequence[str] | None, thresholds: Thresholds) -> Dataset:
     """The files and contracts that can be checked, with the problems of those that cannot."""
     problems: list[Finding] = []
     vix = _opened(directory, VIX_FILE, [VIX], problems)
@@ -88,7 +112,7 @@ def _loaded(
         usable = tuple(name for name in wanted if _readable(prices, name, problems))
         if not wanted:
             problems.append(Finding(prices.url, "it has no contract"))
-    return Dataset(prices, vix, spx, tuple(problems), usable, z_threshold, vix_tolerance)
+    return Dataset(prices, vix, spx, tuple(problems), usable, thresholds)
 
 
 def _opened(

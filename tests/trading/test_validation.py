@@ -15,16 +15,11 @@ from hypothesis import strategies as st
 
 from tests.trading.conftest import Market, random_market, session_timestamps
 from trading.errors import ParameterError
+from trading.findings import MAX_FINDINGS, CheckResult, Status
 from trading.market_data import PRICES_FILE, SPX_FILE, VIX_FILE
+from trading.return_checks import MIN_RETURNS, minimum_returns
 from trading.validation import ValidationReport, validate
-from trading.validation_checks import (
-    CHECKS,
-    MAX_FINDINGS,
-    MIN_RETURNS,
-    CheckResult,
-    Status,
-    minimum_returns,
-)
+from trading.validation_checks import CHECKS
 
 
 def _check(report: ValidationReport, name: str) -> CheckResult:
