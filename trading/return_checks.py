@@ -122,7 +122,8 @@ def robust_z_scores(returns: Floats) -> Floats:
     centre = np.median(known)
     distances = np.abs(known - centre)
     scale = _NORMAL_MAD * np.median(distances) or _NORMAL_MEAN_DEVIATION * distances.mean()
-    return (returns - centre) / scale if scale else np.zeros(len(returns))
+    scores: Floats = (returns - centre) / (scale or 1.0)
+    return scores
 
 
 def _far_returns(
