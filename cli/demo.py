@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from cli.connection import Connection, prefect_connection
+from cli.credentials import use_credentials_block
 from cli.errors import USAGE, CommandError
 from cli.installation import installation
 from cli.progress import Display, progress_display
@@ -81,6 +82,7 @@ def run_demo(options: DemoOptions) -> int:
                     options, running.enter_context(s3_server(options.server_dir / "s3"))
                 )
             settings = installation()
+            use_credentials_block(settings, connection)
             parameters = orchestrator_parameters(options, settings) | selection
             _prepare(parameters, display)
             orchestration = _orchestrate(parameters, settings, options, connection, display)

@@ -12,6 +12,7 @@ import typer
 
 from cli.child_process import log_tail
 from cli.connection import Connection, prefect_connection
+from cli.credentials import use_credentials_block
 from cli.errors import CommandError
 from cli.installation import installation
 from cli.progress import progress_display
@@ -38,6 +39,7 @@ def run_up(port: int, server_dir: Path) -> None:
             display.phase(STARTING)
             connection = running.enter_context(prefect_connection(server_dir, port))
             settings = installation()
+            use_credentials_block(settings, connection)
             ensure_market_data(settings.input_dir, SAMPLE_CONTRACTS)
             _register(settings.work_pool, connection)
             worker = running.enter_context(process_worker(settings.work_pool, log))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
+import sys
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -14,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import stamina
 
 from tests.s3 import SessionS3
 from tests.trading.conftest import SMALL, Market, random_market, session_timestamps
@@ -274,6 +277,7 @@ class Wire:
     def __init__(self, endpoint_url: str) -> None:
         self.refusals = 0
         self.in_vain = 0
+        self.back_after = sys.maxsize
         self._unplugged = False
         host, _, port = endpoint_url.removeprefix("http://").partition(":")
         self._target = (host, int(port))
@@ -299,6 +303,7 @@ class Wire:
                 self.in_vain += self._unplugged or self.refusals > 0
                 if self._unplugged:
                     client.close()
+                    self._unplugged = self.in_vain < self.back_after
                 elif self.refusals:
                     self.refusals -= 1
                     client.recv(65_536)
@@ -364,6 +369,34 @@ def test_an_outage_fails_what_it_meets_and_soon_once_it_has_been_waited_for(
     assert directory.read_bytes("a") == b"1"
     assert not s3_store().is_down
     assert directory.identity("b") is None
+
+
+def test_a_partition_waits_for_a_store_that_comes_back(
+    bucket: str, wire: Wire, market: Market
+) -> None:
+    run = _runner(market, market.write(f"{bucket}/input"), f"{bucket}/output")
+    run(0)
+    wire.plug(connected=False)
+
+    wire.back_after = wire.in_vain + 3
+    with stamina.set_testing(False):  # with the pauses that users have
+        run(1)
+    assert len(read_fingerprints(open_directory(f"{bucket}/output", "x"), "AAPL")) == 2
+
+
+def test_after_an_outage_only_the_rest_is_due(bucket: str, wire: Wire, market: Market) -> None:
+    source, target = market.write(f"{bucket}/input"), f"{bucket}/output"
+    run = _runner(market, source, target)
+    for row in range(12):
+        if row in (4, 8):
+            wire.plug(connected=row == 8)
+        if row in range(4, 8):
+            with pytest.raises(StorageError, match="the store does not answer"):
+                run(row)
+        else:
+            run(row)
+    due = plan(open_market_data(source), "AAPL", Grain.BAR, SMALL, target, reprocess=False).due
+    assert [partition.first for partition in due] == [4, 5, 6, 7, *range(12, 24)]
 
 
 # What refusals say
@@ -458,3 +491,16 @@ def test_a_wrong_clock_is_told(bucket: str, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(signing, lambda **_: late.replace(tzinfo=None))
     message = _refused(bucket, bucket)
     assert "this machine's clock differs too much from the store's; set the clock" in message
+
+
+def test_s3fs_is_not_loaded_for_local_files(input_dir: str) -> None:
+    program = (
+        "import sys; from trading.storage import *; from trading.market_data import *\n"
+        "check_reachable(sys.argv[1], 'x'); open_market_data(sys.argv[1]).timestamps()\n"
+        "check_writable(open_directory(sys.argv[1], 'x'), 'x')\n"
+        "print([name for name in ('s3fs', 'botocore', 'aiohttp') if name in sys.modules])"
+    )
+    answer = subprocess.run(
+        [sys.executable, "-c", program, input_dir], capture_output=True, text=True, check=True
+    )
+    assert answer.stdout.strip() == "[]"
