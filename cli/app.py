@@ -110,7 +110,9 @@ def demo(
     ] = False,
     s3: Annotated[
         bool,
-        typer.Option("--s3", help="Use an S3 server that is started for the run and keeps its data."),
+        typer.Option(
+            "--s3", help="Use an S3 server that is started for the run and keeps its data."
+        ),
     ] = False,
     port: Port = DEFAULT_PORT,
     server_dir: ServerDir = DEFAULT_FOLDER,
