@@ -20,7 +20,7 @@ from uuid import UUID
 import httpx
 from prefect import Flow
 from prefect.client.orchestration import PrefectClient
-from prefect.client.schemas.objects import FlowRun, FlowRunPolicy, State, StateType
+from prefect.client.schemas.objects import FlowRun, FlowRunPolicy, State
 from prefect.client.schemas.responses import OrchestrationResult, SetStateStatus
 from prefect.context import AsyncClientContext, ContextModel
 from prefect.exceptions import Abort, ObjectNotFound, Pause
@@ -32,7 +32,7 @@ from prefect.settings import (
     temporary_settings,
 )
 
-from fanout.runs import move
+from fanout.patience import client_settings
 
 
 class InlineClient(PrefectClient):
@@ -44,6 +44,7 @@ class InlineClient(PrefectClient):
             auth_string=PREFECT_API_AUTH_STRING.value(),
             api_key=PREFECT_API_KEY.value(),
             server_type=parent_client.server_type,
+            httpx_settings=client_settings(str(parent_client.api_url)),
         )
         self._fresh: dict[UUID, FlowRun] = {}
         self._deployment_ids: dict[str, UUID] = {}
@@ -101,25 +102,18 @@ class InlineClient(PrefectClient):
         state: State[Any],
         force: bool = False,  # noqa: FBT001, FBT002 - as in Prefect's client
     ) -> OrchestrationResult[Any]:
-        """As in Prefect's client, but an adopted run starts only if it is still Pending.
+        """As in Prefect's client, but a report of success may be repeated.
 
-        The server would let a cancelled run start: it takes it for a retry. And a run whose
-        report of success was lost on the way back, and repeated, has succeeded.
+        The reply to the first may have been lost; the server rejects the second.
         """
-        if flow_run_id not in self._fresh or not state.is_running():
-            answer = await super().set_flow_run_state(flow_run_id, state, force=force)
-            if state.is_completed() and answer.state is not None and answer.state.is_completed():
-                # A repeated report is rejected; accepted, the engine keeps the flow's value.
-                answer.status = SetStateStatus.ACCEPT
-            return answer
-        # Running: by this very request, whose reply was lost.
-        startable = (StateType.PENDING, StateType.RUNNING)
-        answers = await move(self, [UUID(str(flow_run_id))], state, only=startable, force=force)
-        if not answers:
-            raise Abort("The run is not Pending any more.")
-        # As on the server: a parent's first execution is the one that looks for no children.
-        self._fresh[UUID(str(flow_run_id))].run_count += 1
-        return answers[0]
+        answer = await super().set_flow_run_state(flow_run_id, state, force=force)
+        if state.is_completed() and answer.state is not None and answer.state.is_completed():
+            # Accepted, the engine keeps the flow's value.
+            answer.status = SetStateStatus.ACCEPT
+        if state.is_running() and (fresh := self._fresh.get(UUID(str(flow_run_id)))):
+            # As on the server: a parent's first execution is the one that looks for no children.
+            fresh.run_count += 1
+        return answer
 
 
 class InlineClientContext(AsyncClientContext):

@@ -27,6 +27,9 @@ from fanout.tracked import Tracked
 IsSatisfied = Callable[[Child], bool]
 OnProgress = Callable[[Progress], Awaitable[None]]
 
+LOOK_SECONDS = 1.0
+"""How long a cancellation of a run that waits here for its execution may go unnoticed."""
+
 CLEAN_UP_SECONDS = 10.0
 """How long a parent that is being stopped may take to cancel its children."""
 
@@ -51,6 +54,7 @@ class FanOut:
     progress: Progress = field(default_factory=lambda: Progress(0))
     deployment_id: UUID = field(init=False)
     link_id: UUID = field(init=False)
+    looked_at: float = field(default_factory=time.monotonic)
     creation: asyncio.Task[None] | None = None
 
     async def run(self, children: Sequence[Child]) -> RunSet:
@@ -176,7 +180,12 @@ class FanOut:
 
         async def work() -> None:
             while queue:
-                await self._execute(t := queue.popleft())
+                t = queue.popleft()
+                await self._note_stopped([t, *queue])
+                if self._may_start(t):
+                    await self._execute(t)
+                else:
+                    await self._stop(t)
                 if await self._decide(t) is Step.END:
                     await self._count(t)
 
@@ -215,6 +224,22 @@ class FanOut:
             await self._stop(t)
         else:
             t.saw(state)
+
+    async def _note_stopped(self, due: Sequence[Tracked]) -> None:
+        """Note, once in a while, which of the runs to execute were cancelled on the server.
+
+        The server would let a cancelled run start: it takes it for a retry.
+        """
+        if time.monotonic() - self.looked_at < LOOK_SECONDS:
+            return
+        self.looked_at = time.monotonic()
+        by_id = {t.run.id: t for t in due if t.run}
+        for run in (await runs.read_stopped(self.client, list(by_id))).values():
+            by_id[run.id].saw(run.state)
+
+    @staticmethod
+    def _may_start(t: Tracked) -> bool:
+        return t.run is not None and t.run.state_type is StateType.PENDING
 
     async def _stop(self, t: Tracked) -> None:
         """Take the end that the server gave a run, or give it one: nobody executes it any more."""

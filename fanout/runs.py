@@ -156,13 +156,25 @@ async def read_runs(client: PrefectClient, run_ids: Sequence[UUID]) -> dict[UUID
 
 async def read_ended(client: PrefectClient, run_ids: Sequence[UUID]) -> dict[UUID, FlowRun]:
     """Those of the given runs that have reached a final state, by id: one request per 200."""
-    ended: dict[UUID, FlowRun] = {}
-    final = FlowRunFilterState(type=FlowRunFilterStateType(any_=sorted(TERMINAL_STATES)))
+    return await _read_in(client, run_ids, sorted(TERMINAL_STATES))
+
+
+async def read_stopped(client: PrefectClient, run_ids: Sequence[UUID]) -> dict[UUID, FlowRun]:
+    """Those of the given runs that are, or are being, cancelled or paused, by id."""
+    return await _read_in(
+        client, run_ids, [StateType.CANCELLING, StateType.CANCELLED, StateType.PAUSED]
+    )
+
+
+async def _read_in(
+    client: PrefectClient, run_ids: Sequence[UUID], states: list[StateType]
+) -> dict[UUID, FlowRun]:
+    found: dict[UUID, FlowRun] = {}
+    wanted_states = FlowRunFilterState(type=FlowRunFilterStateType(any_=states))
     for batch in _batches(run_ids, READ_LIMIT):
-        wanted = FlowRunFilter(id=FlowRunFilterId(any_=list(batch)), state=final)
-        runs = await _page(client, wanted)
-        ended |= {run.id: run for run in runs}
-    return ended
+        wanted = FlowRunFilter(id=FlowRunFilterId(any_=list(batch)), state=wanted_states)
+        found |= {run.id: run for run in await _page(client, wanted)}
+    return found
 
 
 async def read_children(client: PrefectClient, parent_task_run_id: UUID) -> list[FlowRun]:

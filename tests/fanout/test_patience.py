@@ -1,0 +1,97 @@
+"""A connection that asks again, soon, when a local server's database is locked."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import httpx
+import pytest
+
+from fanout import patience
+from fanout.patience import PAUSES, PatientTransport, client_settings
+
+Answer = tuple[int, dict[str, str]]
+LOCKED: Answer = (503, {})
+DONE: Answer = (201, {})
+
+
+@pytest.fixture(autouse=True)
+def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(patience, "PAUSES", (0.0,) * len(PAUSES))
+
+
+@pytest.fixture(autouse=True)
+def wire() -> None:
+    """Leave the transport as it is: it is what is tested here."""
+
+
+@contextmanager
+def server(answer: Callable[[int], Answer]) -> Iterator[tuple[str, list[bytes]]]:
+    """A server whose n-th answer is `answer(n)`; its URL and the bodies it was sent."""
+    bodies: list[bytes] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            bodies.append(self.rfile.read(int(self.headers["Content-Length"])))
+            status, headers = answer(len(bodies))
+            self.send_response(status)
+            for name, value in {"Content-Length": "0", **headers}.items():
+                self.send_header(name, value)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Keep the test's output clean."""
+
+    http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=http.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{http.server_port}", bodies
+    finally:
+        http.shutdown()
+        thread.join()
+        http.server_close()
+
+
+async def post(url: str) -> httpx.Response:
+    async with httpx.AsyncClient(transport=PatientTransport()) as client:
+        return await client.post(url, json={"item": 1})
+
+
+async def test_a_locked_database_is_asked_again_with_the_same_body() -> None:
+    with server(lambda n: LOCKED if n < 3 else DONE) as (url, bodies):
+        response = await post(url)
+    assert response.status_code == 201
+    assert len(bodies) == 3
+    assert set(bodies) == {bodies[0]}
+
+
+async def test_its_patience_ends_and_the_last_answer_is_told() -> None:
+    with server(lambda _: LOCKED) as (url, bodies):
+        response = await post(url)
+    assert response.status_code == 503
+    assert len(bodies) == len(PAUSES) + 1
+
+
+@pytest.mark.parametrize("answer", [(429, {}), (500, {}), (503, {"Retry-After": "1"}), DONE])
+async def test_any_other_answer_is_passed_on(answer: Answer) -> None:
+    with server(lambda _: answer) as (url, bodies):
+        response = await post(url)
+    assert response.status_code == answer[0]
+    assert len(bodies) == 1
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.8.9.1", "[::1]"])
+def test_a_local_server_is_met_with_patience(host: str) -> None:
+    settings = client_settings(f"http://{host}:4200/api")
+    assert isinstance(settings["transport"], PatientTransport)
+
+
+@pytest.mark.parametrize("host", ["api.prefect.cloud", "10.0.0.7", "prefect-server", "[::2]"])
+def test_a_remote_one_keeps_the_clients_own_connection(host: str) -> None:
+    assert client_settings(f"https://{host}/api") == {}
