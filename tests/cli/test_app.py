@@ -46,9 +46,9 @@ def test_each_commands_help_has_examples_that_its_options_know(run: Run, command
 
 
 def test_the_demo_has_the_options_that_the_readme_names(run: Run) -> None:
-    listed = set(re.findall(r"^  (--[a-z-]+)", run("demo", "--help").stdout, re.MULTILINE))
+    listed = set(re.findall(r"^  (--[a-z0-9-]+)", run("demo", "--help").stdout, re.MULTILINE))
     assert listed == {
-        "--contracts", "--job-per", "--grain", "--input-dir", "--output-dir", "--reprocess",
+        "--contracts", "--job-per", "--grain", "--input-dir", "--output-dir", "--reprocess", "--s3",
         "--port", "--server-dir", "--json", "--serve", "--help",
     }  # fmt: skip
 
