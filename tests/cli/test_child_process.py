@@ -76,6 +76,8 @@ def test_a_child_is_a_module_with_arguments_whose_output_is_in_its_log(log: Path
 def test_a_child_has_the_environment_it_is_given(log: Path) -> None:
     child = start_child("os", [], log=log, env={"ONLY": "this"})
     with stopping(child):
+        # Between fork and exec a process shows no environment.
+        wait_until(psutil.Process(child.pid).environ, "the child's environment")
         assert psutil.Process(child.pid).environ() == {"ONLY": "this"}
 
 

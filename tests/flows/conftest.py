@@ -27,7 +27,11 @@ from prefect.client.schemas.objects import FlowRun, State
 from prefect.flow_engine import run_flow_async
 from prefect.flows import load_flow_from_entrypoint
 from prefect.logging.handlers import APILogHandler
-from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
+from prefect.settings import (
+    PREFECT_CLIENT_MAX_RETRIES,
+    PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
+    temporary_settings,
+)
 from prefect.states import Pending
 
 from cli.orchestration import delivering
@@ -133,7 +137,9 @@ async def pipeline(
     _retry_soon(monkeypatch)
     await _register_once(prefect_client)
     small_market.write(tmp_path / "input")
-    with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
+    # Many short waits instead of a few long ones.
+    patient = {PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None, PREFECT_CLIENT_MAX_RETRIES: 100}
+    with temporary_settings(patient):
         async with delivering():
             yield Pipeline(prefect_client, tmp_path / "input", tmp_path / "output")
 
