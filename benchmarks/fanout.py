@@ -14,7 +14,7 @@ import asyncio
 import sys
 import tempfile
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from functools import partial
 from pathlib import Path
@@ -66,7 +66,11 @@ def main() -> None:
     """Run all workloads and print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--small", action="store_true", help="a short run, to see that it works")
-    sizes = SMALL if parser.parse_args().small else FULL
+    parser.add_argument("--repeats", type=int, help="runs of each workload; the median is printed")
+    options = parser.parse_args()
+    sizes = SMALL if options.small else FULL
+    if options.repeats is not None:
+        sizes = replace(sizes, repeats=options.repeats)
     with tempfile.TemporaryDirectory() as name, bench_server(Path(name) / "server") as bench:
         rows = asyncio.run(_run(bench, Path(name), sizes))
     _print(rows)
