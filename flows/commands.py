@@ -5,7 +5,7 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
-from flows.deployments import ANALYZE_SYMBOL, ANALYZE_TIME_PARTITION
+from flows.deployments import ANALYZE_TIME_PARTITION
 from flows.parameters import DEFAULT_STRATEGY
 from trading.parameters import Grain
 
@@ -29,11 +29,6 @@ def run_command(deployment: str, parameters: Mapping[str, Any]) -> str:
 def redo_partition(parameters: Mapping[str, Any]) -> str:
     """The command that redoes one partition, given its flow run's parameters."""
     return run_command(ANALYZE_TIME_PARTITION, _telling(parameters))
-
-
-def redo_symbol(parameters: Mapping[str, Any]) -> str:
-    """The command that redoes what is missing of one contract, given its run's parameters."""
-    return run_command(ANALYZE_SYMBOL, _telling(parameters))
 
 
 def _telling(parameters: Mapping[str, Any]) -> dict[str, Any]:

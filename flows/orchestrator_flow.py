@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from prefect import Flow, flow
 from prefect.artifacts import acreate_markdown_artifact
 from prefect.logging import get_run_logger
+from prefect.runtime import flow_run
 from pydantic import Field
 
 from fanout import Child, ChildResult, Outcome, Placement, RunSet, fan_out, latest_runs
@@ -66,7 +67,15 @@ class OrchestrationSummary:
     portfolio: Mapping[str, Any] | None = field(default=None)
 
 
-@flow(name="trading-orchestrator")
+def _run_name() -> str:
+    """`10 contracts by bar`."""
+    parameters: dict[str, Any] = flow_run.parameters
+    named = parameters["contracts"]
+    count = len(named) if named else parameters["num_contracts"]
+    return f"{count} contract{'' if count == 1 else 's'} by {parameters['grain']}"
+
+
+@flow(name="trading-orchestrator", flow_run_name=_run_name)
 @fails_plainly
 async def trading_orchestrator(
     num_contracts: Annotated[

@@ -8,7 +8,7 @@ import shlex
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows.commands import redo_partition, redo_symbol, run_command
+from flows.commands import redo_partition, run_command
 from flows.parameters import DEFAULT_STRATEGY
 from trading.parameters import StrategyParameters
 
@@ -46,11 +46,6 @@ def test_a_strategy_that_is_not_the_default_is_told() -> None:
     told = parameters_of(redo_partition({"contract": "V", "grain": "year", "strategy": strategy}))
     assert json.loads(told["strategy"]) == strategy
     assert told["grain"] == "year"
-
-
-def test_a_symbol_is_redone_by_its_own_deployment() -> None:
-    command = redo_symbol({"contract": "V", "grain": "bar", "job_per": None})
-    assert command == "prefect deployment run analyze-symbol/analyze-symbol --param contract=V"
 
 
 @given(

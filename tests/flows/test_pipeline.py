@@ -247,7 +247,9 @@ async def test_every_grain_gives_the_same_rows(
 
 async def test_a_grain_of_its_own_is_computed_beside_another(pipeline: Pipeline) -> None:
     plain = {"contracts": ["AAPL"], "run_validation": False}
-    first = await summary_of(await pipeline.orchestrate(**plain, grain="session"))
+    ended = await pipeline.orchestrate(**plain, grain="session")
+    assert ended.run.name == "1 contract by session"
+    first = await summary_of(ended)
     second = await summary_of(await pipeline.orchestrate(**plain, grain="all"))
     assert (second.completed, second.skipped) == (1, 0)
     assert pipeline.results() == ["AAPL/20240102.parquet", "AAPL/all.parquet"]
