@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -24,7 +24,7 @@ from fanout.inline import InlineClient, execute, retry_policy
 from fanout.runs import Refusal
 from fanout.tracked import Tracked
 
-IsSatisfied = Callable[[Child], bool]
+Satisfied = Callable[[Sequence[Child]], Collection[str]]
 OnProgress = Callable[[Progress], Awaitable[None]]
 
 LOOK_SECONDS = 1.0
@@ -48,7 +48,7 @@ class FanOut:
     placement: Placement
     flow: Flow[..., Any] | None
     policy: FanOutPolicy
-    is_satisfied: IsSatisfied | None
+    satisfied: Satisfied | None
     on_progress: OnProgress | None
     open: list[Tracked] = field(default_factory=list)
     progress: Progress = field(default_factory=lambda: Progress(0))
@@ -97,17 +97,18 @@ class FanOut:
             if found := existing.get(t.child.key):
                 t.attempt, t.run = found
                 t.inherited = True
-                t.stale = (
-                    self.is_satisfied is not None
-                    and t.run.state_type is StateType.COMPLETED
-                    and not await asyncio.to_thread(self.is_satisfied, t.child)
-                )
+        done = [t for t in tracked if t.run and t.run.state_type is StateType.COMPLETED]
+        if self.satisfied is not None and done:
+            there = await self._satisfied(self.satisfied, done)
+            for t in done:
+                t.stale = t.child.key not in there
 
     async def _advance(self) -> None:
         """One round: decide about every open child, then act on each group."""
         groups: dict[Step, list[Tracked]] = {step: [] for step in Step}
+        await self._note_satisfied(self.open)
         for t in self.open:
-            groups[await self._decide(t)].append(t)
+            groups[self._decide(t)].append(t)
         if ended := groups[Step.END]:
             self.open = [t for t in self.open if t not in ended]
             for t in ended:
@@ -123,8 +124,8 @@ class FanOut:
         if running := groups[Step.WAIT]:
             await self._watch(running)
 
-    async def _decide(self, t: Tracked) -> Step:
-        if t.verdict is not None or await self._was_satisfied(t):
+    def _decide(self, t: Tracked) -> Step:
+        if t.verdict is not None:
             return Step.END
         return next_step(t.latest, self.placement, self.policy, t.tried_here)
 
@@ -145,16 +146,24 @@ class FanOut:
             t.inherited = t.stale = False
             t.since = time.monotonic()
 
-    async def _was_satisfied(self, t: Tracked) -> bool:
-        """Whether the work of a child is there although its run crashed."""
-        if t.run is None or self.is_satisfied is None:
-            return False
-        if t.run.state_type is not StateType.CRASHED:
-            return False
-        if await asyncio.to_thread(self.is_satisfied, t.child):
-            t.verdict, t.message = Outcome.COMPLETED, "Its run crashed after the work was done."
-            return True
-        return False
+    async def _note_satisfied(self, tracked: Sequence[Tracked]) -> None:
+        """Note which children's work is there although their run crashed."""
+        crashed = [
+            t
+            for t in tracked
+            if t.verdict is None and t.run and t.run.state_type is StateType.CRASHED
+        ]
+        if self.satisfied is None or not crashed:
+            return
+        there = await self._satisfied(self.satisfied, crashed)
+        for t in crashed:
+            if t.child.key in there:
+                t.verdict, t.message = Outcome.COMPLETED, "Its run crashed after the work was done."
+
+    @staticmethod
+    async def _satisfied(satisfied: Satisfied, tracked: Sequence[Tracked]) -> Collection[str]:
+        """Ask once about all of them: it may read every result there is."""
+        return await asyncio.to_thread(satisfied, [t.child for t in tracked])
 
     def _request(self, t: Tracked) -> DeploymentFlowRunCreate:
         inline = self.flow is not None
@@ -186,7 +195,8 @@ class FanOut:
                     await self._execute(t)
                 else:
                     await self._stop(t)
-                if await self._decide(t) is Step.END:
+                await self._note_satisfied([t])
+                if self._decide(t) is Step.END:
                     await self._count(t)
 
         count = min(self.policy.max_in_flight, len(due))

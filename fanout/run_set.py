@@ -18,7 +18,7 @@ from prefect.states import Cancelled
 from fanout.children import Child, FanOutPolicy, Placement, RunSet
 from fanout.decisions import latest_attempts
 from fanout.inline import InlineClient, InlineClientContext, inline_client
-from fanout.loop import FanOut, IsSatisfied, OnProgress
+from fanout.loop import FanOut, OnProgress, Satisfied
 from fanout.runs import read_subflows
 
 CANCELLATION_POLL_SECONDS = 5.0
@@ -32,7 +32,7 @@ async def fan_out(
     placement: Placement,
     flow: Flow[..., Any] | None = None,
     policy: FanOutPolicy | None = None,
-    is_satisfied: IsSatisfied | None = None,
+    satisfied: Satisfied | None = None,
     on_progress: OnProgress | None = None,
 ) -> RunSet:
     """Have a deployment's flow run once for each child, and wait until all have ended.
@@ -51,9 +51,9 @@ async def fan_out(
         placement: Where the children execute.
         flow: The deployment's async flow; needed for, and only for, inline children.
         policy: The limits.
-        is_satisfied: Whether a child's work is there. Asked when its run crashed (a worker may
-            report a crash by mistake): then it counts as completed; and when an earlier
-            execution of the parent completed it: only then that still counts.
+        satisfied: Of some children, the keys of those whose work is there. Asked when runs
+            crashed (a worker may report a crash by mistake): then they count as completed; and
+            when an earlier execution of the parent completed them: only then that still counts.
         on_progress: Awaited whenever a child has ended.
 
     Returns:
@@ -83,7 +83,7 @@ async def fan_out(
             placement=placement,
             flow=flow,
             policy=policy or FanOutPolicy(),
-            is_satisfied=is_satisfied,
+            satisfied=satisfied,
             on_progress=on_progress,
         )
         if not outermost:

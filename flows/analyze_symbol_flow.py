@@ -1,7 +1,7 @@
 """`analyze-symbol`: every partition of one contract that is not up to date, each a flow run."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 
@@ -88,7 +88,7 @@ async def analyze_symbol(
         placement=placement,
         flow=analyze_time_partition if placement is Placement.INLINE else None,
         policy=settings().partition_policy(placement),
-        is_satisfied=work.is_done,
+        satisfied=work.done,
         on_progress=work.report,
     )
     summary = SymbolSummary(
@@ -160,10 +160,10 @@ class _Work:
             tags=(self.contract,),
         )
 
-    def is_done(self, child: Child) -> bool:
-        """Whether a child's result is there and up to date, whatever its flow run says."""
-        due = self.plan(reprocess=False).due
-        return child.key not in {partition.relative_path for partition in due}
+    def done(self, children: Sequence[Child]) -> set[str]:
+        """The children whose result is there and up to date, whatever their flow runs say."""
+        due = {partition.relative_path for partition in self.plan(reprocess=False).due}
+        return {child.key for child in children} - due
 
     async def report(self, progress: Progress) -> None:
         if report := report_progress.get():

@@ -1,7 +1,7 @@
 """`trading-orchestrator`: ingest, validate, analyse every contract, aggregate."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Annotated, Any
@@ -179,7 +179,7 @@ async def _step(
         deployment=deployment,
         placement=Placement.INLINE,
         flow=step,
-        is_satisfied=lambda _: False,
+        satisfied=lambda _: (),
     )
     (result,) = run_set.results
     if result.outcome is not Outcome.COMPLETED:
@@ -219,8 +219,8 @@ class _Work:
         }
         return Child(key=contract, name=contract, parameters=parameters, tags=(contract,))
 
-    def is_done(self, child: Child) -> bool:
-        return not self.plan(child.key, reprocess=False).due
+    def done(self, children: Sequence[Child]) -> set[str]:
+        return {c.key for c in children if not self.plan(c.key, reprocess=False).due}
 
     def still_due(self, contract: str) -> set[str]:
         """Result files of a contract that are missing or out of date now."""
@@ -246,7 +246,7 @@ async def _fan_out(work: _Work, plans: list[ContractPlan]) -> RunSet:
                 placement=placement,
                 flow=analyze_symbol if inline else None,
                 policy=settings().symbol_policy(placement),
-                is_satisfied=work.is_done,
+                satisfied=work.done,
                 on_progress=None if inline else progress.contracts_ended,
             )
         finally:

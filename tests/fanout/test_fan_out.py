@@ -116,7 +116,7 @@ async def test_a_crash_after_the_work_was_done_counts_as_done(
         parent = await new_parent(prefect_client)
         done = {"key:0"}
         policy = FanOutPolicy(max_attempts=2)
-        await parent.execute(toy.inline(2, policy, is_satisfied=lambda child: child.key in done))
+        await parent.execute(toy.inline(2, policy, satisfied=lambda _: done))
     first, second = parent.run_set.results
     assert (first.outcome, first.attempts) == (Outcome.COMPLETED, 1)
     assert (second.outcome, second.attempts) == (Outcome.CRASHED, 2)
@@ -129,7 +129,9 @@ async def test_even_the_last_crash_counts_as_done_when_the_work_is_there(
     async with deployed(prefect_client, Leaf(crashing={0: 99})) as toy:
         parent = await new_parent(prefect_client)
         policy = FanOutPolicy(max_attempts=1)
-        await parent.execute(toy.inline(1, policy, is_satisfied=lambda _: True))
+        await parent.execute(
+            toy.inline(1, policy, satisfied=lambda children: [c.key for c in children])
+        )
     assert parent.run_set.counts() == {Outcome.COMPLETED: 1}
 
 

@@ -80,9 +80,7 @@ async def test_a_lost_job_gets_another_until_it_is_enough(prefect_client: Prefec
     async with deployed(prefect_client, leaf, pooled=True) as toy:
         parent = await new_parent(prefect_client)
         async with working(Worker(toy, Unlucky(toy, {0: 1, 1: 9, 2: 9}))):
-            await parent.execute(
-                toy.jobs(4, QUICK, is_satisfied=lambda child: child.key == "key:2")
-            )
+            await parent.execute(toy.jobs(4, QUICK, satisfied=lambda _: {"key:2"}))
         states = await toy.states()
     assert [(r.outcome, r.attempts) for r in parent.run_set.results] == [
         (Outcome.COMPLETED, 2),

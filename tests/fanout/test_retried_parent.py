@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import State, StateType
 from prefect.states import Cancelled, Pending, Running
@@ -71,17 +73,19 @@ async def test_a_completed_child_whose_work_is_gone_is_done_again(
     prefect_client: PrefectClient,
 ) -> None:
     leaf = Leaf()
-    gone = {"key:1"}
+    asked: list[list[str]] = []
 
-    def is_there(child: Child) -> bool:
-        return child.key not in gone
+    def there(children: Sequence[Child]) -> set[str]:
+        asked.append([child.key for child in children])
+        return {"key:0"}
 
     async with deployed(prefect_client, leaf) as toy:
         parent = await new_parent(prefect_client)
-        await parent.execute(toy.inline(2, is_satisfied=is_there))
-        assert leaf.calls == {0: 1, 1: 1}, "nobody asks about a run that has just completed"
-        await parent.execute(toy.inline(2, is_satisfied=is_there))
+        await parent.execute(toy.inline(2, satisfied=there))
+        assert not asked, "nobody asks about a run that has just completed"
+        await parent.execute(toy.inline(2, satisfied=there))
         states = await toy.states()
+    assert asked == [["key:0", "key:1"]], "once about all: the answer may take reading every result"
     assert leaf.calls == {0: 1, 1: 2}
     assert states == {0: [COMPLETED], 1: [COMPLETED, COMPLETED]}
     assert parent.run_set.counts() == {Outcome.COMPLETED: 2}
