@@ -176,3 +176,32 @@ def up(*, port: Port = DEFAULT_PORT, server_dir: ServerDir = DEFAULT_FOLDER) -> 
         from cli.up import run_up  # noqa: PLC0415 - --help stays quick
 
         run_up(port, server_dir)
+
+
+@app.command()
+def prepare_storage(
+    *,
+    sample_contracts: Annotated[
+        int | None,
+        typer.Option(
+            help="Make sample market data for so many contracts when there are none.", min=1
+        ),
+    ] = None,
+    wait: Annotated[
+        float, typer.Option(help="Seconds to wait for a store that does not answer yet.", min=0.0)
+    ] = 60.0,
+) -> None:
+    """Make the buckets of TRADING_INPUT_DIR and TRADING_OUTPUT_DIR, and sample data if asked.
+
+    What is there already is left as it is.
+
+    \b
+    Examples:
+      trading prepare-storage
+      trading prepare-storage --sample-contracts 10 --wait 300
+    """  # noqa: D301 - \b is how Click keeps lines as they are
+    with exit_codes():
+        from cli.prepare_storage import prepare_storage  # noqa: PLC0415 - --help stays quick
+
+        for sentence in prepare_storage(sample_contracts, wait):
+            typer.echo(sentence)
