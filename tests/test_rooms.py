@@ -7,7 +7,16 @@ import sys
 
 from importlinter.cli import EXIT_STATUS_SUCCESS, lint_imports
 
-HEAVY = ("pandas", "scipy", "yfinance", "exchange_calendars", "matplotlib", "s3fs", "skfolio")
+HEAVY = (
+    "pandas",
+    "pandera",
+    "scipy",
+    "yfinance",
+    "exchange_calendars",
+    "matplotlib",
+    "s3fs",
+    "skfolio",
+)
 
 
 def test_the_rooms_import_only_what_their_contracts_allow() -> None:

@@ -97,6 +97,11 @@ class ColumnFile:
             )
         return stamps
 
+    def value_schema(self) -> pa.Schema:
+        """Names and types of the columns but `timestamp`, as Arrow has them."""
+        every: pa.Schema = self._parquet.schema_arrow.remove_metadata()
+        return pa.schema([field for field in every if field.name != TIMESTAMP])
+
     def unchecked_timestamps(self) -> Timestamps:
         """All timestamps as the file has them, in any order, `NaT` where missing."""
         return self._window(TIMESTAMP, 0, self.rows)

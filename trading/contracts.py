@@ -14,6 +14,9 @@ from trading.errors import ParameterError
 CONTRACT_PATTERN = r"^[A-Z0-9^][A-Z0-9.^=_-]{0,31}$"
 """What a contract may be called, e.g. `AAPL`, `BRK-B`, `^VIX`, `ES=F`."""
 
+CONTRACT_NAMES = "a contract name (1 to 32 of A-Z 0-9 . ^ = _ -, not starting with a sign)"
+"""What is allowed, in words."""
+
 _CONTRACT = re.compile(CONTRACT_PATTERN.removesuffix("$") + r"\Z")
 
 Contract = Annotated[str, StringConstraints(pattern=CONTRACT_PATTERN, max_length=32)]
@@ -30,7 +33,7 @@ def checked_contract(name: object) -> str:
         raise ParameterError(
             "contract",
             name,
-            "a contract name (1 to 32 of A-Z 0-9 . ^ = _ -, not starting with a sign)",
+            CONTRACT_NAMES,
             "pass a column of spx_holdings_hourly.parquet such as 'AAPL'",
         )
     return name

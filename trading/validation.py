@@ -103,38 +103,47 @@ def _check_positive(parameter: str, value: float, example: str) -> None:
 def _loaded(directory: Directory, named: Sequence[str] | None, thresholds: Thresholds) -> Dataset:
     """The files and contracts that can be checked, with the problems of those that cannot."""
     problems: list[Finding] = []
-    vix = _opened(directory, VIX_FILE, [VIX], problems)
-    spx = _opened(directory, SPX_FILE, [SPX], problems)
-    prices = _opened(directory, PRICES_FILE, [], problems)
-    usable: tuple[str, ...] = ()
-    if prices is not None:
-        wanted = prices.columns if named is None else named
-        usable = tuple(name for name in wanted if _readable(prices, name, problems))
-        if not wanted:
-            problems.append(Finding(prices.url, "it has no contract"))
-    return Dataset(prices, vix, spx, tuple(problems), usable, thresholds)
+    vix = _opened(directory, VIX_FILE, problems, VIX)
+    spx = _opened(directory, SPX_FILE, problems, SPX)
+    prices = _opened(directory, PRICES_FILE, problems)
+    contracts = () if prices is None else _usable(prices, named, problems)
+    if prices is not None and not prices.columns:
+        problems.append(Finding(prices.url, "it has no contract"))
+    return Dataset(
+        prices=prices,
+        vix=vix,
+        spx=spx,
+        problems=tuple(problems),
+        contracts=contracts,
+        thresholds=thresholds,
+    )
 
 
 def _opened(
-    directory: Directory, name: str, columns: Sequence[str], problems: list[Finding]
+    directory: Directory, name: str, problems: list[Finding], *required: str
 ) -> ColumnFile | None:
+    """The file, None when it or one of the columns cannot be read."""
     try:
         file = ColumnFile(directory, name)
         file.unchecked_timestamps()
     except DataError as error:
         problems.append(Finding(name, error.problem))
         return None
-    return file if all(_readable(file, column, problems) for column in columns) else None
+    return file if not required or _usable(file, required, problems) else None
 
 
-def _readable(file: ColumnFile, column: str, problems: list[Finding]) -> bool:
-    try:
-        checked = column if column in (VIX, SPX) else checked_contract(column)
-        file.values(checked, 0, file.rows)
-    except DataError as error:
-        problems.append(Finding(column, error.problem))
-        return False
-    except ParameterError as error:
-        problems.append(Finding(column, f"the column's name is not {error.allowed}"))
-        return False
-    return True
+def _usable(
+    file: ColumnFile, required: Sequence[str] | None, problems: list[Finding]
+) -> tuple[str, ...]:
+    """The columns, of those required or of all, that are there and can be read as numbers."""
+    from trading.schemas import column_faults  # noqa: PLC0415 - brings pandas
+
+    faults = column_faults(file.value_schema(), required)
+    wanted = file.columns if required is None else tuple(dict.fromkeys(required))
+    for column in (name for name in wanted if name not in faults):
+        try:
+            file.values(column, 0, file.rows)
+        except DataError as error:
+            faults[column] = error.problem
+    problems.extend(Finding(column, fault) for column, fault in faults.items())
+    return tuple(name for name in wanted if name not in faults)

@@ -6,10 +6,10 @@ INSUFFICIENT; what is missing is reported by the check of availability.
 
 from __future__ import annotations
 
-import numpy as np
-import numpy.typing as npt
+from collections.abc import Mapping
 
-from trading.bars import Timestamps
+import numpy as np
+
 from trading.calendar_checks import missing_bars, missing_sessions, off_session_bars
 from trading.column_file import ColumnFile
 from trading.findings import (
@@ -36,8 +36,10 @@ def availability(data: Dataset) -> CheckResult:
 
 def order(data: Dataset) -> CheckResult:
     """FAIL when timestamps are missing or go backwards."""
+    from trading.schemas import STAMPS_FORWARD, stamp_faults  # noqa: PLC0415 - brings pandas
+
     found = (
-        rows_found(file, file.url, disordered(file.unchecked_timestamps()), "it goes back in time")
+        _stamps_found(file, stamp_faults(STAMPS_FORWARD, file.unchecked_timestamps()))
         for file in data.files()
     )
     return conclude("order", found, Status.FAIL, "timestamps go forward")
@@ -45,8 +47,10 @@ def order(data: Dataset) -> CheckResult:
 
 def duplicates(data: Dataset) -> CheckResult:
     """FAIL when a timestamp occurs more than once in a file."""
+    from trading.schemas import STAMPS_ONCE, stamp_faults  # noqa: PLC0415 - brings pandas
+
     found = (
-        rows_found(file, file.url, _repeated(file.unchecked_timestamps()), "it occurred before")
+        _stamps_found(file, stamp_faults(STAMPS_ONCE, file.unchecked_timestamps()))
         for file in data.files()
     )
     return conclude("duplicates", found, Status.FAIL, "each timestamp occurs once")
@@ -54,11 +58,12 @@ def duplicates(data: Dataset) -> CheckResult:
 
 def whole_seconds(data: Dataset) -> CheckResult:
     """FAIL when a bar does not start at a whole second, since partitions are named by it."""
+    from trading.schemas import STAMPS_OF_SECONDS, stamp_faults  # noqa: PLC0415 - brings pandas
+
     if data.prices is None:
         return not_checked("whole_seconds")
-    stamps = data.prices.unchecked_timestamps()
-    odd = (stamps != stamps.astype("datetime64[s]")) & ~np.isnat(stamps)
-    found = [rows_found(data.prices, data.prices.url, odd, "it is not a whole second")]
+    faults = stamp_faults(STAMPS_OF_SECONDS, data.prices.unchecked_timestamps())
+    found = [_stamps_found(data.prices, faults)]
     return conclude("whole_seconds", found, Status.FAIL, "bars start at whole seconds")
 
 
@@ -137,8 +142,7 @@ def _index_at_bars(
     return conclude(check, found, worst, f"there is a {column} value at every bar")
 
 
-def _repeated(stamps: Timestamps) -> npt.NDArray[np.bool_]:
-    """Whether a stamp occurred in an earlier row, wherever that was."""
-    repeated = np.ones(len(stamps), np.bool_)
-    repeated[np.unique(stamps, return_index=True)[1]] = False
-    return repeated & ~np.isnat(stamps)
+def _stamps_found(file: ColumnFile, faults: Mapping[int, str]) -> Found:
+    where = np.zeros(file.rows, np.bool_)
+    where[list(faults)] = True
+    return rows_found(file, file.url, where, faults.__getitem__)
