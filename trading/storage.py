@@ -20,7 +20,8 @@ import fsspec
 import stamina
 from fsspec.implementations.local import LocalFileSystem
 
-from trading.errors import ParameterError, StorageError
+from trading.errors import MAX_SHOWN, ParameterError, StorageError
+from trading.locations import checked_location
 from trading.object_reader import ObjectReader
 from trading.s3 import PROTOCOLS, S3Store, s3_store
 from trading.storage_errors import translated, without_credentials
@@ -123,6 +124,7 @@ class Directory:
         Raises:
             StorageError: It cannot be written; what was there before is still there.
         """
+        self._check_inside(name)
         self._call(name, "written", lambda path: self.store.write(path, content))
 
     def remove(self, name: str) -> None:
@@ -131,6 +133,7 @@ class Directory:
         Raises:
             StorageError: It cannot be removed; where the place notices, also for a missing one.
         """
+        self._check_inside(name)
         self._call(name, "removed", self.store.remove)
 
     def list_files(self, folder: str) -> dict[str, FileIdentity]:
@@ -169,6 +172,20 @@ class Directory:
         """
         return self._call("", "read", self.store.exists)
 
+    def _check_inside(self, name: str) -> None:
+        """Make sure that no link below the directory leads what is written out of it."""
+        if not self.is_local:
+            return
+        folder = _checked_name(name).rpartition("/")[0]
+        while folder:
+            path = f"{self.path}/{folder}"
+            if os.path.islink(path):  # noqa: PTH114 - asked for every partition; Path costs double
+                root = Path(self.path).resolve()
+                if not Path(path).resolve().is_relative_to(root):
+                    problem = "it is a link that leads out of the directory"
+                    raise StorageError(path, problem, "remove the link, or pass where it leads to")
+            folder = folder.rpartition("/")[0]
+
     def _call(self, name: str, done: str, operation: Callable[[str], T]) -> T:
         path = f"{self.path}/{_checked_name(name)}" if name else self.path
 
@@ -205,18 +222,18 @@ def open_directory(url: str, parameter: str) -> Directory:
     Raises:
         ParameterError: It is not a URL that fsspec can open here.
     """
-    if not isinstance(url, str) or not url.strip() or "\0" in url:
-        raise ParameterError(parameter, url, "a local path or URL", "pass e.g. 'input'")
+    checked_location(url, parameter)
     try:
         if url.partition("://")[0] in PROTOCOLS:
             return _s3_directory(url, parameter)
         filesystem, path = fsspec.url_to_fs(url)
-    except (ValueError, ImportError, TypeError) as error:
+    except (ValueError, ImportError, TypeError, AttributeError, OSError) as error:
+        reason = " ".join(str(error).split())[:MAX_SHOWN] or type(error).__name__
         raise ParameterError(
             parameter,
-            without_credentials(url),
+            url,
             "a location that can be opened here",
-            f"pass a local path or s3://bucket/prefix ({str(error).splitlines()[0]})",
+            f"pass a local path or s3://bucket/prefix ({reason.rstrip('.')})",
         ) from error
     if isinstance(filesystem, LocalFileSystem):
         absolute = os.path.abspath(path)  # noqa: PTH100 - Path.resolve would follow links
@@ -280,12 +297,14 @@ def check_writable(directory: Directory, parameter: str) -> None:
 
 
 def _s3_directory(url: str, parameter: str) -> Directory:
-    path = without_credentials(url).partition("://")[2].rstrip("/")
-    bucket = path.partition("/")[0]
-    if not re.fullmatch(r"[a-z0-9][a-z0-9._-]{1,62}", bucket) or "//" in path:
+    path = url.partition("://")[2].rstrip("/")
+    bucket, *prefix = path.split("/")
+    # Some stores keep objects as files, where `..` leads out of the bucket.
+    odd = any(part in ("", ".", "..") for part in prefix)
+    if not re.fullmatch(r"[a-z0-9][a-z0-9._-]{1,62}", bucket) or odd:
         raise ParameterError(
             parameter,
-            without_credentials(url),
+            url,
             "an S3 location",
             "pass s3://bucket/prefix, the bucket's name in small letters",
         )

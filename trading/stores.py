@@ -6,8 +6,10 @@ A store knows paths and raises whatever its filesystem raises; names, retries an
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
+import stat
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -90,18 +92,26 @@ class LocalStore:
             status = os.stat(path)  # noqa: PTH116 - asked for every partition; Path costs double
         except (FileNotFoundError, NotADirectoryError):
             return None
+        if not stat.S_ISREG(status.st_mode):  # reading a pipe or a device might never end
+            raise OSError(errno.EINVAL, "it is not a regular file")
         return _local_identity(status)
 
     def list(self, path: str) -> Listing:
-        """One look at the folder, and one at each file."""
+        """One look at the folder, and one at each file; pipes, devices and dead links left out."""
         listing = Listing({}, [])
         with suppress(FileNotFoundError, NotADirectoryError), os.scandir(path) as entries:
             for entry in entries:
-                if entry.is_dir():
+                try:
+                    status = entry.stat()
+                except OSError as error:
+                    # Renamed since, as another's temporary file is; or a link that leads nowhere.
+                    if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
+                        continue
+                    raise
+                if stat.S_ISDIR(status.st_mode):
                     listing.folders.append(entry.name)
-                    continue
-                with suppress(FileNotFoundError):  # renamed since: another's temporary file
-                    listing.files[entry.name] = _local_identity(entry.stat())
+                elif stat.S_ISREG(status.st_mode):
+                    listing.files[entry.name] = _local_identity(status)
         return listing
 
     def read(self, path: str) -> bytes:
