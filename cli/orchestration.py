@@ -10,11 +10,11 @@ import contextlib
 import inspect
 import signal
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import httpx
 from prefect.client.orchestration import get_client
@@ -25,10 +25,11 @@ from prefect.flow_engine import run_flow_async
 from prefect.logging.handlers import APILogHandler
 from prefect.states import Cancelled, Pending
 
-from cli.errors import CommandError
+from cli.patient_server import server_errors
 from cli.progress import Display, ProgressMeter
 from cli.run_counts import UNFINISHED, RunCounts
 from cli.summary import PartitionCounts
+from cli.worker import LocalWorker, needing
 from fanout.runs import set_states
 from flows.deployments import ORCHESTRATOR
 from flows.errors import UnfinishedError
@@ -75,33 +76,14 @@ def register(work_pool: str, partition_limit: int | None) -> None:
         async with get_client() as client:
             await register_deployments(client, work_pool, partition_limit=partition_limit)
 
-    with _server_errors():
+    with server_errors():
         asyncio.run(registered())
-
-
-@contextlib.contextmanager
-def _server_errors() -> Iterator[None]:
-    """Turn a server that refuses or fails a request into one sentence."""
-    try:
-        yield
-    except httpx.HTTPStatusError as error:
-        answer = f"{error.response.status_code} {error.response.reason_phrase}"
-        path = error.request.url.path
-        raise CommandError(
-            f"The Prefect server answered {answer} to {path}; check its log, and the key or "
-            "password in PREFECT_API_KEY or PREFECT_API_AUTH_STRING if it wants one."
-        ) from error
-    except httpx.TransportError as error:
-        raise CommandError(
-            f"The Prefect server stopped answering ({type(error).__name__}); check that it still "
-            "runs, then run the same command again: it goes on with what is missing."
-        ) from error
 
 
 def run_orchestration(
     parameters: Mapping[str, Any],
     *,
-    worker: AbstractContextManager[object],
+    worker: AbstractContextManager[LocalWorker | None],
     display: Display,
 ) -> Orchestration:
     """`orchestrate`, from outside any event loop.
@@ -110,7 +92,7 @@ def run_orchestration(
         CommandError: The server refused or failed a request.
     """
     try:
-        with _server_errors():
+        with server_errors():
             return asyncio.run(orchestrate(parameters, worker=worker, display=display))
     except TerminationSignal as stop:
         # Prefect's engine handles SIGTERM itself while a flow runs; now it is our turn.
@@ -121,7 +103,7 @@ def run_orchestration(
 async def orchestrate(
     parameters: Mapping[str, Any],
     *,
-    worker: AbstractContextManager[object],
+    worker: AbstractContextManager[LocalWorker | None],
     display: Display,
 ) -> Orchestration:
     """Run the registered orchestrator in this process, and count its flow runs.
@@ -132,17 +114,21 @@ async def orchestrate(
         display: Where progress is shown.
     """
     async with delivering(), get_client() as client:
-        # Pending, not Scheduled: no worker may pick up what this process executes.
+        # Pending, not Scheduled: no worker may pick up what this process executes. With a key: a
+        # run whose reply was lost is found when it is asked for again.
         deployment = await client.read_deployment_by_name(ORCHESTRATOR)
         flow_run = await client.create_flow_run_from_deployment(
-            deployment.id, parameters=dict(parameters), state=Pending()
+            deployment.id,
+            parameters=dict(parameters),
+            state=Pending(),
+            idempotency_key=str(uuid4()),
         )
         if flow_run.created is None:
             raise RuntimeError("the server did not say when it created the flow run")
         counts = RunCounts(client, flow_run.id, flow_run.created)
         async with _settling(counts):
-            with worker:
-                async with watching(counts, display):
+            with worker as local:
+                async with needing(local), watching(counts, display):
                     state = await _execute(flow_run)
         return await _ended(counts, state)
 
