@@ -33,7 +33,8 @@ async def aggregate_portfolio(
     Returns:
         The portfolio's metrics by name; None where one is not defined.
     """
-    made, files = await asyncio.to_thread(aggregate, output_url(output_dir), contracts, cost_bps)
+    aggregation = await asyncio.to_thread(aggregate, output_url(output_dir), contracts, cost_bps)
+    made, files = aggregation.portfolio, aggregation.files
     metrics = asdict(made.summary)
     await acreate_markdown_artifact(
         _markdown(metrics, files), key="portfolio-summary", description="The portfolio's metrics"

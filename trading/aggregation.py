@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from trading.calendar import bars_per_year
-from trading.portfolio import Portfolio, portfolio
-from trading.results import read_rows
+from trading.origin import Origin, origin
+from trading.portfolio import Portfolio, portfolio_of
+from trading.results import read_results
 from trading.storage import Directory, open_directory
+from trading.trades import trades
 
 FOLDER = "_portfolio"
 """Below the output directory; no contract's name begins with an underscore."""
@@ -21,9 +22,25 @@ NEEDED = ("price", "beta", "signal")
 """Columns of the results that a portfolio is made of."""
 
 
-def aggregate(
-    output_dir: str, contracts: Sequence[str] | None, cost_bps: float
-) -> tuple[Portfolio, list[str]]:
+@dataclass(frozen=True, slots=True, eq=False)
+class Aggregation:
+    """A stored portfolio and where it comes from.
+
+    Attributes:
+        output_dir: Where the results are, as an absolute URL.
+        portfolio: The portfolio.
+        origin: The lineage of the results.
+        files: URLs of the files written: `portfolio.parquet` (one row, the summary),
+            `contracts.parquet` and `timeseries.parquet`.
+    """
+
+    output_dir: str
+    portfolio: Portfolio
+    origin: Origin
+    files: tuple[str, ...]
+
+
+def aggregate(output_dir: str, contracts: Sequence[str] | None, cost_bps: float) -> Aggregation:
     """Aggregate the stored results into a portfolio, and store that beside them.
 
     Args:
@@ -31,25 +48,23 @@ def aggregate(
         contracts: The contracts to hold, or None for all that have results.
         cost_bps: Cost of one trade in basis points.
 
-    Returns:
-        The portfolio, and the URLs of the files written: `portfolio.parquet` (one row, the
-        summary), `contracts.parquet` and `timeseries.parquet`.
-
     Raises:
         ParameterError: An argument is not usable.
         DataError: There are no results, or they are not usable.
         StorageError: A file cannot be read or written.
     """
-    rows = read_rows(output_dir, contracts, NEEDED)
-    stamps = np.unique(rows["timestamp"].cast(pa.timestamp("ns", "UTC")).to_numpy())
-    made = portfolio(rows, bars_per_year=bars_per_year(stamps), cost_bps=cost_bps)
+    rows, metadata = read_results(output_dir, contracts, NEEDED)
+    made = trades(rows)
+    del rows  # the trades hold what is needed of them: half the memory of a large set
+    held = portfolio_of(made, bars_per_year=bars_per_year(made.timestamps), cost_bps=cost_bps)
     directory = open_directory(output_dir, "output_dir")
     tables = {
-        "portfolio": pa.Table.from_pylist([asdict(made.summary)]),
-        "contracts": made.contracts,
-        "timeseries": made.timeseries,
+        "portfolio": pa.Table.from_pylist([asdict(held.summary)]),
+        "contracts": held.contracts,
+        "timeseries": held.timeseries,
     }
-    return made, [_write(directory, name, table) for name, table in tables.items()]
+    files = tuple(_write(directory, name, table) for name, table in tables.items())
+    return Aggregation(directory.url, held, origin(metadata), files)
 
 
 def _write(directory: Directory, name: str, table: pa.Table) -> str:

@@ -44,6 +44,10 @@ class Summary:
         win_rate: Good trades over all trades; None without trades.
         average_beta: Mean over all rows that have a beta; None when none has.
         exposure: Share of (bar, contract) cells with a position.
+        turnover: Share of the portfolio traded per bar: the mean over the bars of half the sum
+            over the contracts of `|w[t] - w[t-1]|`, where `w` is the position over the number of
+            contracts and 0 before the first bar (one-way turnover: Grinold and Kahn, "Active
+            Portfolio Management", 2nd ed. 2000, ch. 16).
         trades: Signals other than hold.
         buys: Buy signals.
         sells: Sell signals.
@@ -64,6 +68,7 @@ class Summary:
     win_rate: float | None
     average_beta: float | None
     exposure: float
+    turnover: float
     trades: int
     buys: int
     sells: int
@@ -89,11 +94,13 @@ class Portfolio:
             contract alone), `average_beta, exposure` (share of its rows); null where undefined.
         timeseries: One row per timestamp: `timestamp, return_pct, equity, drawdown_pct, buys,
             sells`; equity and drawdown include the row's return.
+        trades: The positions behind all of it.
     """
 
     summary: Summary
     contracts: pa.Table
     timeseries: pa.Table
+    trades: Trades
 
 
 def portfolio(rows: pa.Table, *, bars_per_year: float, cost_bps: float) -> Portfolio:
@@ -109,13 +116,21 @@ def portfolio(rows: pa.Table, *, bars_per_year: float, cost_bps: float) -> Portf
         ParameterError: `bars_per_year` or `cost_bps` is out of range.
         DataError: There are no rows, or they are not usable, see `trading.trades.trades`.
     """
+    return portfolio_of(trades(rows), bars_per_year=bars_per_year, cost_bps=cost_bps)
+
+
+def portfolio_of(made: Trades, *, bars_per_year: float, cost_bps: float) -> Portfolio:
+    """As `portfolio`, of trades that were made of the rows before.
+
+    Raises:
+        ParameterError: `bars_per_year` or `cost_bps` is out of range.
+    """
     if not 0 < bars_per_year < np.inf:
         raise ParameterError(
             "bars_per_year", bars_per_year, "above 0", "take it from the exchange calendar"
         )
     if not 0 <= cost_bps < np.inf:
         raise ParameterError("cost_bps", cost_bps, "0 or more", "pass for instance 1.0")
-    made = trades(rows)
     gain = made.gain(cost_bps)
     bars, contracts = len(made.timestamps), len(made.contracts)
     returns = _sums(made.bar, gain, bars) / contracts
@@ -130,6 +145,7 @@ def portfolio(rows: pa.Table, *, bars_per_year: float, cost_bps: float) -> Portf
         win_rate=counts["good_trades"] / counts["trades"] if counts["trades"] else None,
         average_beta=_mean(made.beta[np.isfinite(made.beta)]),
         exposure=counts["trades"] / (bars * contracts),
+        turnover=turnover(made),
         bars=bars,
         contracts=contracts,
         bars_per_year=bars_per_year,
@@ -142,6 +158,7 @@ def portfolio(rows: pa.Table, *, bars_per_year: float, cost_bps: float) -> Portf
         summary,
         _per_contract(made, gain, by_contract),
         _timeseries(made, returns, equity, drawdown),
+        made,
     )
 
 
@@ -165,6 +182,17 @@ def sharpe(returns: Floats, bars_per_year: float) -> float | None:
     if not deviation > NO_SPREAD * np.abs(returns).max():
         return None
     return float(np.mean(returns) / deviation * np.sqrt(bars_per_year))
+
+
+def turnover(made: Trades) -> float:
+    """Mean share of the portfolio traded per bar; see `Summary.turnover`."""
+    position = made.position.astype(np.int64)
+    follows = (made.contract[1:] == made.contract[:-1]) & (made.bar[1:] == made.bar[:-1] + 1)
+    before = np.concatenate(([0], np.where(follows, position[:-1], 0)))
+    # A position that no row of the next bar takes up is closed there, if there is a next bar.
+    ends = np.append(~follows, True) & (made.bar < len(made.timestamps) - 1)
+    traded = np.abs(position - before).sum() + np.abs(position[ends]).sum()
+    return float(traded / (2 * len(made.timestamps) * len(made.contracts)))
 
 
 def _counts(made: Trades) -> dict[str, Counts]:

@@ -54,6 +54,9 @@ SCHEMA = pa.schema(
 )
 """Columns of a result file, in order; floats are null where they are not defined."""
 
+Metadata = Mapping[bytes, bytes]
+"""The key-value metadata of a result file."""
+
 _KEYS = ("timestamp", "contract")
 _FOOTER_BYTES = 16_384
 """How much of a file's end is read for its footer: a result's footer takes about 4 KB."""
@@ -142,6 +145,13 @@ def read_rows(
         DataError: There are no results, or a file is not a result of its contract.
         StorageError: A file cannot be read.
     """
+    return read_results(output_dir, contracts, columns)[0]
+
+
+def read_results(
+    output_dir: str, contracts: Sequence[str] | None = None, columns: Sequence[str] | None = None
+) -> tuple[pa.Table, list[Metadata]]:
+    """As `read_rows`, with the metadata that `write_result` put into each file that was read."""
     directory = open_directory(output_dir, "output_dir")
     wanted = SCHEMA.names if columns is None else list(dict.fromkeys([*_KEYS, *columns]))
     stored = [name for name in directory.list_folders() if re.fullmatch(CONTRACT_PATTERN, name)]
@@ -154,8 +164,12 @@ def read_rows(
             f"there are no results of {', '.join(missing[:5]) or 'any contract'}",
             "run trading-orchestrator/orchestrator with this output_dir first",
         )
-    tables = [_contract_rows(directory, contract, files[contract], wanted) for contract in files]
-    return pa.concat_tables(tables).unify_dictionaries()
+    tables, metadata = [], []
+    for contract, names in files.items():
+        read = _read_files(directory, contract, names, wanted)
+        tables.append(_latest_rows([rows for _, rows in read]))
+        metadata += [written for written, _ in read]
+    return pa.concat_tables(tables).unify_dictionaries(), metadata
 
 
 def _encoded(partition: Partition, analysis: Analysis, metadata: dict[str, str]) -> memoryview:
@@ -201,12 +215,23 @@ def _stored_fingerprint(directory: Directory, name: str, contract: str) -> str |
     return stored
 
 
-def _contract_rows(
+def _read_files(
     directory: Directory, contract: str, names: list[str], columns: list[str]
-) -> pa.Table:
-    read = directory.map(lambda name: _file_rows(directory, name, contract, columns), names)
-    written_last = sorted(zip(read, names, strict=True), key=lambda item: (item[0][0], item[1]))
-    table = pa.concat_tables([rows for (_, rows), _ in written_last]).unify_dictionaries()
+) -> list[tuple[Metadata, pa.Table]]:
+    """Metadata and rows of a contract's files, in the order in which they were written."""
+
+    def read(name: str) -> tuple[Metadata, pa.Table]:
+        return _file_rows(directory, name, contract, columns)
+
+    # Threads shorten the wait for a remote store; what a local file takes is this process's work.
+    found = [read(name) for name in names] if directory.is_local else directory.map(read, names)
+    order = sorted(range(len(names)), key=lambda i: (found[i][0][b"written_at"], names[i]))
+    return [found[i] for i in order]
+
+
+def _latest_rows(tables: list[pa.Table]) -> pa.Table:
+    """All rows in the order of time; of equal timestamps the one of the last table."""
+    table = pa.concat_tables(tables).unify_dictionaries()
     stamps = integers(table.column("timestamp"))
     order = np.argsort(stamps, kind="stable")  # stable: of equal stamps the last written is last
     ordered = stamps[order]
@@ -216,25 +241,25 @@ def _contract_rows(
 
 def _file_rows(
     directory: Directory, name: str, contract: str, columns: list[str]
-) -> tuple[str, pa.Table]:
-    """When a file was written, and its rows."""
+) -> tuple[Metadata, pa.Table]:
+    """A file's metadata and its rows."""
     content = directory.read_bytes(name)
     try:
         file = pq.ParquetFile(pa.BufferReader(content))
         metadata = file.metadata.metadata or {}
-        written_at = metadata[b"written_at"].decode() if _is_of(metadata, contract) else None
+        usable = _is_of(metadata, contract) and b"written_at" in metadata
         rows = file.read(columns=columns, use_threads=False).select(columns)
-        rows = rows.replace_schema_metadata(None).cast(
-            pa.schema([SCHEMA.field(column) for column in columns])
-        )
+        rows = rows.replace_schema_metadata(None)
+        schema = pa.schema([SCHEMA.field(column) for column in columns])
+        rows = rows if rows.schema.equals(schema) else rows.cast(schema)
     except (pa.ArrowException, OSError, ValueError, KeyError) as error:
         raise _not_a_result(directory.url_of(name), contract) from error
-    if written_at is None:
+    if not usable:
         raise _not_a_result(directory.url_of(name), contract)
-    return written_at, rows
+    return metadata, rows
 
 
-def _is_of(metadata: Mapping[bytes, bytes], contract: str) -> bool:
+def _is_of(metadata: Metadata, contract: str) -> bool:
     return metadata.get(b"contract") == contract.encode() and b"fingerprint" in metadata
 
 

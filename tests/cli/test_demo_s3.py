@@ -40,5 +40,5 @@ def test_the_demo_on_s3_stores_what_is_computed_on_local_files(
             run_partition(contract, first, Grain.MONTH, strategy, source, target, "local")
         assert stored.num_rows == 2 * 24
         assert stored.equals(read_rows(target))
-        again, _ = aggregate(report["output_dir"], None, StrategyParameters().cost_bps)
-    assert again.summary.total_pnl_pct == report["portfolio"]["total_pnl_pct"]
+        again = aggregate(report["output_dir"], None, StrategyParameters().cost_bps)
+    assert again.portfolio.summary.total_pnl_pct == report["portfolio"]["total_pnl_pct"]

@@ -235,8 +235,8 @@ def test_results_equal_the_local_ones(bucket: str, market: Market, tmp_path: Pat
         portfolios.append(aggregate(f"{place}/output", None, 1.0))
         assert len(read_fingerprints(open_directory(f"{place}/output", "x"), "AAPL")) == 24
     assert tables[0].equals(tables[1])
-    assert portfolios[0][0].summary == portfolios[1][0].summary
-    assert portfolios[1][1][0] == f"{bucket}/output/_portfolio/portfolio.parquet"
+    assert portfolios[0].portfolio.summary == portfolios[1].portfolio.summary
+    assert portfolios[1].files[0] == f"{bucket}/output/_portfolio/portfolio.parquet"
 
 
 def test_two_writers_leave_one_whole_object_and_readers_see_whole_ones(bucket: str) -> None:
