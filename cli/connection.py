@@ -15,6 +15,13 @@ from cli.local_server import LocalServer, is_healthy, local_server
 REACH_SECONDS = 5.0
 """How long a server that the user named may take to answer before it counts as unreachable."""
 
+CLIENT_SETTINGS = {
+    # Prefect's client waits out 429, 502 and 503; a server that starts answers these two as well,
+    # and each request of a run may be repeated.
+    "PREFECT_CLIENT_RETRY_EXTRA_CODES": "500,504",
+}
+"""Defaults of this process's clients and those of its worker's jobs, unless the user has others."""
+
 
 @dataclass(frozen=True, slots=True)
 class Connection:
@@ -62,6 +69,8 @@ def prefect_connection(folder: Path, port: int) -> Iterator[Connection]:
     Raises:
         CommandError: The named server does not answer, or ours cannot be started.
     """
+    for name, value in CLIENT_SETTINGS.items():
+        os.environ.setdefault(name, value)
     named = os.environ.get("PREFECT_API_URL", "").rstrip("/")
     if named:
         yield Connection(_answering(named), local=None)

@@ -28,6 +28,7 @@ from prefect.flow_engine import run_flow_async
 from prefect.settings import (
     PREFECT_API_AUTH_STRING,
     PREFECT_API_KEY,
+    PREFECT_CLIENT_RETRY_EXTRA_CODES,
     PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
     temporary_settings,
 )
@@ -143,8 +144,14 @@ async def inline_client(parent_client: PrefectClient) -> AsyncIterator[InlineCli
     if isinstance(current, InlineClientContext):
         yield current.inline_client
         return
-    # Once for all runs: new settings take 30 ms to make. The parent's own heartbeat goes on.
-    with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
+    # Once for all runs: new settings take 30 ms to make. The parent's own heartbeat goes on. A
+    # change of state may be repeated, so these two are waited out as 429, 502 and 503 are.
+    waited_out = PREFECT_CLIENT_RETRY_EXTRA_CODES.value() | {500, 504}
+    changed = {
+        PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None,
+        PREFECT_CLIENT_RETRY_EXTRA_CODES: waited_out,
+    }
+    with temporary_settings(changed):
         async with InlineClientContext(parent_client) as context:
             yield context.inline_client
 
