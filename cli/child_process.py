@@ -24,6 +24,7 @@ def start_child(
     env: Mapping[str, str],
     stdin: int = subprocess.PIPE,
     keep_open: Sequence[int] = (),
+    append: bool = False,
 ) -> subprocess.Popen[bytes]:
     """Start `python -m module arguments` in a session of its own, under a lifeline.
 
@@ -33,14 +34,15 @@ def start_child(
     Args:
         module: A module that can be run as `__main__`.
         arguments: Its command-line arguments.
-        log: Where its output goes; replaced.
+        log: Where its output goes.
         env: Its whole environment.
         stdin: Its lifeline: the child ends when this reaches its end of file. The default is a
             pipe that lives as long as the returned object or, at most, this process.
         keep_open: File descriptors that the child inherits, such as that of a held lock.
+        append: Whether the log is continued; otherwise it is replaced.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("wb") as output:
+    with log.open("ab" if append else "wb") as output:
         return subprocess.Popen(  # noqa: S603 - our own interpreter and modules, no shell
             [sys.executable, "-m", "cli.lifeline", module, *arguments],
             stdin=stdin,

@@ -21,7 +21,7 @@ from cli.s3_server import S3Server, s3_server
 from cli.sample_data import SAMPLE_CONTRACTS, ensure_market_data
 from cli.summary import Report, as_json, as_text, failure
 from cli.up import STARTING, wait_for_end
-from cli.worker import process_worker
+from cli.worker import LocalWorker, process_worker
 from trading.s3 import s3_store
 from trading.storage import open_directory
 
@@ -172,7 +172,7 @@ def _orchestrate(
 
     connection.wait_until_ready()
     display.phase(f"Running the pipeline (job_per={parameters['job_per']})")
-    worker: AbstractContextManager[object] = contextlib.nullcontext()
+    worker: AbstractContextManager[LocalWorker | None] = contextlib.nullcontext()
     if parameters["job_per"] != "run":
         worker = process_worker(settings.work_pool, options.server_dir / "logs" / "worker.log")
     register(settings.work_pool, connection.partition_limit)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import subprocess
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Protocol
 
 import typer
 
@@ -44,14 +44,21 @@ def run_up(port: int, server_dir: Path) -> None:
             _register(settings.work_pool, connection)
             worker = running.enter_context(process_worker(settings.work_pool, log))
         typer.echo(instructions(connection, settings.work_pool))
-        children = {log: worker}
+        children: dict[Path, Child] = {log: worker}
         if connection.local is not None:
             children[connection.local.log] = connection.local.process
         with contextlib.suppress(KeyboardInterrupt):
             wait_for_end(children)
 
 
-def wait_for_end(children: Mapping[Path, subprocess.Popen[bytes]]) -> None:
+class Child(Protocol):
+    """Something that should run for ever."""
+
+    def poll(self) -> int | None:
+        """None while it runs, then its exit code."""
+
+
+def wait_for_end(children: Mapping[Path, Child]) -> None:
     """Wait until one of the children, which should run for ever, has ended.
 
     Args:
