@@ -88,7 +88,18 @@ def _filesystem(credentials: S3Credentials) -> Any:  # noqa: ANN401 - s3fs has n
         skip_instance_cache=True,
     )
     filesystem.retries = 1
+    filesystem.loop.set_exception_handler(_without_lost_connections)
     return filesystem
+
+
+def _without_lost_connections(loop: Any, context: dict[str, Any]) -> None:  # noqa: ANN401 - asyncio's
+    """Leave out of the log what aiohttp leaves behind when a connection breaks.
+
+    Its task that sends a request's body fails unseen; the request itself fails too, and says so.
+    """
+    unseen = "future" in context and isinstance(context.get("exception"), ConnectionError)
+    if not unseen:
+        loop.default_exception_handler(context)
 
 
 class S3Store:
