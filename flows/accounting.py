@@ -66,7 +66,7 @@ def partly_done(
     symbol: ChildResult,
     runs: Mapping[str, FlowRun],
     *,
-    still_due: set[str],
+    still_due: set[str] | None,
     reprocess: bool,
     parameters_of: Callable[[Partition], Mapping[str, object]],
 ) -> Account:
@@ -76,7 +76,8 @@ def partly_done(
         planned: What was due before.
         symbol: How the contract's run ended.
         runs: The latest flow run of each partition, by result file.
-        still_due: Result files that are missing or out of date now.
+        still_due: Result files that are missing or out of date now; None when they cannot be
+            looked at, and the flow runs alone tell what was done.
         reprocess: Whether partitions were due although their results were up to date; then
             only a completed run shows that one was redone.
         parameters_of: The parameters of a partition's flow run.
@@ -86,7 +87,8 @@ def partly_done(
         file = partition.relative_path
         run = runs.get(file)
         redone = run is not None and run.state_type is StateType.COMPLETED
-        if file not in still_due and (redone or not reprocess):
+        there = redone if still_due is None else file not in still_due
+        if there and (redone or not reprocess):
             continue
         failures[file] = Failure(
             partition=partition.label,

@@ -28,6 +28,7 @@ from flows.parameters import (
     output_url,
 )
 from flows.settings import settings
+from trading.errors import StorageError
 from trading.market_data import MarketData, open_market_data
 from trading.parameters import Grain, StrategyParameters
 from trading.partitions import Partition
@@ -162,7 +163,10 @@ class _Work:
 
     def done(self, children: Sequence[Child]) -> set[str]:
         """The children whose result is there and up to date, whatever their flow runs say."""
-        due = {partition.relative_path for partition in self.plan(reprocess=False).due}
+        try:
+            due = {partition.relative_path for partition in self.plan(reprocess=False).due}
+        except StorageError:
+            return set()  # what cannot be seen is made again, which costs time and is never wrong
         return {child.key for child in children} - due
 
     async def report(self, progress: Progress) -> None:

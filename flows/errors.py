@@ -8,6 +8,7 @@ from prefect.client.schemas.objects import State
 from prefect.states import Failed
 
 from flows.aws_credentials import use_credentials_block
+from flows.first_look import check_places
 from trading.errors import TradingError
 
 P = ParamSpec("P")
@@ -55,7 +56,8 @@ def fails_plainly(
 ) -> Callable[P, Awaitable[R | State[Any]]]:
     """Turn an error of the domain into the flow's Failed state, its message the error's.
 
-    Credentials that the settings name are fetched first, since that can fail the same way.
+    Credentials that the settings name are fetched first, and then the places that the run reads
+    and writes are looked at, since both can fail the same way.
 
     An exception that leaves a flow is logged with a stack trace; a user who mistyped a contract
     should read one sentence. Errors of any other kind are bugs and keep their trace.
@@ -65,6 +67,7 @@ def fails_plainly(
     async def run(*args: P.args, **kwargs: P.kwargs) -> R | State[Any]:
         try:
             await use_credentials_block()
+            await check_places(function, args, kwargs)
             return await function(*args, **kwargs)
         except TradingError as error:
             failed: State[Any] = Failed(message=str(error), data=error)

@@ -40,12 +40,14 @@ from flows.parameters import (
 from flows.progress import progress_artifact
 from flows.settings import JobPer, settings
 from flows.validate_data_flow import validate_data
+from trading.bars import Timestamps
 from trading.contracts import selected_contracts
+from trading.errors import StorageError
 from trading.market_data import open_market_data
 from trading.parameters import Grain, StrategyParameters
 from trading.partitions import Partition, partitions
 from trading.planning import ContractPlan, plan
-from trading.storage import check_reachable, check_writable, open_directory
+from trading.storage import check_writable, open_directory
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +114,6 @@ async def trading_orchestrator(
     redoes each. Running it again does only what is missing.
     """
     source, target = input_url(input_dir), output_url(output_dir)
-    for url, parameter in ((source, "input_dir"), (target, "output_dir")):
-        await asyncio.to_thread(check_reachable, url, parameter)
     if run_ingestion:
         # Before minutes of fetching. Otherwise last: it makes the directory, and wrong input should
         # leave nothing behind.
@@ -142,6 +142,7 @@ async def trading_orchestrator(
         output_dir=target,
     )
     plans = await asyncio.to_thread(work.plans, selected)
+    stamps = await asyncio.to_thread(work.stamps)
     await _check_writable(target)
     accounts = await _account(work, plans, await _fan_out(work, plans))
     portfolio = None
@@ -152,7 +153,7 @@ async def trading_orchestrator(
             {"output_dir": target, "contracts": selected, "cost_bps": strategy.cost_bps},
         )
         portfolio = aggregated.value
-    return await _ended(work, accounts, portfolio)
+    return await _ended(work.grain, stamps, accounts, portfolio)
 
 
 async def _check_writable(output_dir: str) -> None:
@@ -201,6 +202,10 @@ class _Work:
     def plans(self, contracts: list[str]) -> list[ContractPlan]:
         return [self.plan(contract, reprocess=self.reprocess) for contract in contracts]
 
+    def stamps(self) -> Timestamps:
+        """All bars of the data, as they were planned."""
+        return open_market_data(self.input_dir).timestamps()
+
     def plan(self, contract: str, *, reprocess: bool) -> ContractPlan:
         market = open_market_data(self.input_dir)
         return plan(
@@ -220,11 +225,14 @@ class _Work:
         return Child(key=contract, name=contract, parameters=parameters, tags=(contract,))
 
     def done(self, children: Sequence[Child]) -> set[str]:
-        return {c.key for c in children if not self.plan(c.key, reprocess=False).due}
+        return {c.key for c in children if self.still_due(c.key) == set()}
 
-    def still_due(self, contract: str) -> set[str]:
-        """Result files of a contract that are missing or out of date now."""
-        return {p.relative_path for p in self.plan(contract, reprocess=False).due}
+    def still_due(self, contract: str) -> set[str] | None:
+        """Result files of a contract that are missing or out of date now; None if unknown."""
+        try:
+            return {p.relative_path for p in self.plan(contract, reprocess=False).due}
+        except StorageError:
+            return None  # an outage must not keep the list of what failed from whoever waits for it
 
     def parameters_of(self, partition: Partition) -> dict[str, object]:
         return partition_parameters(partition, self.strategy, self.input_dir, self.output_dir)
@@ -278,7 +286,8 @@ async def _account(work: _Work, plans: list[ContractPlan], run_set: RunSet) -> l
 
 
 async def _ended(
-    work: _Work,
+    grain: Grain,
+    stamps: Timestamps,
     accounts: list[Account],
     portfolio: Mapping[str, Any] | None,
 ) -> OrchestrationSummary:
@@ -291,7 +300,7 @@ async def _ended(
         portfolio=portfolio,
     )
     failures = [failure for a in accounts for failure in a.failures]
-    labels, cells = await asyncio.to_thread(_grid, work, accounts)
+    labels, cells = await asyncio.to_thread(_grid, grain, stamps, accounts)
     await acreate_markdown_artifact(
         rendering.orchestration_summary(
             summary, {a.contract: a for a in accounts}, labels, cells, failures, portfolio
@@ -312,10 +321,9 @@ async def _ended(
 
 
 def _grid(
-    work: _Work, accounts: list[Account]
+    grain: Grain, stamps: Timestamps, accounts: list[Account]
 ) -> tuple[list[str], dict[str, list[rendering.Cell]]]:
-    stamps = open_market_data(work.input_dir).timestamps()
-    every = {a.contract: partitions(stamps, a.contract, work.grain) for a in accounts}
+    every = {a.contract: partitions(stamps, a.contract, grain) for a in accounts}
     first = next(iter(every.values()), [])
     labels = [p.label.removeprefix(f"{p.contract} ") for p in first]
     return labels, {a.contract: a.cells(every[a.contract]) for a in accounts}

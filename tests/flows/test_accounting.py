@@ -30,7 +30,7 @@ def run_in(state: object) -> FlowRun:
 
 
 def account(
-    runs: Mapping[str, FlowRun], still_due: set[str], *, reprocess: bool = False
+    runs: Mapping[str, FlowRun], still_due: set[str] | None, *, reprocess: bool = False
 ) -> Account:
     return partly_done(
         PLAN,
@@ -77,3 +77,13 @@ def test_when_reprocessing_only_a_completed_run_shows_that_a_partition_was_redon
 def test_a_completed_run_without_its_result_is_not_done() -> None:
     partly = account({FILES[1]: run_in(Completed())}, {FILES[1]})
     assert [f.outcome for f in partly.failures] == ["result missing"]
+
+
+def test_without_a_look_at_the_results_the_flow_runs_tell_what_is_done() -> None:
+    runs = {FILES[1]: run_in(Completed()), FILES[2]: run_in(Failed(message="no answer"))}
+    partly = account(runs, None)
+    assert (partly.completed, partly.failed) == (1, 2)
+    assert [(f.partition, f.outcome) for f in partly.failures] == [
+        (PARTITIONS[2].label, "failed"),
+        (PARTITIONS[3].label, "not run"),
+    ]
