@@ -9,6 +9,7 @@ from fanout.children import (
     Progress,
     RunSet,
 )
+from fanout.orphans import end_orphans
 from fanout.run_set import fan_out, latest_runs
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "Placement",
     "Progress",
     "RunSet",
+    "end_orphans",
     "fan_out",
     "latest_runs",
 ]

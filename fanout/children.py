@@ -104,12 +104,15 @@ class FanOutPolicy:
         poll_seconds: Pause between two looks at children in jobs of their own.
         child_deadline_seconds: How long one attempt in a job may take from its creation until
             it ends, queueing included; then it is cancelled and reported. None: no deadline.
+        pending_deadline_seconds: How long a job may be Pending, taken by a worker and not started;
+            then it counts as crashed. None: for ever.
     """
 
     max_in_flight: int = 4
     max_attempts: int = 3
     poll_seconds: float = 2.0
     child_deadline_seconds: float | None = None
+    pending_deadline_seconds: float | None = 600.0
 
     def __post_init__(self) -> None:
         if not 1 <= self.max_in_flight <= 200:  # noqa: PLR2004 - the API's page size

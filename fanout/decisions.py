@@ -86,6 +86,15 @@ def idempotency_key(parent_flow_run_id: UUID, child_key: str, attempt: int) -> s
     return f"{parent_flow_run_id}:{attempt}:{child_key}"
 
 
+def parent_of(run: FlowRun) -> UUID | None:
+    """The flow run that fanned out a run; None for a run that no fan-out created."""
+    parent, _, attempt = (run.idempotency_key or "").partition(":")
+    try:
+        return UUID(parent) if attempt.partition(":")[0].isdecimal() else None
+    except ValueError:
+        return None
+
+
 def latest_attempts(
     parent_flow_run_id: UUID, runs: list[FlowRun]
 ) -> dict[str, tuple[int, FlowRun]]:

@@ -21,6 +21,8 @@ from fanout import runs
 from fanout.children import Child, FanOutPolicy, Outcome, Placement, Progress, RunSet
 from fanout.decisions import Step, idempotency_key, latest_attempts, next_step
 from fanout.inline import InlineClient, execute, retry_policy
+from fanout.job_watch import JobWatch
+from fanout.orphans import PLACEMENT_LABEL, end_below
 from fanout.runs import Refusal
 from fanout.tracked import Tracked
 
@@ -56,6 +58,10 @@ class FanOut:
     link_id: UUID = field(init=False)
     looked_at: float = field(default_factory=time.monotonic)
     creation: asyncio.Task[None] | None = None
+    job_watch: JobWatch = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.job_watch = JobWatch(self.client, self.policy)
 
     async def run(self, children: Sequence[Child]) -> RunSet:
         """Bring all children to an end; when interrupted, cancel those that have none."""
@@ -97,6 +103,7 @@ class FanOut:
             if found := existing.get(t.child.key):
                 t.attempt, t.run = found
                 t.inherited = True
+        await end_below(self.client, [t.run.id for t in tracked if t.run and t.broke_off])
         done = [t for t in tracked if t.run and t.run.state_type is StateType.COMPLETED]
         if self.satisfied is not None and done:
             there = await self._satisfied(self.satisfied, done)
@@ -144,7 +151,7 @@ class FanOut:
             t.attempt += 1
             t.tried_here += 1
             t.inherited = t.stale = False
-            t.since = time.monotonic()
+            t.since, t.pending_since = time.monotonic(), None
 
     async def _note_satisfied(self, tracked: Sequence[Tracked]) -> None:
         """Note which children's work is there although their run crashed."""
@@ -176,6 +183,7 @@ class FanOut:
             state=to_state_create(state),
             idempotency_key=idempotency_key(self.parent.id, t.child.key, t.attempt + 1),
             parent_task_run_id=self.link_id,
+            labels={PLACEMENT_LABEL: self.placement.value},
         )
         if self.flow is not None:
             request.empirical_policy = retry_policy(self.flow)
@@ -268,29 +276,18 @@ class FanOut:
         await runs.set_states(self.client, ids, state, only=UNFINISHED, force=True)
         for t in lost:
             t.saw(state)
+        await end_below(self.client, ids)
 
     async def _watch(self, waiting: list[Tracked]) -> None:
-        """Look after a pause which of the runs have ended, all in one request."""
+        """Look after a pause what has become of the runs."""
         await asyncio.sleep(self.policy.poll_seconds)
-        by_id = {t.run.id: t for t in waiting if t.run}
-        ended = await runs.read_ended(self.client, list(by_id))
-        for run_id, t in by_id.items():
-            if t.inherited:
-                # From now on its end is this execution's affair.
-                t.inherited, t.tried_here, t.since = False, 1, time.monotonic()
-            if run_id in ended:
-                t.saw(ended[run_id].state)
-        await self._end_overdue([t for run_id, t in by_id.items() if run_id not in ended])
-
-    async def _end_overdue(self, waiting: list[Tracked]) -> None:
-        deadline = self.policy.child_deadline_seconds
-        if deadline is None:
-            return
-        overdue = [t for t in waiting if time.monotonic() - t.since > deadline]
-        for t in overdue:
-            t.verdict = Outcome.OVERDUE
-            t.message = f"It did not end within {deadline:g} s and was cancelled."
-        await self._cancel(overdue)
+        look = await self.job_watch.look(waiting)
+        await end_below(self.client, [t.run.id for t in look.gone if t.run])
+        if look.unstarted:
+            limit = self.policy.pending_deadline_seconds
+            await self._mark_crashed(look.unstarted, f"No process started it within {limit:g} s.")
+        if look.overdue:
+            await self._cancel(look.overdue)
 
     async def _count(self, t: Tracked) -> None:
         if t.counted:

@@ -67,7 +67,8 @@ class ItemsFailedError(Exception):
     """Some items of a bulk request failed for a reason that may pass."""
 
 
-def _batches(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
+def batches(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
+    """The items, in order, as many at a time as one request takes."""
     for first in range(0, len(items), size):
         yield items[first : first + size]
 
@@ -97,7 +98,7 @@ async def create_runs(
         For each request the run's id, or why there will be none.
     """
     created: list[UUID | Refusal] = []
-    for batch in _batches(requests, CREATE_LIMIT):
+    for batch in batches(requests, CREATE_LIMIT):
         created += await _create_batch(client, deployment_id, batch)
     return created
 
@@ -148,7 +149,7 @@ def _answer(item: Mapping[str, str]) -> UUID | Refusal:
 async def read_runs(client: PrefectClient, run_ids: Sequence[UUID]) -> dict[UUID, FlowRun]:
     """The given runs as the server knows them now, by id."""
     found: dict[UUID, FlowRun] = {}
-    for batch in _batches(run_ids, READ_LIMIT):
+    for batch in batches(run_ids, READ_LIMIT):
         runs = await _page(client, FlowRunFilter(id=FlowRunFilterId(any_=list(batch))))
         found |= {run.id: run for run in runs}
     return found
@@ -171,7 +172,7 @@ async def _read_in(
 ) -> dict[UUID, FlowRun]:
     found: dict[UUID, FlowRun] = {}
     wanted_states = FlowRunFilterState(type=FlowRunFilterStateType(any_=states))
-    for batch in _batches(run_ids, READ_LIMIT):
+    for batch in batches(run_ids, READ_LIMIT):
         wanted = FlowRunFilter(id=FlowRunFilterId(any_=list(batch)), state=wanted_states)
         found |= {run.id: run for run in await _page(client, wanted)}
     return found
@@ -179,7 +180,7 @@ async def _read_in(
 
 async def read_children(client: PrefectClient, parent_task_run_id: UUID) -> list[FlowRun]:
     """All runs that hang on a parent's task run, whoever made them."""
-    return await _all_pages(
+    return await read_all(
         client,
         FlowRunFilter(parent_task_run_id=FlowRunFilterParentTaskRunId(any_=[parent_task_run_id])),
     )
@@ -187,13 +188,14 @@ async def read_children(client: PrefectClient, parent_task_run_id: UUID) -> list
 
 async def read_subflows(client: PrefectClient, parent_flow_run_id: UUID) -> list[FlowRun]:
     """All runs that are shown as subflows of a flow run."""
-    return await _all_pages(
+    return await read_all(
         client,
         FlowRunFilter(parent_flow_run_id=FlowRunFilterParentFlowRunId(any_=[parent_flow_run_id])),
     )
 
 
-async def _all_pages(client: PrefectClient, wanted: FlowRunFilter) -> list[FlowRun]:
+async def read_all(client: PrefectClient, wanted: FlowRunFilter) -> list[FlowRun]:
+    """All runs that a filter finds, however many pages they take."""
     found: list[FlowRun] = []
     while True:
         page = await _page(client, wanted, offset=len(found))
@@ -247,7 +249,7 @@ async def set_states(
         only: States from which a run is moved.
         force: Whether to set it even where Prefect's rules would say otherwise.
     """
-    for batch in _batches(run_ids, SET_STATE_LIMIT):
+    for batch in batches(run_ids, SET_STATE_LIMIT):
         answers = await move(client, batch, state, only=only, force=force)
         if any(map(_aborted, answers)):
             # What the server cannot be told stops no other work; its own log has the reason.

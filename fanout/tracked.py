@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from prefect.client.schemas.objects import FlowRun, State
+from prefect.client.schemas.objects import FlowRun, State, StateType
 
 from fanout.children import OUTCOMES, Child, ChildResult, Outcome
 from fanout.decisions import Attempt
+
+BROKEN_OFF = (StateType.CRASHED, StateType.CANCELLED)
+"""Final states that a process does not always come to set itself."""
 
 
 @dataclass(slots=True, eq=False)
@@ -22,6 +25,7 @@ class Tracked:
     stale: bool = False
     run: FlowRun | None = None
     since: float = 0.0
+    pending_since: float | None = None
     value: Any = None
     verdict: Outcome | None = None
     message: str = ""
@@ -40,6 +44,11 @@ class Tracked:
         if self.run is None or self.verdict is not None:
             return False
         return self.run.state_type not in OUTCOMES
+
+    @property
+    def broke_off(self) -> bool:
+        """Whether its run's process is known to have ended before its flow did."""
+        return self.run is not None and self.run.state_type in BROKEN_OFF
 
     def saw(self, state: State[Any] | None) -> None:
         """Note the state in which its run was found."""

@@ -12,7 +12,16 @@ from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
 from pydantic import Field
 
-from fanout import Child, ChildResult, Outcome, Placement, RunSet, fan_out, latest_runs
+from fanout import (
+    Child,
+    ChildResult,
+    Outcome,
+    Placement,
+    RunSet,
+    end_orphans,
+    fan_out,
+    latest_runs,
+)
 from flows import rendering
 from flows.accounting import Account, all_done, partly_done
 from flows.aggregate_portfolio_flow import aggregate_portfolio
@@ -113,6 +122,8 @@ async def trading_orchestrator(
     Ends Failed when a partition failed, after all others have been tried, with the command that
     redoes each. Running it again does only what is missing.
     """
+    if orphans := await end_orphans():
+        get_run_logger().info("Ended %d runs whose process was gone", orphans)
     source, target = input_url(input_dir), output_url(output_dir)
     if run_ingestion:
         # Before minutes of fetching. Otherwise last: it makes the directory, and wrong input should

@@ -83,6 +83,11 @@ class Settings(BaseSettings):
         gt=0,
         description="Longest time from creating a partition's job to its end; unset: no limit.",
     )
+    pending_deadline_seconds: float = Field(
+        default=600.0,
+        gt=0,
+        description="Longest time from a worker's taking a job to its start; then it is redone.",
+    )
     poll_seconds: float = Field(
         default=2.0, gt=0, le=60, description="Pause between two looks at children in jobs."
     )
@@ -114,6 +119,7 @@ class Settings(BaseSettings):
             max_attempts=self.crash_attempts,
             poll_seconds=self.poll_seconds,
             child_deadline_seconds=deadline,
+            pending_deadline_seconds=self.pending_deadline_seconds,
         )
 
 
