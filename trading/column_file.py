@@ -20,14 +20,24 @@ import pyarrow.parquet as pq
 
 from trading.arrow_arrays import floats, integers
 from trading.bars import Floats, Timestamps
-from trading.errors import DataError, StorageError
+from trading.errors import MAX_SHOWN, DataError, StorageError, shown
+from trading.parquet_bounds import (
+    NESTED,
+    chunk_problem,
+    column_problem,
+    footer_problem,
+    rows_problem,
+)
 from trading.storage import Directory
 from trading.stores import FileIdentity
 
 TIMESTAMP = "timestamp"
 
-CACHED_CHUNKS = 64
-"""Decoded column chunks kept per file: at 32,768 rows of 8 bytes, 16 MB at most."""
+CACHED_BYTES = 16 * 2**20
+"""Decoded column chunks kept per file: 64 of 32,768 rows."""
+
+_CACHED_ANYWAY = 2
+"""Chunks kept however large: a window needs its timestamps and its prices together."""
 
 _NANOSECONDS = {"milliseconds": 1_000_000, "microseconds": 1_000, "nanoseconds": 1}
 _WRITE_AGAIN = "write the file again, or run the ingestion"
@@ -54,7 +64,8 @@ class ColumnFile:
             identity: Its version now, when the caller knows it; one request less.
 
         Raises:
-            DataError: It is missing, empty, not Parquet, or lacks aware timestamps.
+            DataError: It is missing, empty, not Parquet, lacks aware timestamps, or claims to be
+                larger than `trading.parquet_bounds` allows.
             StorageError: It cannot be accessed.
         """
         self.url = directory.url_of(name)
@@ -67,13 +78,16 @@ class ColumnFile:
         self.identity = identity
         self._lock = threading.Lock()
         self._chunks: OrderedDict[tuple[int, str], npt.NDArray[Any]] = OrderedDict()
+        self._cached_bytes = 0
         self._parquet = self._open()
         metadata = self._parquet.metadata
         names = self._parquet.schema.names
         self.columns = tuple(name for name in names if name != TIMESTAMP)
         self.rows: int = metadata.num_rows
-        if self.rows == 0:
+        if self.rows <= 0:
             raise self._wrong("the file has no rows", _WRITE_AGAIN)
+        if problem := rows_problem(metadata):
+            raise self._wrong(problem, "write coarser bars, or fewer of them")
         sizes = [metadata.row_group(g).num_rows for g in range(metadata.num_row_groups)]
         self._ends = np.cumsum(sizes)
         self._position, self._unit_ns = self._timestamp_column(names)
@@ -114,7 +128,7 @@ class ColumnFile:
             StorageError: The file changed or cannot be read.
         """
         if column not in self.columns:
-            raise self._wrong(f"there is no column {column!r}", _WRITE_AGAIN)
+            raise self._wrong(f"there is no column {shown(column)}", _WRITE_AGAIN)
         return self._window(column, first, last)
 
     def lower_bound(self, stamp: np.datetime64) -> int:
@@ -141,12 +155,15 @@ class ColumnFile:
             raise StorageError(self.url, "it changed while it was being read", "run again")
 
     def _open(self) -> pq.ParquetFile:
-        url = self.url
-        source = (
-            url if self._directory.is_local else self._directory.open(self._name, self.identity)
-        )
+        reader = self._directory.open(self._name, self.identity)
         try:
-            return pq.ParquetFile(source)
+            reader.seek(max(0, self.identity.size - 8))
+            if problem := footer_problem(reader.read(8)):
+                raise self._wrong(problem, "write fewer columns, or longer row groups")
+            if self._directory.is_local:
+                reader.close()
+                return pq.ParquetFile(self.url)
+            return pq.ParquetFile(reader)
         except (pa.ArrowException, OSError, ValueError) as error:
             if isinstance(error, OSError) and error.errno is not None:
                 self._directory.open(self._name).close()  # raises what is wrong, in our words
@@ -161,6 +178,8 @@ class ColumnFile:
             )
         position = names.index(TIMESTAMP)
         column = self._parquet.schema.column(position)
+        if column_problem(column) == NESTED:
+            raise self._wrong("column 'timestamp' is nested", _WRITE_AGAIN)
         kind = json.loads(column.logical_type.to_json())
         if kind.get("Type") != "Timestamp":
             found = f"column 'timestamp' holds {column.physical_type.lower()} values, not times"
@@ -177,12 +196,17 @@ class ColumnFile:
 
     def _group_start(self, group: int) -> np.datetime64:
         """The earliest timestamp of a row group: of its statistics, or read where it has none."""
+        earliest = self._earliest(group)
+        return self._chunk(group, TIMESTAMP)[0] if earliest is None else earliest
+
+    def _earliest(self, group: int) -> np.datetime64 | None:
+        """The earliest timestamp of a row group as its statistics say, None where they do not."""
         statistics = self._parquet.metadata.row_group(group).column(self._position).statistics
         if statistics is not None and statistics.has_min_max:
             earliest = int(statistics.min_raw) * self._unit_ns
             if abs(earliest) <= np.iinfo(np.int64).max:
                 return np.datetime64(earliest, "ns")
-        return self._chunk(group, TIMESTAMP)[0]  # type: ignore[no-any-return] # element of Any
+        return None
 
     def _window(self, column: str, first: int, last: int) -> npt.NDArray[Any]:
         if not 0 <= first <= last <= self.rows:
@@ -206,29 +230,57 @@ class ColumnFile:
                 chunk = self._decoded(group, column)
                 chunk.flags.writeable = False  # callers get views of it
                 self._chunks[group, column] = chunk
-                if len(self._chunks) > CACHED_CHUNKS:
-                    self._chunks.popitem(last=False)
+                self._cached_bytes += chunk.nbytes
+                while self._cached_bytes > CACHED_BYTES and len(self._chunks) > _CACHED_ANYWAY:
+                    self._cached_bytes -= self._chunks.popitem(last=False)[1].nbytes
             else:
                 self._chunks.move_to_end((group, column))
             return chunk
 
     def _decoded(self, group: int, column: str) -> npt.NDArray[Any]:
+        rows = self._check_believable(group, column)
         try:
             table = self._parquet.read_row_group(group, columns=[column], use_threads=False)
         except (pa.ArrowException, OSError, ValueError) as error:
             self.check_unchanged()
             if isinstance(error, OSError) and error.errno is not None:
                 raise StorageError(self.url, f"it cannot be read: {error}", "run again") from error
-            raise self._wrong(f"column {column!r} is damaged", _WRITE_AGAIN) from error
+            raise self._wrong(f"column {shown(column)} is damaged", _WRITE_AGAIN) from error
         self.check_unchanged()
         values = table.column(0)
+        if len(values) != rows:
+            raise self._wrong(f"column {shown(column)} is damaged", _WRITE_AGAIN)
         if column == TIMESTAMP:
             unit = np.dtype(f"datetime64[{values.type.unit}]")
-            return self._nanoseconds(integers(values).view(unit))
+            stamps = self._nanoseconds(integers(values).view(unit))
+            self._check_statistics(group, stamps)
+            return stamps
         if not (pa.types.is_floating(values.type) or pa.types.is_integer(values.type)):
-            found = f"column {column!r} holds {values.type} values, not numbers"
-            raise self._wrong(found, "write it as float64")
+            raise self._no_numbers(column, values.type)
         return floats(values)
+
+    def _check_believable(self, group: int, column: str) -> int:
+        """How many values the chunk has to have; nothing is decoded that could take any size."""
+        position = self._parquet.schema.names.index(column)
+        problem = column_problem(self._parquet.schema.column(position))
+        if problem and problem != NESTED:
+            raise self._no_numbers(column, self._parquet.schema_arrow.field(position).type)
+        row_group = self._parquet.metadata.row_group(group)
+        rows = int(row_group.num_rows)
+        if problem := problem or chunk_problem(row_group.column(position), rows):
+            raise self._wrong(f"column {shown(column)} {problem}", _WRITE_AGAIN)
+        return rows
+
+    def _check_statistics(self, group: int, stamps: Timestamps) -> None:
+        """Make sure that windows were looked for where the timestamps are."""
+        known = stamps[~np.isnat(stamps)]
+        earliest = self._earliest(group)
+        if len(known) and earliest is not None and earliest != known.min():
+            raise self._wrong("the statistics of column 'timestamp' are wrong", _WRITE_AGAIN)
+
+    def _no_numbers(self, column: str, found: pa.DataType) -> DataError:
+        problem = f"column {shown(column)} holds {str(found)[:MAX_SHOWN]} values, not numbers"
+        return self._wrong(problem, "write it as float64")
 
     def _nanoseconds(self, stamps: Timestamps) -> Timestamps:
         exact = stamps.astype("datetime64[ns]")

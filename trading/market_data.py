@@ -69,6 +69,9 @@ class MarketData:
         self.contracts = self.prices.columns
         if not self.contracts:
             raise DataError(self.prices.url, "there is no contract", "add a price column")
+        if len(set(self.contracts)) != len(self.contracts):
+            problem = "two columns have the same name"
+            raise DataError(self.prices.url, problem, "write each contract once")
         for column in self.contracts:
             if not re.fullmatch(CONTRACT_PATTERN, column):
                 problem = f"column {shown(column)} is not named like a contract"

@@ -31,6 +31,12 @@ from trading.fingerprint_index import (
     write_index,
 )
 from trading.parameters import StrategyParameters
+from trading.parquet_bounds import (
+    MAX_FOOTER_BYTES,
+    columns_problem,
+    footer_bytes,
+    footer_problem,
+)
 from trading.partitions import Partition
 from trading.storage import Directory, open_directory
 from trading.stores import FileIdentity
@@ -58,8 +64,12 @@ Metadata = Mapping[bytes, bytes]
 """The key-value metadata of a result file."""
 
 _KEYS = ("timestamp", "contract")
+_NAMES = ("contract", "signal")
 _FOOTER_BYTES = 16_384
 """How much of a file's end is read for its footer: a result's footer takes about 4 KB."""
+
+MAX_RESULT_BYTES = 2**29
+"""Longest file that is read as a result: `MAX_ROWS` rows take 370 MB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +166,7 @@ def read_results(
     wanted = SCHEMA.names if columns is None else list(dict.fromkeys([*_KEYS, *columns]))
     stored = [name for name in directory.list_folders() if re.fullmatch(CONTRACT_PATTERN, name)]
     chosen = stored if contracts is None else [checked_contract(name) for name in contracts]
-    files = {name: list(_result_files(directory, name)) for name in sorted(set(chosen))}
+    files = {name: _result_files(directory, name) for name in sorted(set(chosen))}
     missing = [contract for contract, names in files.items() if not names]
     if missing or not files:
         raise DataError(
@@ -166,7 +176,7 @@ def read_results(
         )
     tables, metadata = [], []
     for contract, names in files.items():
-        read = _read_files(directory, contract, names, wanted)
+        read = _read_files(directory, contract, _believable(directory, contract, names), wanted)
         tables.append(_latest_rows([rows for _, rows in read]))
         metadata += [written for written, _ in read]
     return pa.concat_tables(tables).unify_dictionaries(), metadata
@@ -202,7 +212,9 @@ def _result_files(directory: Directory, contract: str) -> dict[str, FileIdentity
 
 def _stored_fingerprint(directory: Directory, name: str, contract: str) -> str | None:
     tail = directory.read_tail(name, _FOOTER_BYTES)
-    footer = int.from_bytes(tail[-8:-4], "little") + 8
+    footer = footer_bytes(tail)
+    if footer > MAX_FOOTER_BYTES:
+        return None
     if footer > len(tail):
         tail = directory.read_tail(name, footer)
     try:
@@ -213,6 +225,20 @@ def _stored_fingerprint(directory: Directory, name: str, contract: str) -> str |
         return None
     stored: str = metadata[b"fingerprint"].decode(errors="replace")
     return stored
+
+
+def _believable(
+    directory: Directory, contract: str, files: Mapping[str, FileIdentity]
+) -> list[str]:
+    """Names of the files, none of them longer than a result can be.
+
+    Raises:
+        DataError: One is.
+    """
+    for name, identity in files.items():
+        if identity.size > MAX_RESULT_BYTES:
+            raise _not_a_result(directory.url_of(name), contract)
+    return list(files)
 
 
 def _read_files(
@@ -245,18 +271,42 @@ def _file_rows(
     """A file's metadata and its rows."""
     content = directory.read_bytes(name)
     try:
-        file = pq.ParquetFile(pa.BufferReader(content))
-        metadata = file.metadata.metadata or {}
-        usable = _is_of(metadata, contract) and b"written_at" in metadata
-        rows = file.read(columns=columns, use_threads=False).select(columns)
-        rows = rows.replace_schema_metadata(None)
-        schema = pa.schema([SCHEMA.field(column) for column in columns])
-        rows = rows if rows.schema.equals(schema) else rows.cast(schema)
+        return _decoded(content, contract, columns)
     except (pa.ArrowException, OSError, ValueError, KeyError) as error:
         raise _not_a_result(directory.url_of(name), contract) from error
-    if not usable:
-        raise _not_a_result(directory.url_of(name), contract)
+
+
+def _decoded(content: bytes, contract: str, columns: list[str]) -> tuple[Metadata, pa.Table]:
+    """The metadata and the rows of a file with this content.
+
+    Raises:
+        ArrowException, OSError, ValueError, KeyError: It is no result of the contract.
+    """
+    if problem := footer_problem(content[-8:]):
+        raise ValueError(problem)
+    # Names are few: decoded as a dictionary, a long one takes its memory once and not per row.
+    file = pq.ParquetFile(pa.BufferReader(content), read_dictionary=list(_NAMES))
+    if problem := columns_problem(file, columns, texts=_NAMES):
+        raise ValueError(problem)
+    metadata: Metadata = file.metadata.metadata or {}
+    if not _is_of(metadata, contract) or b"written_at" not in metadata:
+        raise ValueError("it holds no result of this contract")
+    rows = file.read(columns=columns, use_threads=False).select(columns)
+    rows = rows.replace_schema_metadata(None)
+    schema = pa.schema([SCHEMA.field(column) for column in columns])
+    rows = rows if rows.schema.equals(schema) else rows.cast(schema)
+    for column, allowed in (("contract", [contract]), ("signal", SIGNALS)):
+        if column in columns and not _names(rows.column(column)) <= set(allowed):
+            raise ValueError(f"column {column!r} holds another name")
+    if rows.column("timestamp").null_count or rows.num_rows != file.metadata.num_rows:
+        raise ValueError("a row has no timestamp")
     return metadata, rows
+
+
+def _names(column: pa.ChunkedArray) -> set[str | None]:
+    """The names that a dictionary-encoded column may hold, None among them when it has nulls."""
+    names = {name for chunk in column.chunks for name in chunk.dictionary.to_pylist()}
+    return names | {None} if column.null_count else names
 
 
 def _is_of(metadata: Metadata, contract: str) -> bool:

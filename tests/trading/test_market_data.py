@@ -145,7 +145,7 @@ def test_the_wide_files_footer_grows_by_the_row_group_not_by_the_bar(tmp_path: P
 def test_decoded_chunks_are_bounded_and_cannot_be_changed(
     market: Market, input_dir: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(column_file, "CACHED_CHUNKS", 2)
+    monkeypatch.setattr(column_file, "CACHED_BYTES", 24 * 8)
     data = _opened(input_dir)
     for name in market.contracts:
         bars = data.bars(name, 0, 24, STRATEGY)
