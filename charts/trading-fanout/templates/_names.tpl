@@ -80,6 +80,10 @@ trading-fanout/release: {{ .Release.Name }}
 {{- if eq .Values.storage.type "embedded" }}true{{ end -}}
 {{- end }}
 
+{{- define "trading-fanout.preparesStorage" -}}
+{{- if or (include "trading-fanout.installsStore" .) .Values.sampleData.enabled }}true{{ end -}}
+{{- end }}
+
 {{- define "trading-fanout.apiUrl" -}}
 {{- $own := printf "http://%s-server:%d/api" (include "trading-fanout.fullname" .) (int .Values.server.service.port) -}}
 {{- .Values.prefect.apiUrl | default $own -}}
