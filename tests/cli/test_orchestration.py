@@ -13,7 +13,8 @@ from prefect.states import Completed, Crashed, Failed
 
 from cli import orchestration
 from cli.errors import CommandError
-from cli.orchestration import _server_errors, _summary, as_far_as_it_came, watching
+from cli.orchestration import _summary, as_far_as_it_came, watching
+from cli.patient_server import server_errors
 from cli.progress import PartitionProgress
 from cli.run_counts import RunCounts
 from cli.summary import PartitionCounts
@@ -63,7 +64,7 @@ async def test_a_run_that_did_not_come_to_its_end_left_no_summary() -> None:
     ],
 )
 def test_a_server_that_refuses_or_is_gone_is_one_sentence(error: Exception, sentence: str) -> None:
-    with pytest.raises(CommandError) as caught, _server_errors():
+    with pytest.raises(CommandError) as caught, server_errors():
         raise error
     assert sentence in str(caught.value)
     assert "\n" not in str(caught.value)
