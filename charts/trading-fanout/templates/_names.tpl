@@ -95,10 +95,9 @@ trading-fanout/release: {{ .Release.Name }}
 
 {{- define "trading-fanout.authSecret" -}}
 {{- $auth := .Values.prefect.auth -}}
-{{- if $auth.existingSecret -}}
-{{- $auth.existingSecret -}}
-{{- else if and $auth.enabled (include "trading-fanout.installsServer" .) -}}
-{{- include "trading-fanout.fullname" . }}-auth
+{{- if $auth.enabled -}}
+{{- $generated := printf "%s-auth" (include "trading-fanout.fullname" .) -}}
+{{- $auth.existingSecret | default (ternary $generated "" (eq (include "trading-fanout.installsServer" .) "true")) -}}
 {{- end -}}
 {{- end }}
 
