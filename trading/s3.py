@@ -8,6 +8,7 @@ caches and fall-backs would cost several requests where one does.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import threading
 from dataclasses import dataclass, field
@@ -19,6 +20,10 @@ PROTOCOLS = ("s3", "s3a")
 
 CONNECT_SECONDS, READ_SECONDS = 5, 20
 """How long a connection, and then an answer, may take before the request counts as failed."""
+
+REQUEST_SECONDS = 120
+"""How long one request may take in all: while a client waits for the store's leave to send a body,
+the limits above do not hold."""
 
 CONNECTIONS = 16
 """Requests of one process that may be under way at once."""
@@ -196,17 +201,25 @@ class S3Store:
 
         async def body() -> bytes:
             # The coroutine behind `call_s3`: the answer's body must be read in the same loop.
-            answer = await self.filesystem._call_s3(  # noqa: SLF001 - fsspec's name for coroutines
-                "get_object", Bucket=bucket, Key=key, **conditions
-            )
-            async with answer["Body"] as stream:
-                return bytes(await stream.read())
+            call = self.filesystem._call_s3  # noqa: SLF001 - fsspec's name for coroutines
+            async with asyncio.timeout(REQUEST_SECONDS):
+                answer = await call("get_object", Bucket=bucket, Key=key, **conditions)
+                async with answer["Body"] as stream:
+                    return bytes(await stream.read())
 
         content: bytes = sync(self.filesystem.loop, body)
         return content
 
     def _request(self, method: str, **arguments: object) -> dict[str, Any]:
-        answer: dict[str, Any] = self.filesystem.call_s3(method, **arguments)
+        from fsspec.asyn import sync  # noqa: PLC0415 - with s3fs, see the module's docstring
+
+        async def ask() -> dict[str, Any]:
+            call = self.filesystem._call_s3  # noqa: SLF001 - as above
+            async with asyncio.timeout(REQUEST_SECONDS):
+                reply: dict[str, Any] = await call(method, **arguments)
+                return reply
+
+        answer: dict[str, Any] = sync(self.filesystem.loop, ask)
         return answer
 
 

@@ -15,7 +15,7 @@ _TRANSIENT_ERRNOS = frozenset(
         errno.ENFILE, errno.EPIPE, errno.ESTALE, errno.ETIMEDOUT,
     }
 )  # fmt: skip
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _FORBIDDEN = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 _NOT_THERE = frozenset({errno.ENOENT, errno.ENOTDIR})
 
@@ -101,6 +101,9 @@ def _without_reply(error: Exception, url: str, done: str) -> StorageError:
     if re.search("Credential|Profile|TokenRetrieval|SSO", name):
         problem = f"there are no usable AWS credentials ({_sentence(str(error))})"
         return StorageError(url, problem, f"set {_KEYS}")
+    if "Checksum" in name:
+        problem = f"it cannot be {done}: what arrived is not what was stored (its checksum differs)"
+        return StorageError(url, problem, "run again; if it stays, replace it", transient=True)
     if re.search("Timeout|Connect|Closed|Incomplete|Payload|ServerDisconnected|HTTPClient", name):
         problem = f"it cannot be {done}: the store does not answer ({name})"
         next_step = "check AWS_ENDPOINT_URL and that the store is up, then run again"
