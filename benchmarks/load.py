@@ -19,15 +19,17 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+from prefect.client.orchestration import PrefectClient
 
 from benchmarks.outages import MortalServer, mortal_server, outages
-
-if TYPE_CHECKING:
-    from benchmarks.tally import Tally
+from benchmarks.tally import Tally, tally
+from cli.local_server import is_healthy
+from flows.registration import register_deployments
+from trading.parameters import Grain
 
 WORK_POOL = "trading"
 COMMANDS = 5
@@ -84,6 +86,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--small", action="store_true", help="a short run, to see that it works")
     parser.add_argument("--job-per", choices=["run", "partition"], help="only this load")
+    parser.add_argument("--down-seconds", type=float, default=0.0, help="how long each outage is")
     options = parser.parse_args()
     loads = [
         load
@@ -93,43 +96,38 @@ def main() -> None:
     ended: dict[Load, Ended] = {}
     for load in loads:
         with tempfile.TemporaryDirectory() as folder:
-            ended[load] = run_load(Path(folder), load)
+            ended[load] = run_load(Path(folder), load, options.down_seconds)
     _print(ended)
     sys.exit(not all(end.clean for end in ended.values()))
 
 
-def run_load(folder: Path, load: Load) -> Ended:
-    """Run one load in `folder`, on a server of its own."""
+def run_load(folder: Path, load: Load, down_seconds: float = 0.0) -> Ended:
+    """Run one load in `folder`, on a server of its own.
+
+    Args:
+        folder: Where everything is kept.
+        load: What to run.
+        down_seconds: How long the server stays dead each time, beside the time it takes to start.
+    """
     with mortal_server(folder / "server") as server:
-        os.environ["PREFECT_API_URL"] = server.api_url
-        os.environ["PREFECT_HOME"] = str(folder / "client")
-        asyncio.run(_register())
+        asyncio.run(_register(server.api_url))
         started = time.perf_counter()
         marks = [load.partitions // 3, 2 * load.partitions // 3]
-        with outages(server, lambda: _results(folder), marks):
-            commands, exit_code = _until_done(_command(folder, load), server)
+        down = partial(time.sleep, down_seconds)
+        with outages(server, lambda: _results(folder), marks, meanwhile=down):
+            commands, exit_code = _until_done(folder, load, server)
         wall = time.perf_counter() - started
         found = asyncio.run(_tally(server.api_url, folder, load))
         return Ended(found, commands, exit_code, server.kills, wall)
 
 
-async def _register() -> None:
+async def _register(api_url: str) -> None:
     """The deployments, with as many partition jobs at once as there are processors."""
-    # Imported here: Prefect reads the server's address when it is imported.
-    from prefect.client.orchestration import get_client  # noqa: PLC0415
-
-    from flows.registration import register_deployments  # noqa: PLC0415
-
-    async with get_client() as client:
+    async with PrefectClient(api_url) as client:
         await register_deployments(client, WORK_POOL, partition_limit=os.cpu_count())
 
 
 async def _tally(api_url: str, folder: Path, load: Load) -> Tally:
-    from prefect.client.orchestration import PrefectClient  # noqa: PLC0415
-
-    from benchmarks.tally import tally  # noqa: PLC0415
-    from trading.parameters import Grain  # noqa: PLC0415
-
     async with PrefectClient(api_url) as client:
         return await tally(
             client, str(folder / "input"), str(folder / "output"), load.contracts, Grain(load.grain)
@@ -149,10 +147,16 @@ def _command(folder: Path, load: Load) -> list[str]:
     ]  # fmt: skip
 
 
-def _until_done(command: Sequence[str], server: MortalServer) -> tuple[int, int]:
+def _until_done(folder: Path, load: Load, server: MortalServer) -> tuple[int, int]:
     """Type the command until it succeeds: how often, and its last exit code."""
+    environment = os.environ | {
+        "PREFECT_API_URL": server.api_url,
+        "PREFECT_HOME": str(folder / "client"),
+    }
     for typed in range(1, COMMANDS + 1):
-        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+        done = subprocess.run(
+            _command(folder, load), env=environment, stdout=subprocess.PIPE, text=True, check=False
+        )
         print(f"command {typed}: exit code {done.returncode}", file=sys.stderr)
         if done.returncode == 0:
             report = json.loads(done.stdout)
@@ -164,8 +168,6 @@ def _until_done(command: Sequence[str], server: MortalServer) -> tuple[int, int]
 
 def _wait_for(server: MortalServer) -> None:
     """What a user does who reads that the server is gone: looks until it is there again."""
-    from cli.local_server import is_healthy  # noqa: PLC0415
-
     deadline = time.monotonic() + 300
     while not is_healthy(server.api_url, timeout=5.0) and time.monotonic() < deadline:
         time.sleep(1)
