@@ -40,7 +40,8 @@ def plan(
 ) -> ContractPlan:
     """Compare the fingerprints of a contract's partitions with those of the stored results.
 
-    Reads the contract's whole column once, and of each stored result the end.
+    Reads the contract's whole column once, and of each stored result the end. Removes what
+    writers of the contract's results that were killed have left.
 
     Args:
         market: The input.
@@ -56,6 +57,7 @@ def plan(
         StorageError: Input or results cannot be accessed.
     """
     directory = open_directory(output_dir, "output_dir")
+    directory.remove_leftovers(contract)
     bars = market.bars(contract, 0, market.rows, strategy)
     check_contract(bars)
     every = partitions(bars.timestamps, contract, grain)

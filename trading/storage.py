@@ -145,6 +145,15 @@ class Directory:
         files = self._call(folder, "listed", self.store.list).files
         return {name: files[name] for name in _shown(files)}
 
+    def remove_leftovers(self, folder: str) -> None:
+        """Remove what writers that were killed have left in `folder`; objects leave nothing.
+
+        Raises:
+            StorageError: The folder cannot be listed.
+        """
+        if isinstance(self.store, LocalStore):
+            self._call(folder, "listed", self.store.remove_leftovers)
+
     def list_folders(self) -> list[str]:
         """Names of the folders directly in the directory, sorted; hidden ones left out.
 

@@ -8,12 +8,19 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import secrets
 import stat
+import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
+
+LEFTOVER_SECONDS = 3600.0
+"""Age from which a temporary file is a leftover: writing one takes seconds at most."""
+
+_TEMPORARY = re.compile(r"\..+\.\d+-[0-9a-f]{8}\.tmp")
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +156,17 @@ class LocalStore:
     def remove(self, path: str) -> None:
         """Remove it."""
         Path(path).unlink()
+
+    def remove_leftovers(self, path: str) -> None:
+        """Remove the temporary files in the folder whose writers must have been killed."""
+        before = time.time() - LEFTOVER_SECONDS
+        with suppress(FileNotFoundError, NotADirectoryError), os.scandir(path) as entries:
+            for entry in entries:
+                if not _TEMPORARY.fullmatch(entry.name):
+                    continue
+                with suppress(OSError):  # another's sweep; or nothing here may be removed
+                    if entry.stat(follow_symlinks=False).st_mtime < before:
+                        Path(entry.path).unlink()
 
 
 class FsspecStore:

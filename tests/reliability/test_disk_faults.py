@@ -1,0 +1,181 @@
+"""Disks that are full or read-only, clocks that step back, and writers that meet or are killed."""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta, tzinfo
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from tests.reliability.faults import Faults, wait_until
+from tests.trading.conftest import SMALL, random_market, session_timestamps
+from trading import results
+from trading.errors import StorageError
+from trading.market_data import open_market_data
+from trading.parameters import Grain
+from trading.partition_run import run_partition
+from trading.planning import plan
+from trading.results import read_rows
+
+STAMP = "2024-01-03T09:30:00-05:00"
+FILE = "AAPL/20240103.parquet"
+NOBODY = 65_534
+
+
+@pytest.fixture
+def place() -> Iterator[Path]:
+    """A folder that other users can reach, with a market and a result computed from it."""
+    with tempfile.TemporaryDirectory(prefix="trading-reliability-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        random_market(session_timestamps(3)).write(folder / "input")
+        compute(folder, "first")
+        yield folder
+
+
+def compute(folder: Path, name: str) -> None:
+    """What a partition's flow run does."""
+    source, target = str(folder / "input"), str(folder / "output")
+    run_partition("AAPL", STAMP, Grain.SESSION, SMALL, source, target, name)
+
+
+def in_a_child(limit: Callable[[], object], work: Callable[[], None]) -> str:
+    """Do the work in a process of its own, limited for good; what storage said, or nothing."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            limit()
+            work()
+        except StorageError as error:
+            os.write(writing, str(error).encode())
+        finally:
+            os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading) as told:
+        answer = told.read()
+    os.waitpid(child, 0)
+    return answer
+
+
+def no_file_over(size: int) -> None:
+    """From now on this process's files cannot grow beyond this size, as on a full disk."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+
+
+def as_nobody() -> None:
+    """Root may write anywhere: continue as somebody who may not."""
+    if os.geteuid() == 0:
+        os.setgroups([])
+        os.setgid(NOBODY)
+        os.setuid(NOBODY)
+
+
+def test_a_full_disk_is_said_and_leaves_the_result_before(place: Path) -> None:
+    """Fails on the sentence when EFBIG is no `_FULL`, on the files when `LocalStore.write` keeps
+    its temporary file, and on the bytes when it opens the target itself."""
+    before = (place / "output" / FILE).read_bytes()
+    said = in_a_child(lambda: no_file_over(1024), lambda: compute(place, "second"))
+    assert f"{FILE}: no space is left there; free some" in said
+    assert (place / "output" / FILE).read_bytes() == before
+    assert [file.name for file in (place / "output/AAPL").iterdir()] == [Path(FILE).name]
+    compute(place, "third")
+    assert lineage(place) == "third"
+
+
+def test_a_read_only_folder_is_said_and_keeps_its_result(place: Path) -> None:
+    """Fails when EACCES is no `_FORBIDDEN`: the sentence does not say what to do."""
+    before = (place / "output" / FILE).read_bytes()
+    (place / "output/AAPL").chmod(0o555)
+    said = in_a_child(as_nobody, lambda: compute(place, "second"))
+    assert f"{FILE}: it cannot be written: Permission denied; allow it there" in said
+    assert (place / "output" / FILE).read_bytes() == before
+
+
+def lineage(folder: Path) -> str:
+    """The run that wrote the result that is there."""
+    metadata: dict[bytes, bytes] = pq.read_schema(folder / "output" / FILE).metadata
+    return metadata[b"flow_run_id"].decode()
+
+
+class YesterdaysClock(datetime):
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> YesterdaysClock:
+        return super().now(tz) - timedelta(days=1)
+
+
+def test_no_result_is_lost_to_a_clock_that_steps_back(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Results are compared by fingerprint and replaced by name: fails when `plan` takes a result
+    for current that is newer than its input."""
+    source, target = str(place / "input"), str(place / "output")
+    random_market(session_timestamps(3)).with_price(9, 0, 123.0).write(place / "input")
+    monkeypatch.setattr(results, "datetime", YesterdaysClock)
+
+    def due() -> list[str]:
+        opened = open_market_data(source)
+        planned = plan(opened, "AAPL", Grain.SESSION, SMALL, target, reprocess=False)
+        return [partition.relative_path for partition in planned.due]
+
+    assert FILE in due()
+    compute(place, "after the step")
+    assert FILE not in due()
+    assert 123.0 in read_rows(target).column("price").to_pylist()
+
+
+def writer(place: Path, faults: Faults, name: str) -> subprocess.Popen[str]:
+    """A process that writes the result, as a leaf's does."""
+    code = (
+        "from trading.parameters import Grain, StrategyParameters\n"
+        "from trading.partition_run import run_partition\n"
+        f"small = StrategyParameters.model_validate_json({SMALL.model_dump_json()!r})\n"
+        f"run_partition('AAPL', {STAMP!r}, Grain.SESSION, small, {str(place / 'input')!r}, "
+        f"{str(place / 'output')!r}, {name!r})\n"
+    )
+    environment = os.environ | faults.environment()
+    return subprocess.Popen([sys.executable, "-c", code], env=environment, text=True)
+
+
+def test_two_writers_that_meet_leave_one_whole_result_and_a_killed_one_none(
+    place: Path, tmp_path: Path
+) -> None:
+    """With one temporary name for all, the second writer fails or renames the first one's file;
+    without `remove_leftovers` the killed writer's file stays for ever."""
+    folder = place / "output/AAPL"
+    faults = Faults(tmp_path)
+    held = [faults.hold("during", FILE), faults.hold("during", FILE)]
+    both = [writer(place, faults, name) for name in ("one", "other")]
+    wait_until(lambda: all(map(faults.holds, held)), "both are about to rename")
+    assert lineage(place) == "first"
+    assert len(list(folder.iterdir())) == 3
+    for plan_ in held:
+        faults.let_go(plan_)
+    assert [process.wait() for process in both] == [0, 0]
+    assert lineage(place) in {"one", "other"}
+    assert [file.name for file in folder.iterdir()] == [Path(FILE).name]
+
+    faults.kill("during", FILE)
+    assert writer(place, faults, "killed").wait() == -signal.SIGKILL
+    assert lineage(place) in {"one", "other"}
+    (leftover,) = folder.glob(".*.tmp")
+    source, target = str(place / "input"), str(place / "output")
+
+    def planned() -> None:
+        plan(open_market_data(source), "AAPL", Grain.SESSION, SMALL, target, reprocess=False)
+
+    planned()
+    assert leftover.exists(), "it could be a writer at work"
+    long_ago = time.time() - 2 * 3600
+    os.utime(leftover, (long_ago, long_ago))
+    planned()
+    assert [file.name for file in folder.iterdir()] == [Path(FILE).name]
