@@ -26,7 +26,7 @@ SECRET = {"secretRef": {"name": "store"}}
 KEY = {"name": "KEY", "valueFrom": {"secretKeyRef": {"name": "store", "key": "key"}}}
 SPREAD = {"maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "ScheduleAnyway"}
 TOLERATION = {"key": "spot", "operator": "Exists"}
-NODES = {"nodeAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": []}}
+NODES: dict[str, Any] = {"nodeAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": []}}
 
 EFFECTS: dict[str, tuple[Any, str, Any]] = {
     "name": ("one job", "metadata.generateName", "one job-"),

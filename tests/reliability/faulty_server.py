@@ -99,9 +99,7 @@ async def _pump(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> N
 
 
 @asynccontextmanager
-async def faulty_server(
-    api_url: str, fault: Callable[[str], Reply]
-) -> AsyncIterator[FaultyServer]:
+async def faulty_server(api_url: str, fault: Callable[[str], Reply]) -> AsyncIterator[FaultyServer]:
     """Such a way to the server at `api_url`."""
     host, _, port = api_url.removeprefix("http://").partition("/")[0].partition(":")
     way = FaultyServer((host, int(port)), fault)

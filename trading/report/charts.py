@@ -115,6 +115,10 @@ def equity(content: ReportContent, look: Look) -> Spec:
             f"{row['label']}: portfolio {_pct(row['equity'])}, S&P 500 {_pct(row['index'])}, "
             f"drawdown {_pct(row['drawdown'])}, VIX {_number(row['vix'])}"
         )
+    vix = []
+    if domain := _around(columns["vix"]):
+        area = _area("vix", "vix", look, domain)
+        vix = [_panel("VIX", [area], time, look, 56, last=True)]
     lines = [
         *([_line("index", "other", look, width=1.5)] if content.benchmark else []),
         _line("equity", "accent", look, width=2.2),
@@ -123,9 +127,9 @@ def equity(content: ReportContent, look: Look) -> Spec:
         "data": {"values": rows},
         "resolve": {"scale": {"x": "shared"}},
         "vconcat": [
-            _panel("Profit and loss since the start, %", lines, time, look, height=230),
-            _panel("Drawdown, %", [_area("drawdown", "loss", look)], time, look, height=80),
-            _panel("VIX", [_area("vix", "vix", look, _around(columns["vix"]))], time, look, height=56, last=True),
+            _panel("Profit and loss since the start, %", lines, time, look, 230),
+            _panel("Drawdown, %", [_area("drawdown", "loss", look)], time, look, 80, last=not vix),
+            *vix,
         ],
     }
 
@@ -137,16 +141,14 @@ def thresholds(content: ReportContent, look: Look) -> Spec:
         time, {"buy": time.mean(market.buy_threshold), "sell": time.mean(market.sell_threshold)}
     )
     for row in rows:
-        row["tip"] = (
-            f"{row['label']}: buy above {_pct(row['buy'])}, sell below {_pct(row['sell'])}"
-        )
+        row["tip"] = f"{row['label']}: buy above {_pct(row['buy'])}, sell below {_pct(row['sell'])}"
     band = {
         "mark": {"type": "area", "color": look.colour("other"), "opacity": 0.18,
                  "interpolate": "step"},
         "encoding": {"y": _y("sell"), "y2": {"field": "buy"}},
     }  # fmt: skip
     layers = [band, _line("buy", "gain", look, step=True), _line("sell", "loss", look, step=True)]
-    panel = _panel("Change that makes a signal, %", layers, time, look, height=180, last=True)
+    panel = _panel("Change that makes a signal, %", layers, time, look, 180, last=True)
     return {"data": {"values": rows}, **panel}
 
 
@@ -160,7 +162,13 @@ def regimes(content: ReportContent, look: Look) -> Spec:
             share = 100 * count / regime.rows if regime.rows else 0.0
             tip = f"VIX {band(regime.low, regime.high)}: {count:,} {signal} ({share:.1f} %)"
             rows.append(
-                {"band": band(regime.low, regime.high), "signal": signal, "share": share, "order": order, "tip": tip}
+                {
+                    "band": band(regime.low, regime.high),
+                    "signal": signal,
+                    "share": share,
+                    "order": order,
+                    "tip": tip,
+                }
             )
     names = list(dict.fromkeys(row["band"] for row in rows))
     colours = [look.colour(name) for name in ("loss", "grid", "gain")]
@@ -200,8 +208,8 @@ def trade_returns(content: ReportContent, look: Look) -> Spec:
                   "axis": {"title": "Return of a trade after costs, %", "grid": False,
                            "tickCount": look.ticks, "format": "+.2~f"}},
             "x2": {"field": "high"},
-            "y": {"field": "count", "type": "quantitative", "axis": {"title": "Trades", "tickCount": 5,
-                  "format": "~s", "tickMinStep": 1}},
+            "y": {"field": "count", "type": "quantitative",
+                  "axis": {"title": "Trades", "tickCount": 5, "format": "~s", "tickMinStep": 1}},
             "color": {"field": "side", "type": "nominal", "legend": None,
                       "scale": {"domain": ["loss", "gain"],
                                 "range": [look.colour("loss"), look.colour("gain")]}},
@@ -240,17 +248,22 @@ def _x(time: Timeline, look: Look, name: str, *, last: bool = True) -> Spec:
 
 
 def _y(name: str, *, ticks: int = 5) -> Spec:
-    axis = {"title": None, "tickCount": ticks, "format": "~g", "minExtent": 40}
+    axis = {"title": None, "tickCount": ticks, "minExtent": 40}
     return {"field": name, "type": "quantitative", "axis": axis}
 
 
 def _panel(
-    title: str, layers: Sequence[Spec], time: Timeline, look: Look, *, height: int,
+    title: str, layers: Sequence[Spec], time: Timeline, look: Look, height: int, *,
     last: bool = False,
 ) -> Spec:  # fmt: skip
     """Layers over one axis of time, and what tells their values under the pointer."""
     x = _x(time, look, "mid", last=last)
-    marks = [layer | {"encoding": layer["encoding"] | {"x": x}} for layer in layers]
+    # A line through one bar would not be seen.
+    point = {"point": True} if time.bins == 1 else {}
+    marks = [
+        {"mark": layer["mark"] | point, "encoding": layer["encoding"] | {"x": x}}
+        for layer in layers
+    ]
     over = {
         "mark": {"type": "rect", "opacity": 0, "aria": True},
         "encoding": {
@@ -264,7 +277,7 @@ def _panel(
 
 def _line(name: str, colour: str, look: Look, *, width: float = 1.5, step: bool = False) -> Spec:
     mark = {"type": "line", "color": look.colour(colour), "strokeWidth": width,
-            "point": False, "strokeJoin": "round"}  # fmt: skip
+            "strokeJoin": "round"}  # fmt: skip
     if step:
         mark["interpolate"] = "step"
     return {"mark": mark, "encoding": {"y": _y(name)}}

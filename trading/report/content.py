@@ -172,11 +172,13 @@ def _cells(
     """Sums of each row's weight, or counts of rows, by contract and bin."""
     shape = (len(made.contracts), time.bins)
     sums = np.bincount(cell, weights, shape[0] * shape[1])
-    return sums.reshape(shape).astype(np.float64)
+    return sums.reshape(shape).astype(np.float64, copy=False)
 
 
 def _ratio(sums: Matrix, counts: Matrix) -> Matrix:
-    return np.divide(sums, counts, out=np.full(sums.shape, np.nan), where=counts > 0)
+    empty = np.full(sums.shape, np.nan)
+    ratios: Matrix = np.divide(sums, counts, out=empty, where=counts > 0)
+    return ratios
 
 
 def _returns(made: Trades, time: Timeline, cell: npt.NDArray[np.int64], rows: Matrix) -> Matrix:
@@ -231,7 +233,8 @@ def _regimes(made: Trades, market: MarketSeries, cost_bps: float) -> list[Regime
 
 def _trade_returns(made: Trades, cost_bps: float) -> Floats:
     ended = (made.position != 0) & np.isfinite(made.next_return)
-    return 100.0 * made.gain(cost_bps)[ended]
+    gain: Floats = 100.0 * made.gain(cost_bps)[ended]
+    return gain
 
 
 def histogram(values: Floats) -> tuple[Floats, npt.NDArray[np.int64]]:
@@ -247,6 +250,6 @@ def histogram(values: Floats) -> tuple[Floats, npt.NDArray[np.int64]]:
     bins = int(min(HISTOGRAM_BINS, max(8, 2 * np.sqrt(len(values)))))
     width = span / bins if span > 0 else 1.0
     first, last = int(np.floor(min(low, 0.0) / width)), int(np.ceil(max(high, 0.0) / width))
-    edges = width * np.arange(first, max(last, first + 1) + 1)
+    edges: Floats = np.asarray(width * np.arange(first, max(last, first + 1) + 1), np.float64)
     inside = np.clip(values, edges[0], edges[-1])
-    return edges, np.histogram(inside, edges)[0]
+    return edges, np.histogram(inside, edges)[0].astype(np.int64)

@@ -29,7 +29,7 @@ class Headline:
     mood: str = ""
 
 
-NO_INDEX = "n/a (the results hold fewer than two values of the S&P 500)"
+NO_INDEX = "n/a (fewer than two values)"
 
 
 def headlines(summary: Summary, index: BuyAndHold | None) -> list[Headline]:
@@ -59,7 +59,7 @@ def headlines(summary: Summary, index: BuyAndHold | None) -> list[Headline]:
         Headline(
             "Trades",
             f"{s.trades:,}",
-            "1",
+            "1" if index else NO_INDEX,
             f"Signals other than hold: {s.buys:,} buys and {s.sells:,} sells at {s.bars:,} bars "
             f"of {s.contracts:,} contracts.",
         ),

@@ -37,6 +37,7 @@ def page(content: ReportContent) -> str:
         headlines=headlines(held.summary, content.benchmark),
         pictures=_pictures(content),
         maps=_maps(content),
+        has_returns=bool(np.isfinite(content.returns).any()),
         columns=_COLUMNS,
         contracts=_contract_rows(content),
         regimes=[_regime(r) for r in content.regimes],
@@ -93,7 +94,9 @@ def _maps(content: ReportContent) -> dict[str, Mapping[str, Any]]:
                 for i, (colour, text) in enumerate(zip(found.colours, found.names, strict=True))
                 if i and (name != "status" or (found.classes == i).any())
             ],
-            "palette": json.dumps([[*colour, text] for colour, text in zip(found.colours, found.names, strict=True)]),
+            "palette": json.dumps(
+                [[*colour, text] for colour, text in zip(found.colours, found.names, strict=True)]
+            ),
         }
         for name, found in made.items()
     }

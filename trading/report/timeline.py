@@ -18,6 +18,9 @@ Codes = npt.NDArray[np.int64]
 MAX_BINS = 240
 """Most steps along the axis; more bars than that share one."""
 
+_UNITS = (("Y", slice(4)), ("M", slice(7)), ("D", slice(10)), ("m", slice(11, 16)))
+"""Units of time, and which letters of an ISO 8601 timestamp name one."""
+
 MIN_GAP = 0.07
 """Smallest distance of two labels, as a share of the axis."""
 
@@ -46,31 +49,30 @@ class Timeline:
         known = np.isfinite(values)
         sums = np.bincount(self.bin_of[known], values[known], self.bins)
         counts = np.bincount(self.bin_of[known], minlength=self.bins)
-        return np.divide(sums, counts, out=np.full(self.bins, np.nan), where=counts > 0)
+        empty = np.full(self.bins, np.nan)
+        means: Floats = np.divide(sums, counts, out=empty, where=counts > 0)
+        return means
 
     def last(self, values: Floats) -> Floats:
         """The value at the last bar of each bin."""
-        return values[np.append(self.starts[1:], len(self.timestamps)) - 1]
+        ends: Floats = values[self._lasts]
+        return ends
 
     def least(self, values: Floats) -> Floats:
         """The lowest value in each bin."""
-        return np.minimum.reduceat(values, self.starts)
+        lowest: Floats = np.minimum.reduceat(values, self.starts)
+        return lowest
 
-    def sum(self, values: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-        """The sum over each bin."""
-        return np.add.reduceat(values, self.starts)
+    @property
+    def _lasts(self) -> Codes:
+        """The last bar of each bin."""
+        return np.append(self.starts[1:], len(self.timestamps)) - 1
 
     def labels(self) -> list[str]:
         """What each bin covers, e.g. `2024-01-02 09:30` or `2001-03-05 to 2001-05-02`."""
         local = local_times(self.timestamps)
-        firsts, lasts = local[self.starts], self.last_of(local)
+        firsts, lasts = local[self.starts], local[self._lasts]
         return [_label(first, last) for first, last in zip(firsts, lasts, strict=True)]
-
-    def last_of(
-        self, stamps: npt.NDArray[np.datetime64]
-    ) -> npt.NDArray[np.datetime64]:
-        """The stamp of the last bar of each bin."""
-        return stamps[np.append(self.starts[1:], len(stamps)) - 1]
 
     def ticks(self, at_most: int) -> dict[int, str]:
         """Bins at which a year, a month, a day or an hour begins, with its name.
@@ -79,19 +81,18 @@ class Timeline:
         """
         local = local_times(self.timestamps)[self.starts]
         chosen: dict[int, str] = {0: _day(local[0])}
-        for unit, form in (("Y", 4), ("M", 7), ("D", 10), ("m", 16)):
+        for unit, letters in _UNITS:
             periods = local.astype(f"datetime64[{unit}]")
             begins = np.flatnonzero(periods[1:] != periods[:-1]) + 1
-            if not len(begins):
-                continue
-            if len(begins) + 1 > at_most and len(chosen) > 1:
+            fits = len(begins) < at_most
+            if not fits and len(chosen) > 1:
                 break
-            step = -(-len(begins) // max(1, at_most - 1))
-            names = {int(i): str(local[i])[:form] for i in begins[step - 1 :: step]}
-            chosen = _spread({0: str(local[0])[:form], **names}, self.bins)
-            if len(begins) + 1 > at_most:
+            step = -(-len(begins) // (at_most - 1)) or 1
+            names = {i: str(local[i])[letters] for i in (0, *begins[step - 1 :: step].tolist())}
+            chosen = _spread(names, self.bins)
+            if not fits:
                 break
-        return {i: name[11:] if len(name) > len("2024-01-02") else name for i, name in chosen.items()}
+        return chosen
 
 
 def timeline(timestamps: Timestamps, bins: int = MAX_BINS) -> Timeline:
