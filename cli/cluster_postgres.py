@@ -257,7 +257,8 @@ def run(arguments: Sequence[str], environment: Mapping[str, str], template: Path
     except OSError as error:
         raise CommandError(
             f"PGDATA={settings.data} could not be prepared ({error}); name a folder below the "
-            f"mount point of a volume that has space and that user {os.geteuid()} may write (fsGroup)."
+            f"mount point of a volume that has space and that user {os.geteuid()} may write "
+            "(fsGroup)."
         ) from None
     server = Server(settings.data)
     server.install()
