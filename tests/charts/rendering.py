@@ -162,7 +162,7 @@ def _rendered(values: str, namespace: str, name: str) -> Release:
         manifest
         for path, text in files.items()
         if path.endswith(".yaml")
-        for manifest in yaml.safe_load_all(text)
+        for manifest in yaml.load_all(text, yaml.CSafeLoader)
         if manifest
     ]
     return Release(manifests, "\n".join(notes))

@@ -56,7 +56,7 @@ spec:
   {{- with $pod.topologySpreadConstraints }}
   topologySpreadConstraints:
     {{- range . }}
-    - {{- toYaml (merge (dict) . (dict "labelSelector" (dict "matchLabels" $selector))) | nindent 6 }}
+    - {{- toYaml (hasKey . "labelSelector" | ternary . (merge (dict "labelSelector" (dict "matchLabels" $selector)) .)) | nindent 6 }}
     {{- end }}
   {{- end }}
   securityContext:

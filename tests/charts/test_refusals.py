@@ -1,0 +1,135 @@
+"""Values that cannot be meant are refused before anything is installed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import yaml
+from helm_python import HelmError
+
+from tests.charts.rendering import (
+    CHART,
+    EXTERNAL_DATABASE,
+    INGRESS,
+    OWN_API,
+    OWN_STORE,
+    REPLICATED,
+    SQLITE,
+    Values,
+    merged,
+    nested,
+    render,
+)
+
+
+def _maps(values: dict[str, Any], prefix: str = "") -> Iterator[str]:
+    """The dotted paths of all maps of values.yaml with keys of their own."""
+    for key, value in values.items():
+        if isinstance(value, dict) and value:
+            yield f"{prefix}{key}"
+            yield from _maps(value, f"{prefix}{key}.")
+
+
+_VALUES = yaml.safe_load((CHART / "values.yaml").read_text())
+_FREE = ("pods.securityContext",)
+"""Maps whose keys are Kubernetes's, which its API checks."""
+
+
+@pytest.mark.parametrize("path", ["", *_maps(_VALUES)])
+def test_a_misspelt_key_is_refused_wherever_it_is(path: str) -> None:
+    if path.startswith(_FREE):
+        assert render(nested(path, {"misspelt": True}))
+        return
+    with pytest.raises(HelmError, match="additional properties 'misspelt' not allowed"):
+        render(nested(f"{path}.misspelt".removeprefix("."), True))  # noqa: FBT003 - a value
+
+
+@pytest.mark.parametrize("block", ["server", "worker", "database.bundled", "hooks"])
+def test_a_misspelt_setting_of_one_components_pods_is_refused(block: str) -> None:
+    with pytest.raises(HelmError, match="'nodeSelektor' not allowed"):
+        render(nested(f"{block}.pod.nodeSelektor", {"a": "b"}))
+
+
+@pytest.mark.parametrize(
+    ("values", "named"),
+    [
+        (nested("server.replicas", 2), "/redis/existingSecret"),
+        (merged(REPLICATED, SQLITE), "/database/type"),
+        (nested("database.type", "external"), "/database/external/existingSecret"),
+        (nested("database.type", "mysql"), "/database/type"),
+        (nested("prefect.apiUrl", "https://prefect.example.com/api"), "/prefect/auth/enabled"),
+        (nested("prefect.apiUrl", "prefect.example.com"), "/prefect/apiUrl"),
+        (nested("prefect.workPool", "prefect-pool"), "/prefect/workPool"),
+        (nested("server.ingress.enabled", True), "/server/ingress/host"),  # noqa: FBT003
+        (nested("storage.type", "s3"), "/storage/inputDir"),
+        (nested("storage.inputDir", "/data"), "/storage/inputDir"),
+        (nested("image.tag", "latest"), "/image/tag"),
+        (nested("image.digest", "sha256:123"), "/image/digest"),
+        (nested("jobs.jobPer", "pod"), "/jobs/jobPer"),
+        (nested("jobs.resources.limits", None), "'limits'"),
+        (nested("worker.resources.limits.memory", "lots"), "/worker/resources/limits/memory"),
+        (nested("worker.replicas", 0), "/worker/replicas"),
+        (nested("worker.maxPartitionJobs", "many"), "/worker/maxPartitionJobs"),
+        (nested("serviceAccounts.jobs.create", False), "/serviceAccounts/jobs/name"),  # noqa: FBT003
+        (nested("pods.extraEnv", [{"value": "nameless"}]), "/pods/extraEnv/0"),
+        (nested("jobs.env", {"A": {"valueFrom": {}}}), "/jobs/env/A"),
+        (nested("networkPolicy.kubernetesApiPorts", []), "/networkPolicy/kubernetesApiPorts"),
+        (nested("monitoring.serviceMonitor.interval", "often"), "/serviceMonitor/interval"),
+        (nested("fullnameOverride", "Not A Name"), "/fullnameOverride"),
+    ],
+)
+def test_the_schema_names_the_value_that_is_wrong(values: Values, named: str) -> None:
+    with pytest.raises(HelmError) as caught:
+        render(values)
+    assert named in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("values", "sentence"),
+    [
+        (
+            nested("database.type", "sqlite"),
+            "database.type=sqlite with worker.maxPartitionJobs=20: .*; set ",
+        ),
+        (
+            merged(OWN_API, nested("monitoring.serviceMonitor.enabled", True)),  # noqa: FBT003
+            "monitoring.serviceMonitor.enabled=true with prefect.apiUrl=https://.*; set ",
+        ),
+        (
+            merged(OWN_API, INGRESS),
+            "server.ingress.enabled=true with prefect.apiUrl=https://.*; set ",
+        ),
+        (
+            nested("storage.s3.credentialsBlock", "research"),
+            "storage.s3.credentialsBlock=research with storage.type=embedded: .*; set ",
+        ),
+    ],
+)
+def test_combinations_are_refused_with_a_sentence(values: Values, sentence: str) -> None:
+    with pytest.raises(HelmError, match=sentence):
+        render(values)
+
+
+@pytest.mark.parametrize(
+    "values", [REPLICATED, merged(REPLICATED, EXTERNAL_DATABASE), SQLITE, OWN_API, OWN_STORE]
+)
+def test_what_the_refusals_ask_for_is_accepted(values: Values) -> None:
+    assert render(values).manifests
+
+
+def test_the_schema_forbids_unknown_keys_in_every_map_that_it_lists() -> None:
+    schema = json.loads((CHART / "values.schema.json").read_text())
+
+    def check(node: object, at: str) -> None:
+        if isinstance(node, dict):
+            if node.get("type") == "object" and "properties" in node:
+                assert node.get("additionalProperties") is False, at
+            for key, value in node.items():
+                # Conditions and items of Kubernetes's own types restrict, and list nothing.
+                if key not in ("if", "then", "anyOf", "allOf", "items"):
+                    check(value, f"{at}/{key}")
+
+    check(schema, "")
