@@ -23,7 +23,6 @@ from trading.bars import Floats, Timestamps
 from trading.errors import MAX_SHOWN, DataError, StorageError, shown
 from trading.parquet_bounds import (
     NESTED,
-    chunk_problem,
     column_problem,
     footer_problem,
     rows_problem,
@@ -195,8 +194,11 @@ class ColumnFile:
         return int(self._ends[group - 1]) if group else 0
 
     def _group_start(self, group: int) -> np.datetime64:
-        """The earliest timestamp of a row group: of its statistics, or read where it has none."""
-        earliest = self._earliest(group)
+        """The earliest timestamp of a row group: of its statistics, or read where it has none.
+
+        Of the only group they spare nothing, and pyarrow ends the process over damaged ones.
+        """
+        earliest = self._earliest(group) if len(self._ends) > 1 else None
         return self._chunk(group, TIMESTAMP)[0] if earliest is None else earliest
 
     def _earliest(self, group: int) -> np.datetime64 | None:
@@ -253,7 +255,8 @@ class ColumnFile:
         if column == TIMESTAMP:
             unit = np.dtype(f"datetime64[{values.type.unit}]")
             stamps = self._nanoseconds(integers(values).view(unit))
-            self._check_statistics(group, stamps)
+            if len(self._ends) > 1:
+                self._check_statistics(group, stamps)
             return stamps
         if not (pa.types.is_floating(values.type) or pa.types.is_integer(values.type)):
             raise self._no_numbers(column, values.type)
@@ -265,11 +268,9 @@ class ColumnFile:
         problem = column_problem(self._parquet.schema.column(position))
         if problem and problem != NESTED:
             raise self._no_numbers(column, self._parquet.schema_arrow.field(position).type)
-        row_group = self._parquet.metadata.row_group(group)
-        rows = int(row_group.num_rows)
-        if problem := problem or chunk_problem(row_group.column(position), rows):
+        if problem:
             raise self._wrong(f"column {shown(column)} {problem}", _WRITE_AGAIN)
-        return rows
+        return int(self._parquet.metadata.row_group(group).num_rows)
 
     def _check_statistics(self, group: int, stamps: Timestamps) -> None:
         """Make sure that windows were looked for where the timestamps are."""

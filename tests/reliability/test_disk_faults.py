@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import resource
 import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
 
@@ -19,7 +18,6 @@ import pytest
 from tests.reliability.faults import Faults, wait_until
 from tests.trading.conftest import SMALL, random_market, session_timestamps
 from trading import results
-from trading.errors import StorageError
 from trading.market_data import open_market_data
 from trading.parameters import Grain
 from trading.partition_run import run_partition
@@ -28,7 +26,6 @@ from trading.results import read_rows
 
 STAMP = "2024-01-03T09:30:00-05:00"
 FILE = "AAPL/20240103.parquet"
-NOBODY = 65_534
 
 
 @pytest.fixture
@@ -48,43 +45,39 @@ def compute(folder: Path, name: str) -> None:
     run_partition("AAPL", STAMP, Grain.SESSION, SMALL, source, target, name)
 
 
-def in_a_child(limit: Callable[[], object], work: Callable[[], None]) -> str:
-    """Do the work in a process of its own, limited for good; what storage said, or nothing."""
-    reading, writing = os.pipe()
-    child = os.fork()
-    if child == 0:
-        try:
-            limit()
-            work()
-        except StorageError as error:
-            os.write(writing, str(error).encode())
-        finally:
-            os._exit(0)
-    os.close(writing)
-    with os.fdopen(reading) as told:
-        answer = told.read()
-    os.waitpid(child, 0)
-    return answer
+FULL = "resource.setrlimit(resource.RLIMIT_FSIZE, (1024, 1024))"
+"""From now on no file of the process can grow beyond a kilobyte."""
+
+NOBODY = "if os.geteuid() == 0:\n    os.setgroups([]), os.setgid(65534), os.setuid(65534)"
+"""Root may write anywhere: continue as somebody who may not."""
 
 
-def no_file_over(size: int) -> None:
-    """From now on this process's files cannot grow beyond this size, as on a full disk."""
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+def code_of(place: Path, output: str, name: str) -> str:
+    """Python that does what a partition's flow run does."""
+    return (
+        "from trading.parameters import Grain, StrategyParameters\n"
+        "from trading.partition_run import run_partition\n"
+        f"small = StrategyParameters.model_validate_json({SMALL.model_dump_json()!r})\n"
+        f"run_partition('AAPL', {STAMP!r}, Grain.SESSION, small, {str(place / 'input')!r}, "
+        f"{str(place / output)!r}, {name!r})\n"
+    )
 
 
-def as_nobody() -> None:
-    """Root may write anywhere: continue as somebody who may not."""
-    if os.geteuid() == 0:
-        os.setgroups([])
-        os.setgid(NOBODY)
-        os.setuid(NOBODY)
+def refusal(place: Path, limit: str) -> str:
+    """What storage says to a process that has loaded all it needs and then is limited."""
+    program = "import os, resource\n" + code_of(place, "elsewhere", "first") + limit + "\n"
+    program += code_of(place, "output", "second")
+    command = [sys.executable, "-c", program]
+    ended = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert ended.returncode == 1, ended
+    return ended.stderr.splitlines()[-1]
 
 
 def test_a_full_disk_is_said_and_leaves_the_result_before(place: Path) -> None:
     """Fails on the sentence when EFBIG is no `_FULL`, on the files when `LocalStore.write` keeps
     its temporary file, and on the bytes when it opens the target itself."""
     before = (place / "output" / FILE).read_bytes()
-    said = in_a_child(lambda: no_file_over(1024), lambda: compute(place, "second"))
+    said = refusal(place, FULL)
     assert f"{FILE}: no space is left there; free some" in said
     assert (place / "output" / FILE).read_bytes() == before
     assert [file.name for file in (place / "output/AAPL").iterdir()] == [Path(FILE).name]
@@ -96,7 +89,7 @@ def test_a_read_only_folder_is_said_and_keeps_its_result(place: Path) -> None:
     """Fails when EACCES is no `_FORBIDDEN`: the sentence does not say what to do."""
     before = (place / "output" / FILE).read_bytes()
     (place / "output/AAPL").chmod(0o555)
-    said = in_a_child(as_nobody, lambda: compute(place, "second"))
+    said = refusal(place, NOBODY)
     assert f"{FILE}: it cannot be written: Permission denied; allow it there" in said
     assert (place / "output" / FILE).read_bytes() == before
 
@@ -135,15 +128,10 @@ def test_no_result_is_lost_to_a_clock_that_steps_back(
 
 def writer(place: Path, faults: Faults, name: str) -> subprocess.Popen[str]:
     """A process that writes the result, as a leaf's does."""
-    code = (
-        "from trading.parameters import Grain, StrategyParameters\n"
-        "from trading.partition_run import run_partition\n"
-        f"small = StrategyParameters.model_validate_json({SMALL.model_dump_json()!r})\n"
-        f"run_partition('AAPL', {STAMP!r}, Grain.SESSION, small, {str(place / 'input')!r}, "
-        f"{str(place / 'output')!r}, {name!r})\n"
-    )
     environment = os.environ | faults.environment()
-    return subprocess.Popen([sys.executable, "-c", code], env=environment, text=True)
+    return subprocess.Popen(
+        [sys.executable, "-c", code_of(place, "output", name)], env=environment, text=True
+    )
 
 
 def test_two_writers_that_meet_leave_one_whole_result_and_a_killed_one_none(
