@@ -23,6 +23,7 @@ from fsspec.implementations.local import LocalFileSystem
 from trading.errors import MAX_SHOWN, ParameterError, StorageError
 from trading.locations import checked_location
 from trading.object_reader import ObjectReader
+from trading.retry_log import log_retry  # noqa: F401 - says what the retries below wait for
 from trading.s3 import PROTOCOLS, S3Store, s3_store
 from trading.storage_errors import translated, without_credentials
 from trading.stores import FileIdentity, FsspecStore, LocalStore, Store
@@ -44,6 +45,7 @@ class Directory:
         store: How its files are reached.
         hurried: Whether an outage is reported at once instead of waited for: for the first look
             at a location, which more often is mistyped than about to come back.
+        parameter: The user's name for it, e.g. `output_dir`, to tell what to correct.
     """
 
     url: str
@@ -51,6 +53,7 @@ class Directory:
     filesystem: Any
     store: Store = field(init=False, repr=False, compare=False)
     hurried: bool = field(default=False, compare=False)
+    parameter: str = field(default="directory", compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "store", _store_of(self.filesystem))
@@ -98,7 +101,7 @@ class Directory:
         known = identity or self.identity(name)
         if known is None:
             url, problem = self.url_of(name), "it cannot be read: it does not exist"
-            raise StorageError(url, problem, "check that it exists")
+            raise StorageError(url, problem, f"check that it exists, or correct {self.parameter}")
         reader = ObjectReader(known.size, lambda a, b: self._read_range(name, a, b, known.version))
         return cast("IO[bytes]", reader)
 
@@ -202,7 +205,8 @@ class Directory:
             try:
                 return operation(path)
             except Exception as error:
-                ours = translated(error, f"{self.url}/{name}" if name else self.url, done)
+                url = f"{self.url}/{name}" if name else self.url
+                ours = translated(error, url, done, self.parameter)
                 if ours is None:
                     raise
                 raise ours from error
@@ -246,9 +250,10 @@ def open_directory(url: str, parameter: str) -> Directory:
         ) from error
     if isinstance(filesystem, LocalFileSystem):
         absolute = os.path.abspath(path)  # noqa: PTH100 - Path.resolve would follow links
-        return Directory(absolute, absolute, filesystem)
+        return Directory(absolute, absolute, filesystem, parameter=parameter)
     path = path.rstrip("/")
-    return Directory(without_credentials(filesystem.unstrip_protocol(path)), path, filesystem)
+    shown = without_credentials(filesystem.unstrip_protocol(path))
+    return Directory(shown, path, filesystem, parameter=parameter)
 
 
 def check_reachable(url: str, parameter: str) -> None:
@@ -286,14 +291,17 @@ def check_readable(directory: Directory, parameter: str) -> None:
 def check_writable(directory: Directory, parameter: str) -> None:
     """Make sure that files can be written, by writing a hidden one and removing it.
 
+    A local directory that is not there yet is not made: what counts is where it would be.
+
     Raises:
         ParameterError: They cannot; the message says why.
         StorageError: The place failed in a way that may pass.
     """
     name = f".probe-{os.getpid()}-{secrets.token_hex(4)}"
+    probed = _nearest(directory) if directory.is_local else directory
     try:
-        directory.write_bytes(name, b"")
-        directory.remove(name)
+        probed.write_bytes(name, b"")
+        probed.remove(name)
     except StorageError as error:
         if error.transient:
             raise
@@ -303,6 +311,14 @@ def check_writable(directory: Directory, parameter: str) -> None:
             "a directory that can be written to",
             f"{error.next_step} ({error.problem})",
         ) from error
+
+
+def _nearest(directory: Directory) -> Directory:
+    """The local directory, or of those that it would be made in the first that is there."""
+    path = directory.path
+    while not os.path.lexists(path):
+        path = os.path.dirname(path)  # noqa: PTH120 - Path has no lexists
+    return replace(directory, url=path, path=path)
 
 
 def _s3_directory(url: str, parameter: str) -> Directory:
@@ -317,7 +333,7 @@ def _s3_directory(url: str, parameter: str) -> Directory:
             "an S3 location",
             "pass s3://bucket/prefix, the bucket's name in small letters",
         )
-    return Directory(f"s3://{path}", path, s3_store().filesystem)
+    return Directory(f"s3://{path}", path, s3_store().filesystem, parameter=parameter)
 
 
 def _store_of(filesystem: Any) -> Store:  # noqa: ANN401 - fsspec has no types

@@ -25,8 +25,8 @@ _CLIENTS = ("botocore", "aiobotocore", "aiohttp")
 _KEYS = "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, AWS_PROFILE or the credentials block"
 
 _CODES: dict[str, tuple[str, str]] = {
-    "NoSuchBucket": ("there is no such bucket", "create it, or correct the name"),
-    "InvalidBucketName": ("this is no name for a bucket", "correct it"),
+    "NoSuchBucket": ("there is no such bucket", "create it, or correct {parameter}"),
+    "InvalidBucketName": ("this is no name for a bucket", "correct {parameter}"),
     "InvalidAccessKeyId": ("the store does not know the access key", f"check {_KEYS}"),
     "SignatureDoesNotMatch": ("the secret key does not fit the access key", f"check {_KEYS}"),
     "ExpiredToken": ("the credentials have expired", "sign in again, or renew them"),
@@ -42,7 +42,7 @@ _CODES: dict[str, tuple[str, str]] = {
         "set AWS_DEFAULT_REGION to the bucket's",
     ),
 }
-"""S3's code -> what is wrong, and what to do."""
+"""S3's code -> what is wrong, and what to do; `{parameter}` is what the user corrects."""
 
 _CODES["412"] = _CODES["PreconditionFailed"]
 _CODES["301"] = _CODES["PermanentRedirect"]
@@ -58,21 +58,24 @@ _FORBIDDEN_CODES = frozenset({"AccessDenied", "AllAccessDisabled", "AccountProbl
 _NOT_THERE_CODES = frozenset({"NoSuchKey", "404"})
 
 
-def translated(error: Exception, url: str, done: str) -> StorageError | None:
+def translated(
+    error: Exception, url: str, done: str, parameter: str = "directory"
+) -> StorageError | None:
     """What a filesystem raised as an error of ours; None for what is no fault of storage.
 
     Args:
         error: What was raised.
         url: What was accessed, without credentials.
         done: What was to be done with it: `read`, `written`, `listed` ...
+        parameter: What the user calls the directory it is in, e.g. `output_dir`.
     """
     if code := error_code(error):
-        return _of_code(code, url, done)
+        return _of_code(code, url, done, parameter)
     # Object stores' clients raise their own classes for what happens before a reply arrives.
     if type(error).__module__.partition(".")[0] in _CLIENTS:
         return _without_reply(error, url, done)
     if isinstance(error, OSError):
-        return _of_os_error(error, url, done)
+        return _of_os_error(error, url, done, parameter)
     if isinstance(error, ValueError) and str(error).startswith("Invalid endpoint"):
         problem = "AWS_ENDPOINT_URL is not a URL"
         return StorageError(url, problem, "set it to e.g. https://s3.example.com, or unset it")
@@ -84,15 +87,16 @@ def without_credentials(url: str) -> str:
     return re.sub(r"(?<=://)[^/@\s]*@", "", url).split("?", 1)[0]
 
 
-def _of_code(code: str, url: str, done: str) -> StorageError:
+def _of_code(code: str, url: str, done: str, parameter: str) -> StorageError:
     if code in _CODES:
         problem, next_step = _CODES[code]
-        return StorageError(url, problem, next_step)
+        return StorageError(url, problem, next_step.format(parameter=parameter))
     if code in _FORBIDDEN_CODES:
         next_step = f"allow it for this access key, or check {_KEYS}"
         return StorageError(url, f"it may not be {done} with this access key", next_step)
     if code in _NOT_THERE_CODES:
-        return StorageError(url, f"it cannot be {done}: it does not exist", "check that it exists")
+        problem = f"it cannot be {done}: it does not exist"
+        return StorageError(url, problem, f"check that it exists, or correct {parameter}")
     return _failed(url, done, f"the store says {code}", transient=code in _TRANSIENT_CODES)
 
 
@@ -111,17 +115,17 @@ def _without_reply(error: Exception, url: str, done: str) -> StorageError:
     return _failed(url, done, str(error), transient=False)
 
 
-def _of_os_error(error: OSError, url: str, done: str) -> StorageError:
+def _of_os_error(error: OSError, url: str, done: str, parameter: str) -> StorageError:
     code, reason = error.errno, error.strerror or str(error) or type(error).__name__
     if code in _FULL:
-        return StorageError(
-            url, "no space is left there", "free some, or choose another directory, and run again"
-        )
+        next_step = f"free some, or choose another {parameter}, and run again"
+        return StorageError(url, "no space is left there", next_step)
     if code in _FORBIDDEN or isinstance(error, PermissionError):
         problem = f"it cannot be {done}: {reason}"
-        return StorageError(url, problem, "allow it there, or choose another directory")
+        return StorageError(url, problem, f"allow it there, or choose another {parameter}")
     if code in _NOT_THERE or isinstance(error, FileNotFoundError):
-        return StorageError(url, f"it cannot be {done}: {reason}", "check that it exists")
+        problem = f"it cannot be {done}: {reason}"
+        return StorageError(url, problem, f"check that it exists, or correct {parameter}")
     transient = code in _TRANSIENT_ERRNOS or isinstance(error, TimeoutError | ConnectionError)
     return _failed(url, done, reason, transient=transient)
 

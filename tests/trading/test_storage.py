@@ -266,11 +266,23 @@ def test_check_readable_names_the_parameter_of_a_missing_folder(directory: Direc
         check_readable(directory, "input_dir")
 
 
-def test_check_writable_makes_the_folder_and_leaves_nothing_in_it(directory: Directory) -> None:
+def test_check_writable_leaves_nothing_behind(directory: Directory) -> None:
     check_writable(directory, "output_dir")
     assert not directory.list_files("")
-    assert Path(directory.path).is_dir() or not directory.is_local
+    assert not directory.is_local or not list(Path(directory.path).parent.iterdir())
     assert not [name for name in fsspec.filesystem("memory").store if ".probe" in name]
+    directory.write_bytes("a", b"1")
+    check_writable(directory, "output_dir")
+    assert list(directory.list_files("")) == ["a"]
+
+
+def test_check_writable_looks_at_what_a_missing_folder_would_be_made_in(tmp_path: Path) -> None:
+    (tmp_path / "nowhere").symlink_to(tmp_path / "gone")
+    for missing in ("nowhere", "nowhere/deep/down"):
+        with pytest.raises(ParameterError, match=r"output_dir=.* is not .* written to"):
+            check_writable(open_directory(str(tmp_path / missing), "output_dir"), "output_dir")
+    check_writable(open_directory(str(tmp_path / "not" / "yet"), "output_dir"), "output_dir")
+    assert [path.name for path in tmp_path.iterdir()] == ["nowhere"]
 
 
 def test_check_writable_names_the_parameter_when_a_file_is_in_the_way(tmp_path: Path) -> None:
@@ -278,6 +290,15 @@ def test_check_writable_names_the_parameter_when_a_file_is_in_the_way(tmp_path: 
     directory = open_directory(str(tmp_path / "file" / "out"), "output_dir")
     with pytest.raises(ParameterError, match=r"output_dir='.*file/out' is not .* written to"):
         check_writable(directory, "output_dir")
+
+
+def test_an_error_names_the_parameter_that_mends_it(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"x")
+    directory = open_directory(str(tmp_path / "file"), "output_dir")
+    with pytest.raises(StorageError, match=r"AAPL/a: it cannot be written: .*correct output_dir"):
+        directory.write_bytes("AAPL/a", b"1")
+    with pytest.raises(StorageError, match=r"AAPL/a: it cannot be read: .*correct output_dir"):
+        directory.read_bytes("AAPL/a")
 
 
 def test_check_writable_does_not_blame_the_parameter_for_an_outage() -> None:

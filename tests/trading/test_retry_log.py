@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+import logging
+
+import pytest
+import stamina
+
+from trading import retry_log
+from trading.errors import StorageError
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (
+            StorageError("s3://b/x", "the store does not answer", "run again", transient=True),
+            "s3://b/x: the store does not answer; attempt 2 follows in 0.0 s.",
+        ),
+        (OSError("refused.\nand more"), "refused; attempt 2 follows in 0.0 s."),
+        (TimeoutError(), "TimeoutError; attempt 2 follows in 0.0 s."),
+    ],
+)
+def test_a_retry_is_one_sentence_without_what_was_passed(
+    error: Exception, sentence: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    answers = [error, None]
+
+    def call(content: bytes) -> None:
+        if answer := answers.pop(0):
+            raise answer
+
+    with caplog.at_level(logging.WARNING):
+        stamina.RetryingCaller(attempts=2).on(Exception)(call, b"all of a file")
+    (record,) = caplog.records
+    assert (record.name, record.getMessage()) == (retry_log.__name__, sentence)
+    assert "all of a file" not in str(record.__dict__)
