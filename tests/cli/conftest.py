@@ -13,7 +13,11 @@ from typing import Protocol
 import psutil
 import pytest
 
-WAIT_SECONDS = 60.0
+WAIT_SECONDS = 300.0
+"""How long anything may take where two slow cores run two processes of tests."""
+
+WHOLE_COMMAND_SECONDS = 300.0
+"""How long a command may take that does all its work: 240 partitions, on a slow machine."""
 
 
 class Start(Protocol):
@@ -56,7 +60,7 @@ def run(start: Start) -> Callable[..., subprocess.CompletedProcess[str]]:
 
     def run_command(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
         process = start(*arguments, **environment)
-        stdout, stderr = process.communicate(timeout=WAIT_SECONDS)
+        stdout, stderr = process.communicate(timeout=WHOLE_COMMAND_SECONDS)
         return subprocess.CompletedProcess(arguments, process.returncode, stdout, stderr)
 
     return run_command

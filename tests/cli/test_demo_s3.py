@@ -1,44 +1,94 @@
+"""The demo on an S3 server of its own: what it stores is what local files would hold."""
+
 from __future__ import annotations
 
 import json
 import subprocess
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
+from prefect.client.orchestration import PrefectClient
+from prefect.flow_engine import run_flow_async
+from prefect.states import Pending
 
 from cli.s3_server import s3_server
-from cli.sample_data import SAMPLE_CONTRACTS, ensure_market_data
+from cli.sample_data import FILES, SAMPLE_CONTRACTS, ensure_market_data
+from flows.aggregate_portfolio_flow import aggregate_portfolio
 from trading.aggregation import aggregate
+from trading.market_data import open_market_data
 from trading.parameters import Grain, StrategyParameters
 from trading.partition_run import run_partition
+from trading.partitions import partitions
+from trading.planning import plan
 from trading.results import read_rows
+from trading.storage import open_directory
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
+INPUT, OUTPUT = "s3://trading-demo/input", "s3://trading-demo/output"
+STRATEGY = StrategyParameters()
 
-def test_the_demo_on_s3_stores_what_is_computed_on_local_files(
-    run: Run, prefect_server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+
+async def test_the_demo_on_s3_stores_what_is_computed_on_local_files(
+    run: Run,
+    prefect_server: str,
+    prefect_client: PrefectClient,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    command = ("demo", "--s3", "--contracts", "2", "--grain", "month", "--json")
-    ended = run(*command, PREFECT_API_URL=prefect_server)
+    ended = run("demo", "--s3", "--json", PREFECT_API_URL=prefect_server)
     assert ended.returncode == 0, ended
     report = json.loads(ended.stdout)
-    assert report["output_dir"] == "s3://trading-demo/output"
-    assert report["partitions"] == {"total": 2, "completed": 2, "skipped": 0, "failed": 0}
-    assert not (tmp_path / "input").exists()
+    assert report["output_dir"] == OUTPUT
+    assert report["partitions"] == {"total": 240, "completed": 240, "skipped": 0, "failed": 0}
+    assert report["flow_runs"]["analyze-time-partition"] == {"Completed": 240}
 
-    source, target = str(tmp_path / "input"), str(tmp_path / "output")
-    ensure_market_data(source, SAMPLE_CONTRACTS)
+    local_input, local_output = tmp_path / "input", tmp_path / "output"
     with s3_server(tmp_path / "server" / "s3") as server:
         for variable, value in server.client_settings().items():
             monkeypatch.setenv(variable, value)
-        stored = read_rows(report["output_dir"])
-        for contract in stored.column("contract").unique().to_pylist():
-            first = "2024-01-02T09:30:00-05:00"
-            strategy = StrategyParameters()
-            run_partition(contract, first, Grain.MONTH, strategy, source, target, "local")
-        assert stored.num_rows == 2 * 24
-        assert stored.equals(read_rows(target))
-        again = aggregate(report["output_dir"], None, StrategyParameters().cost_bps)
-    assert again.portfolio.summary.total_pnl_pct == report["portfolio"]["total_pnl_pct"]
+        assert_equal_to_local(local_input, local_output)
+        assert await aggregated_alone(prefect_client, OUTPUT) == report["portfolio"]
+    local = aggregate(str(local_output), None, STRATEGY.cost_bps)
+    assert asdict(local.portfolio.summary) == report["portfolio"]
+
+
+def assert_equal_to_local(local_input: Path, local_output: Path) -> None:
+    """Hold what the demo stored to what no server had a part in: files, rows, what is due."""
+    assert not local_input.exists()
+    assert not local_output.exists()
+    names = computed(str(local_input), str(local_output))
+    for name in FILES:
+        assert open_directory(INPUT, "x").read_bytes(name) == (local_input / name).read_bytes()
+    market = open_market_data(INPUT)
+    results = open_directory(OUTPUT, "output_dir")
+    stored = {f"{c}/{name}" for c in market.contracts for name in results.list_files(c)}
+    assert stored == names
+    assert read_rows(OUTPUT).equals(read_rows(str(local_output)))
+    for contract in market.contracts:
+        again = plan(market, contract, Grain.BAR, STRATEGY, OUTPUT, reprocess=False)
+        assert (again.current, again.due) == (24, [])
+
+
+def computed(source: str, target: str) -> set[str]:
+    """Make the sample and compute all its partitions here; the names of their files."""
+    ensure_market_data(source, SAMPLE_CONTRACTS)
+    market = open_market_data(source)
+    stamps = market.timestamps()
+    every = [p for c in market.contracts for p in partitions(stamps, c, Grain.BAR)]
+    for part in every:
+        run_partition(
+            part.contract, part.timestamp, Grain.BAR, STRATEGY, source, target, "computed here"
+        )
+    return {part.relative_path for part in every}
+
+
+async def aggregated_alone(client: PrefectClient, output_dir: str) -> object:
+    """What `prefect deployment run aggregate-portfolio/aggregate-portfolio` comes to."""
+    deployment = await client.read_deployment_by_name("aggregate-portfolio/aggregate-portfolio")
+    run = await client.create_flow_run_from_deployment(
+        deployment.id, parameters={"output_dir": output_dir}, state=Pending()
+    )
+    return await run_flow_async(aggregate_portfolio, flow_run=run, parameters=dict(run.parameters))
