@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 from cli.errors import CommandError
+from cli.leases import Leases
 from cli.local_server import LocalServer, is_healthy, local_server
 
 REACH_SECONDS = 5.0
@@ -78,6 +79,20 @@ def prefect_connection(folder: Path, port: int) -> Iterator[Connection]:
     with local_server(folder, port) as server:
         os.environ.update(server.client_settings())
         yield Connection(server.api_url, server)
+
+
+def leases_of(connection: Connection, folder: Path) -> Leases | None:
+    """Which runs the commands of this machine execute on a server that outlives them.
+
+    None on a server of our own: what is under way there when it starts is dead.
+
+    Args:
+        connection: The server.
+        folder: Where the data of our own server would be.
+    """
+    if connection.local is not None:
+        return None
+    return Leases(folder / "runs", without_credentials(connection.api_url))
 
 
 def _answering(api_url: str) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from cli.connection import Connection, prefect_connection
+from cli.connection import Connection, leases_of, prefect_connection
 from cli.credentials import use_credentials_block
 from cli.errors import USAGE, CommandError
 from cli.installation import installation
@@ -20,7 +20,7 @@ from cli.progress import Display, progress_display
 from cli.s3_server import S3Server, s3_server
 from cli.sample_data import SAMPLE_CONTRACTS, ensure_market_data
 from cli.summary import Report, as_json, as_text, failure
-from cli.up import STARTING, wait_for_end
+from cli.up import STARTING, Child, wait_for_end
 from cli.worker import LocalWorker, process_worker
 from trading.s3 import s3_store
 from trading.storage import open_directory
@@ -92,8 +92,12 @@ def run_demo(options: DemoOptions) -> int:
             typer.echo(f"\n{reason}", err=True)
         _point_to_the_ui(connection, serve=options.serve)
         if options.serve and connection.local is not None:
+            # With a worker, for what somebody retries in the UI.
+            log = worker_log(options)
+            worker = running.enter_context(process_worker(settings.work_pool, log))
+            children: dict[Path, Child] = {connection.local.log: connection.local.process}
             with contextlib.suppress(KeyboardInterrupt):
-                wait_for_end({connection.local.log: connection.local.process})
+                wait_for_end(children | {log: worker})
     return report.exit_code
 
 
@@ -169,14 +173,22 @@ def _orchestrate(
 ) -> Orchestration:
     """Run the pipeline; everything that takes time is loaded while the server starts."""
     from cli.orchestration import register, run_orchestration  # noqa: PLC0415 - loads Prefect
+    from cli.recovery import recover  # noqa: PLC0415 - as above
 
     connection.wait_until_ready()
     display.phase(f"Running the pipeline (job_per={parameters['job_per']})")
     worker: AbstractContextManager[LocalWorker | None] = contextlib.nullcontext()
     if parameters["job_per"] != "run":
-        worker = process_worker(settings.work_pool, options.server_dir / "logs" / "worker.log")
+        worker = process_worker(settings.work_pool, worker_log(options))
     register(settings.work_pool, connection.partition_limit)
-    return run_orchestration(parameters, worker=worker, display=display)
+    leases = leases_of(connection, options.server_dir)
+    recover(leases)
+    return run_orchestration(parameters, worker=worker, display=display, leases=leases)
+
+
+def worker_log(options: DemoOptions) -> Path:
+    """Where the output of the command's worker goes."""
+    return options.server_dir / "logs" / "worker.log"
 
 
 def _report(

@@ -25,6 +25,7 @@ from prefect.flow_engine import run_flow_async
 from prefect.logging.handlers import APILogHandler
 from prefect.states import Cancelled, Pending
 
+from cli.leases import Leases
 from cli.patient_server import server_errors
 from cli.progress import Display, ProgressMeter
 from cli.run_counts import UNFINISHED, RunCounts
@@ -85,15 +86,17 @@ def run_orchestration(
     *,
     worker: AbstractContextManager[LocalWorker | None],
     display: Display,
+    leases: Leases | None,
 ) -> Orchestration:
     """`orchestrate`, from outside any event loop.
 
     Raises:
         CommandError: The server refused or failed a request.
     """
+    run = orchestrate(parameters, worker=worker, display=display, leases=leases)
     try:
         with server_errors():
-            return asyncio.run(orchestrate(parameters, worker=worker, display=display))
+            return asyncio.run(run)
     except TerminationSignal as stop:
         # Prefect's engine handles SIGTERM itself while a flow runs; now it is our turn.
         signal.raise_signal(stop.signal)
@@ -105,6 +108,7 @@ async def orchestrate(
     *,
     worker: AbstractContextManager[LocalWorker | None],
     display: Display,
+    leases: Leases | None,
 ) -> Orchestration:
     """Run the registered orchestrator in this process, and count its flow runs.
 
@@ -112,6 +116,7 @@ async def orchestrate(
         parameters: The orchestrator's parameters, as its deployment takes them.
         worker: Entered while the run executes: what picks up the runs in jobs of their own.
         display: Where progress is shown.
+        leases: Where to say that this process executes it, on a server that outlives us.
     """
     async with delivering(), get_client() as client:
         # Pending, not Scheduled: no worker may pick up what this process executes. With a key: a
@@ -126,8 +131,9 @@ async def orchestrate(
         if flow_run.created is None:
             raise RuntimeError("the server did not say when it created the flow run")
         counts = RunCounts(client, flow_run.id, flow_run.created)
-        async with _settling(counts):
-            with worker as local:
+        lease = leases.held(flow_run.id) if leases else contextlib.nullcontext()
+        async with _settling(counts, display):
+            with lease, worker as local:
                 async with needing(local), watching(counts, display):
                     state = await _execute(flow_run)
         return await _ended(counts, state)
@@ -174,10 +180,11 @@ async def watching(counts: RunCounts, display: Display) -> AsyncIterator[None]:
 
 
 @contextlib.asynccontextmanager
-async def _settling(counts: RunCounts) -> AsyncIterator[None]:
+async def _settling(counts: RunCounts, display: Display) -> AsyncIterator[None]:
     """When the block is interrupted, end the runs that no process of ours executes any more.
 
-    The worker that the block stopped took its runs' processes with it: they cannot say so.
+    The worker that the block stopped took its runs' processes with it: they cannot say so. What
+    has been done by then is kept, and said.
     """
     try:
         yield
@@ -187,6 +194,9 @@ async def _settling(counts: RunCounts) -> AsyncIterator[None]:
                 left = await counts.unfinished()
                 stopped: State[None] = Cancelled(message="Stopped with the command that ran it.")
                 await set_states(counts.client, left, stopped, only=UNFINISHED, force=True)
+                done = (await counts.partitions()).get("Completed", 0)
+                due = await counts.due_partitions()
+                display.phase(f"{done} of {due or 'the'} partitions were completed.")
         raise
 
 

@@ -11,7 +11,7 @@ from typing import Protocol
 import typer
 
 from cli.child_process import log_tail
-from cli.connection import Connection, prefect_connection
+from cli.connection import Connection, leases_of, prefect_connection
 from cli.credentials import use_credentials_block
 from cli.errors import CommandError
 from cli.installation import installation
@@ -41,7 +41,7 @@ def run_up(port: int, server_dir: Path) -> None:
             settings = installation()
             use_credentials_block(settings, connection)
             ensure_market_data(settings.input_dir, SAMPLE_CONTRACTS)
-            _register(settings.work_pool, connection)
+            _register(settings.work_pool, connection, server_dir)
             worker = running.enter_context(process_worker(settings.work_pool, log))
         typer.echo(instructions(connection, settings.work_pool))
         children: dict[Path, Child] = {log: worker}
@@ -94,8 +94,10 @@ def instructions(connection: Connection, work_pool: str) -> str:
     return "\n".join(lines)
 
 
-def _register(work_pool: str, connection: Connection) -> None:
+def _register(work_pool: str, connection: Connection, server_dir: Path) -> None:
     from cli.orchestration import register  # noqa: PLC0415 - loads Prefect
+    from cli.recovery import recover  # noqa: PLC0415 - as above
 
     connection.wait_until_ready()
     register(work_pool, connection.partition_limit)
+    recover(leases_of(connection, server_dir))

@@ -36,8 +36,9 @@ SET_STATE_LIMIT = 50
 READ_LIMIT = 200
 """Most runs that one read answers."""
 
-ROUNDS = 8
-"""How often a request that failed for a passing reason is sent at most."""
+ROUNDS = 16
+"""How often a request that failed for a passing reason is sent at most: over some 100 s, as long
+as SQLite's locks have been seen to keep single items of a bulk creation failing."""
 
 PATIENCE_SECONDS = 300.0
 """How long a server that is gone is waited for: a restart, with the migration of its database."""
