@@ -91,7 +91,7 @@ def test_the_schema_names_the_value_that_is_wrong(values: Values, named: str) ->
     ("values", "sentence"),
     [
         (
-            nested("database.type", "sqlite"),
+            merged(SQLITE, nested("worker.maxPartitionJobs", 20)),
             "database.type=sqlite with worker.maxPartitionJobs=20: .*; set ",
         ),
         (

@@ -286,6 +286,7 @@ ROWS = [
     Row("jobs.resources", amounts("3"), _job_resources, ["3", "3Gi", "2Gi"] * 2),
     Row("jobs.ttlSecondsAfterFinished", 60, _job("finished_job_ttl"), 60),
     Row("jobs.activeDeadlineSeconds", 61, _job("active_deadline_seconds"), 61),
+    Row("jobs.pendingDeadlineSeconds", 30, _setting("TRADING_PENDING_DEADLINE_SECONDS"), "30"),
     Row("jobs.partitionDeadlineSeconds", 62, _setting("TRADING_PARTITION_DEADLINE_SECONDS"), "62"),
     Row("jobs.terminationGracePeriodSeconds", 9, _job("termination_grace_period_seconds"), 9),
     Row("jobs.env", {"A": "b"}, _job("env"), {"A": "b"}),
