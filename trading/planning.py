@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
+from trading.errors import ParameterError
 from trading.fingerprint import fingerprints
 from trading.market_data import MarketData, check_contract
 from trading.parameters import Grain, StrategyParameters
@@ -37,6 +39,7 @@ def plan(
     output_dir: str,
     *,
     reprocess: bool,
+    only: Collection[str] | None = None,
 ) -> ContractPlan:
     """Compare the fingerprints of a contract's partitions with those of the stored results.
 
@@ -50,9 +53,11 @@ def plan(
         strategy: The strategy's parameters.
         output_dir: Where results are kept.
         reprocess: Whether what is up to date is due as well.
+        only: Result files of the contract to plan for, relative to `output_dir`; None for all.
 
     Raises:
-        ParameterError: The contract is unknown, or `output_dir` is not usable.
+        ParameterError: The contract is unknown, `output_dir` is not usable, or `only` names a
+            file that is no partition's.
         DataError: The contract has no prices, or the data are out of order.
         StorageError: Input or results cannot be accessed.
     """
@@ -61,6 +66,8 @@ def plan(
     bars = market.bars(contract, 0, market.rows, strategy)
     check_contract(bars)
     every = partitions(bars.timestamps, contract, grain)
+    if only is not None:
+        every = _selected(every, only, grain)
     if reprocess:
         return ContractPlan(contract, every, 0, len(every))
     stored = read_fingerprints(directory, contract)
@@ -71,3 +78,15 @@ def plan(
         if stored.get(partition.relative_path) != fingerprint
     ]
     return ContractPlan(contract, due, len(every) - len(due), len(every))
+
+
+def _selected(every: list[Partition], only: Collection[str], grain: Grain) -> list[Partition]:
+    selected = [partition for partition in every if partition.relative_path in only]
+    if unknown := set(only) - {partition.relative_path for partition in selected}:
+        raise ParameterError(
+            "partitions",
+            min(unknown),
+            f"the result file of a partition of the data by {grain.value}",
+            f"name them as trading status does, e.g. {every[0].relative_path}",
+        )
+    return selected

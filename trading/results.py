@@ -210,21 +210,37 @@ def _result_files(directory: Directory, contract: str) -> dict[str, FileIdentity
     return {f"{contract}/{name}": files[name] for name in files if name.endswith(".parquet")}
 
 
+def read_parameters(directory: Directory, name: str, contract: str) -> StrategyParameters | None:
+    """The parameters that a stored result was computed with; None of what is no result.
+
+    Raises:
+        StorageError: The file cannot be accessed.
+    """
+    try:
+        text = _stored_metadata(directory, name, contract).get(b"parameters", b"")
+        return StrategyParameters.model_validate_json(text)
+    except ValueError:
+        return None
+
+
 def _stored_fingerprint(directory: Directory, name: str, contract: str) -> str | None:
+    stored = _stored_metadata(directory, name, contract).get(b"fingerprint")
+    return None if stored is None else stored.decode(errors="replace")
+
+
+def _stored_metadata(directory: Directory, name: str, contract: str) -> Metadata:
+    """The metadata of a file, from its end; empty when it is no result of the contract."""
     tail = directory.read_tail(name, _FOOTER_BYTES)
     footer = footer_bytes(tail)
     if footer > MAX_FOOTER_BYTES:
-        return None
+        return {}
     if footer > len(tail):
         tail = directory.read_tail(name, footer)
     try:
-        metadata = pq.read_metadata(pa.BufferReader(tail)).metadata or {}
+        metadata: Metadata = pq.read_metadata(pa.BufferReader(tail)).metadata or {}
     except (pa.ArrowException, OSError):
-        return None
-    if not _is_of(metadata, contract):
-        return None
-    stored: str = metadata[b"fingerprint"].decode(errors="replace")
-    return stored
+        return {}
+    return metadata if _is_of(metadata, contract) else {}
 
 
 def _believable(

@@ -1,0 +1,166 @@
+"""What is there of the results that the input asks for: the status of every partition."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from trading.contracts import CONTRACT_PATTERN
+from trading.fingerprint import fingerprints
+from trading.market_data import MarketData, check_contract
+from trading.parameters import Grain, StrategyParameters
+from trading.partitions import Partition, partitions
+from trading.results import read_fingerprints, read_parameters
+from trading.storage import Directory, open_directory
+
+
+class PartitionStatus(StrEnum):
+    """What is there of one partition."""
+
+    DONE = "done"
+    """Its result is there and what the inputs and parameters would give now."""
+    STALE = "stale"
+    """Its result is there, of other inputs, parameters or another version of the analysis."""
+    MISSING = "missing"
+    """There is no result."""
+    FAILED = "failed"
+    """Missing or stale, and its last flow run failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class ContractStatus:
+    """The status of all partitions of one contract.
+
+    Attributes:
+        contract: The contract's name.
+        partitions: All its partitions, in the order of time.
+        states: The status of each.
+    """
+
+    contract: str
+    partitions: tuple[Partition, ...]
+    states: tuple[PartitionStatus, ...]
+
+    def count(self, status: PartitionStatus) -> int:
+        """How many partitions have this status."""
+        return self.states.count(status)
+
+    def having(self, wanted: Collection[PartitionStatus]) -> list[Partition]:
+        """The partitions with one of these statuses."""
+        pairs = zip(self.partitions, self.states, strict=True)
+        return [partition for partition, state in pairs if state in wanted]
+
+    def with_failures(self, labels: Collection[str]) -> ContractStatus:
+        """The same, knowing of which partitions (by label) the last flow run failed."""
+        states = tuple(
+            PartitionStatus.FAILED
+            if state is not PartitionStatus.DONE and partition.label in labels
+            else state
+            for partition, state in zip(self.partitions, self.states, strict=True)
+        )
+        return replace(self, states=states)
+
+
+def contract_status(
+    market: MarketData,
+    contract: str,
+    grain: Grain,
+    strategy: StrategyParameters,
+    output_dir: str,
+) -> ContractStatus:
+    """Compare a contract's stored results with its input.
+
+    Reads the contract's whole column once, and of each stored result the end.
+
+    Args:
+        market: The input.
+        contract: The contract's name.
+        grain: What one partition covers.
+        strategy: The strategy's parameters.
+        output_dir: Where results are kept.
+
+    Raises:
+        ParameterError: The contract is unknown, or `output_dir` is not usable.
+        DataError: The contract has no prices, or the data are out of order.
+        StorageError: Input or results cannot be accessed.
+    """
+    directory = open_directory(output_dir, "output_dir")
+    bars = market.bars(contract, 0, market.rows, strategy)
+    check_contract(bars)
+    every = partitions(bars.timestamps, contract, grain)
+    stored = read_fingerprints(directory, contract)
+    wanted = fingerprints(bars, every, strategy) if stored else [""] * len(every)
+    states = (
+        _state(stored.get(partition.relative_path), fingerprint)
+        for partition, fingerprint in zip(every, wanted, strict=True)
+    )
+    return ContractStatus(contract, tuple(every), tuple(states))
+
+
+def _state(stored: str | None, wanted: str) -> PartitionStatus:
+    if stored is None:
+        return PartitionStatus.MISSING
+    return PartitionStatus.DONE if stored == wanted else PartitionStatus.STALE
+
+
+_GRAINS = (
+    (Grain.BAR, r"\d{8}_\d{6}([+-]\d{4})?"),
+    (Grain.SESSION, r"\d{8}"),
+    (Grain.MONTH, r"\d{4}-\d{2}"),
+    (Grain.YEAR, r"\d{4}"),
+    (Grain.ALL, "all"),
+)
+"""How the files of each grain are named, without their ending; see `trading.partitions`."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredSettings:
+    """What the stored results were computed with, as their first contract has it.
+
+    Attributes:
+        contracts: Contracts that have a folder.
+        grain: What most files cover; None without results.
+        strategy: The parameters in the last of those files; None without results.
+    """
+
+    contracts: tuple[str, ...]
+    grain: Grain | None
+    strategy: StrategyParameters | None
+
+
+def stored_settings(output_dir: str) -> StoredSettings:
+    """With what grain and parameters the results were computed.
+
+    Raises:
+        ParameterError: `output_dir` is not usable.
+        StorageError: It cannot be accessed.
+    """
+    directory = open_directory(output_dir, "output_dir")
+    folders = [name for name in directory.list_folders() if re.fullmatch(CONTRACT_PATTERN, name)]
+    for contract in folders:
+        found = _settings_of(directory, contract)
+        if found is not None:
+            return StoredSettings(tuple(folders), *found)
+    return StoredSettings(tuple(folders), None, None)
+
+
+def _settings_of(
+    directory: Directory, contract: str
+) -> tuple[Grain, StrategyParameters | None] | None:
+    by_grain = {name: _grain(name) for name in directory.list_files(contract)}
+    counts = Counter(grain for grain in by_grain.values() if grain)
+    if not counts:
+        return None
+    ((usual, _),) = counts.most_common(1)
+    last = max(name for name, grain in by_grain.items() if grain is usual)
+    return usual, read_parameters(directory, f"{contract}/{last}", contract)
+
+
+def _grain(name: str) -> Grain | None:
+    stem = name.removesuffix(".parquet")
+    if stem == name:
+        return None
+    return next((grain for grain, form in _GRAINS if re.fullmatch(form, stem)), None)
