@@ -9,8 +9,10 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
+import sqlite3
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -71,6 +73,21 @@ async def prefect_client(prefect_server: str) -> AsyncIterator[PrefectClient]:
         yield client
 
 
+@pytest.fixture(scope="session")
+def migrated(prefect_server: str) -> Callable[[Path], Path]:
+    """Give a server to come the tables of the session's, which takes it half of its first start.
+
+    Called with the folder of the server, which it returns.
+    """
+
+    def copy_tables(folder: Path) -> Path:
+        (folder / "prefect").mkdir(parents=True)
+        shutil.copy(_tables(Path(os.environ[_FOLDER_VARIABLE])), folder / "prefect" / "prefect.db")
+        return folder
+
+    return copy_tables
+
+
 def _session_server(folder: Path) -> str:
     """Start the session's server, or wait for the one that another worker is starting."""
     address = folder / "api_url"
@@ -88,4 +105,14 @@ def _start_session_server(folder: Path) -> str:
         server = start_server(folder, available_port(0), stdin=lifeline, keep_open=[lock.fileno()])
         os.close(lifeline)
         server.wait_until_healthy()
+    with (
+        closing(sqlite3.connect(folder / "prefect" / "prefect.db")) as database,
+        closing(sqlite3.connect(_tables(folder))) as copy,
+    ):
+        database.backup(copy)
     return server.api_url
+
+
+def _tables(folder: Path) -> Path:
+    """A copy of the session server's database as it was before any test."""
+    return folder / "tables.db"

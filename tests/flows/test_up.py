@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -127,7 +127,7 @@ class Up:
 
 
 @pytest.fixture
-async def up(tmp_path: Path) -> AsyncIterator[Up]:
+async def up(tmp_path: Path, migrated: Callable[[Path], Path]) -> AsyncIterator[Up]:
     """`trading up` on ten contracts of two bars each, and the server it starts."""
     stamps = session_timestamps(1)[:2]
     made = synthetic_market(contract_names(10), stamps, seed=1)
@@ -136,6 +136,7 @@ async def up(tmp_path: Path) -> AsyncIterator[Up]:
         stamps, made.vix, stamps, made.spx,
     )  # fmt: skip
     inherited = {name: value for name, value in os.environ.items() if name != "PREFECT_API_URL"}
+    migrated(tmp_path / "server")
     folders = {f"TRADING_{n}_DIR": str(tmp_path / n.lower()) for n in ("SERVER", "INPUT", "OUTPUT")}
     process = subprocess.Popen(  # noqa: ASYNC220 - starting it takes no time worth waiting for
         [PROGRAMS / "trading", "up", "--port", "0"],
