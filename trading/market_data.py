@@ -24,6 +24,7 @@ from trading.column_file import TIMESTAMP, ColumnFile
 from trading.contracts import CONTRACT_PATTERN, checked_contract, known_contract
 from trading.errors import DataError, shown
 from trading.parameters import StrategyParameters
+from trading.replacement import MANIFEST, check_complete
 from trading.storage import Directory, open_directory
 
 PRICES_FILE = "spx_holdings_hourly.parquet"
@@ -31,6 +32,9 @@ VIX_FILE = "vix_hourly.parquet"
 SPX_FILE = "spx_hourly.parquet"
 FILES = (PRICES_FILE, VIX_FILE, SPX_FILE)
 VIX, SPX = "VIX", "SPX"
+
+_SET = (*FILES, MANIFEST)
+"""The manifest after the files: what it says was true when they were looked at, or before."""
 
 PRICE_ROW_GROUP = 32_768
 """Rows per row group of the wide file: 256 KB a column chunk; fewer rows grow the footer."""
@@ -57,11 +61,12 @@ class MarketData:
 
         Raises:
             DataError: A file or column is missing or unusable; the message names it.
-            StorageError: A file cannot be accessed.
+            StorageError: A file cannot be accessed, or an ingestion has replaced only some of them.
         """
         self.input_dir = directory.url
         self._directory = directory
-        now = directory.identities(FILES)
+        now = self._opened = directory.identities(_SET)
+        check_complete(directory, now[MANIFEST])
         self.prices, self.vix, self.spx = (ColumnFile(directory, name, now[name]) for name in FILES)
         for file, column in ((self.vix, VIX), (self.spx, SPX)):
             if column not in file.columns:
@@ -149,8 +154,7 @@ class MarketData:
 
     def is_current(self) -> bool:
         """Whether the three files are still the versions that were opened."""
-        opened = (self.prices.identity, self.vix.identity, self.spx.identity)
-        return opened == tuple(self._directory.identities(FILES).values())
+        return self._opened == self._directory.identities(_SET)
 
 
 def as_of(

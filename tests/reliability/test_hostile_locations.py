@@ -12,9 +12,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from trading.errors import ParameterError, StorageError, TradingError
-from trading.ingestion.stored import read_manifest
 from trading.locations import MAX_LOCATION, checked_location
 from trading.market_data import PRICES_FILE, MarketData
+from trading.replacement import read_manifest
 from trading.results import read_fingerprints
 from trading.storage import open_directory
 

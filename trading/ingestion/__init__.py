@@ -17,13 +17,11 @@ from trading.ingestion.merging import Merged
 from trading.ingestion.request import IngestionRequest, checked_request
 from trading.ingestion.stored import (
     FILES,
-    Manifest,
     Market,
     finish_interrupted,
     has_files,
     is_ingested,
     keep_copy,
-    read_manifest,
     read_market,
     replace_market,
 )
@@ -35,6 +33,7 @@ from trading.ingestion.summary import (
     failed,
     succeeded,
 )
+from trading.replacement import Manifest, read_manifest
 from trading.sources import ClosePrices, Interval, MarketDataSource, SourceError
 from trading.storage import Directory, check_writable, open_directory
 

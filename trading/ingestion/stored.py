@@ -9,9 +9,10 @@ No store renames three files at once, so a replacement is a small transaction wi
 5. `ingestion.json` says `complete`, with a digest of each file.
 
 A failure in 3 to 5 puts the copies back at once; a killed process leaves `replacing`, and the
-next ingestion puts them back before anything else. What remains: between the first and the last
-write of step 4 a reader can meet new index files beside the old prices. The prices are written
-last, so when bars were only added every such mix is valid: the old prices find what they found.
+next ingestion puts them back before anything else. Who opens the files between 3 and 5 is refused.
+What remains: a reader that looked at `ingestion.json` just before 3 can meet new index files beside
+the old prices. The prices are written last, so when bars were only added every such mix is valid:
+the old prices find what they found.
 Of two ingestions into one directory the later one notices before step 2 that it read what is no
 longer there; only when both write at the same moment do the digests not fit, and then the next
 ingestion takes the files for foreign ones.
@@ -23,7 +24,6 @@ never merged with, only replaced, after a copy was put into a folder that nothin
 from __future__ import annotations
 
 import hashlib
-import json
 import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
@@ -42,33 +42,21 @@ from trading.market_data import (
     MarketData,
     write_market_data,
 )
+from trading.replacement import (
+    COMPLETE,
+    MANIFEST,
+    REPLACING,
+    Manifest,
+    read_manifest,
+    write_manifest,
+)
 from trading.sources import ClosePrices
 from trading.storage import Directory, open_directory
 
 FILES = (VIX_FILE, SPX_FILE, PRICES_FILE)
 """In the order in which they are replaced."""
 
-MANIFEST = "ingestion.json"
 PREVIOUS = ".previous"
-
-COMPLETE, REPLACING = "complete", "replacing"
-
-
-@dataclass(frozen=True, slots=True)
-class Manifest:
-    """What `ingestion.json` says of the files beside it.
-
-    Attributes:
-        state: `complete` or `replacing`.
-        source: Name of the source that the data come from.
-        interval: Length of their bars.
-        digests: BLAKE2b of each file's content; of the files to be, while replacing.
-    """
-
-    state: str
-    source: str
-    interval: str
-    digests: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,20 +72,6 @@ class Market:
     contracts: Mapping[str, ClosePrices] = field(default_factory=dict)
     vix: ClosePrices = field(default_factory=ClosePrices.empty)
     spx: ClosePrices = field(default_factory=ClosePrices.empty)
-
-
-def read_manifest(directory: Directory) -> Manifest | None:
-    """What the last ingestion into the directory said of its files, None when there was none.
-
-    Raises:
-        StorageError: It cannot be read.
-    """
-    if directory.identity(MANIFEST) is None:
-        return None
-    try:
-        return Manifest(**json.loads(directory.read_bytes(MANIFEST)))
-    except (ValueError, TypeError):
-        return None  # not ours: nor are the files beside it
 
 
 def is_ingested(directory: Directory, manifest: Manifest | None) -> bool:
@@ -157,10 +131,10 @@ def replace_market(
         raise StorageError(directory.url, problem, "run again", transient=True)
     keep_copy(directory, PREVIOUS)
     try:
-        _write_manifest(directory, Manifest(REPLACING, source, interval, digests))
+        write_manifest(directory, Manifest(REPLACING, source, interval, digests))
         for name in FILES:
             directory.write_bytes(name, contents[name])
-        _write_manifest(directory, Manifest(COMPLETE, source, interval, digests))
+        write_manifest(directory, Manifest(COMPLETE, source, interval, digests))
     except BaseException:
         # When even this fails the next ingestion does it: `replacing` is still there.
         with suppress(StorageError, OSError):
@@ -237,16 +211,6 @@ def _present(directory: Directory) -> dict[str, bytes]:
 
 def _present_bars(prices: ClosePrices) -> ClosePrices:
     return prices[~np.isnan(prices.close)]
-
-
-def _write_manifest(directory: Directory, manifest: Manifest) -> None:
-    content = {
-        "state": manifest.state,
-        "source": manifest.source,
-        "interval": manifest.interval,
-        "digests": dict(manifest.digests),
-    }
-    directory.write_bytes(MANIFEST, json.dumps(content, indent=2).encode())
 
 
 def _remove(directory: Directory, name: str) -> None:
