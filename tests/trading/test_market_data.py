@@ -1,19 +1,18 @@
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.trading.conftest import Market, bars_of, random_market, session_timestamps
+from tests.trading.market_files import opened, pandas_frame, rewritten
 from trading import column_file, market_data
 from trading.column_file import ColumnFile
 from trading.errors import DataError, ParameterError, StorageError
@@ -24,26 +23,16 @@ from trading.market_data import (
     VIX_FILE,
     MarketData,
     as_of,
-    check_contract,
     open_market_data,
 )
 from trading.parameters import StrategyParameters
-from trading.storage import open_directory
 
 HOUR = np.timedelta64(1, "h")
 STRATEGY = StrategyParameters()
 
 
-def _opened(input_dir: str | Path) -> MarketData:
-    return MarketData(open_directory(str(input_dir), "input_dir"))
-
-
-def _rewritten(path: Path, change: Callable[[pa.Table], pa.Table], **options: object) -> None:
-    pq.write_table(change(pq.read_table(path)), path, **options)
-
-
 def test_what_was_written_is_read(market: Market, input_dir: str) -> None:
-    data = _opened(input_dir)
+    data = opened(input_dir)
     assert data.contracts == market.contracts
     assert data.rows == len(market.timestamps)
     np.testing.assert_array_equal(data.timestamps(), market.timestamps)
@@ -57,7 +46,7 @@ def test_missing_values_come_back_as_missing(market: Market, tmp_path: Path) -> 
     gaps = market.with_price(3, 1, np.nan)
     gaps.spx[5] = np.nan
     gaps.vix[6] = np.nan
-    bars = _opened(gaps.write(tmp_path)).bars("BRK-B", 0, 24, STRATEGY)
+    bars = opened(gaps.write(tmp_path)).bars("BRK-B", 0, 24, STRATEGY)
     assert np.flatnonzero(np.isnan(bars.price)).tolist() == [3]
     assert np.flatnonzero(np.isnan(bars.spx)).tolist() == [5]
     assert bars.vix[6] == gaps.vix[5], "the last known VIX counts as long as it is fresh"
@@ -101,8 +90,8 @@ def many_row_groups(
     random_market(hourly).write(folder)
     for name in (PRICES_FILE, VIX_FILE, SPX_FILE):
         statistics = request.param == "statistics"
-        _rewritten(folder / name, lambda t: t, row_group_size=7, write_statistics=statistics)
-    return _opened(folder)
+        rewritten(folder / name, lambda t: t, row_group_size=7, write_statistics=statistics)
+    return opened(folder)
 
 
 def test_one_window_reads_its_own_column_and_row_group_only(
@@ -110,7 +99,7 @@ def test_one_window_reads_its_own_column_and_row_group_only(
 ) -> None:
     market.write(tmp_path)
     for name in (PRICES_FILE, VIX_FILE, SPX_FILE):
-        _rewritten(tmp_path / name, lambda t: t, row_group_size=4)
+        rewritten(tmp_path / name, lambda t: t, row_group_size=4)
     read: list[tuple[str, int, str]] = []
     decoded = ColumnFile._decoded
 
@@ -119,7 +108,7 @@ def test_one_window_reads_its_own_column_and_row_group_only(
         return decoded(file, group, column)
 
     monkeypatch.setattr(ColumnFile, "_decoded", recording)
-    data = _opened(tmp_path)
+    data = opened(tmp_path)
     row = data.lower_bound(market.timestamps[13])
     data.bars("MSFT", row - 1, row + 1, STRATEGY)
     prices = {(group, column) for name, group, column in read if name == PRICES_FILE}
@@ -146,7 +135,7 @@ def test_decoded_chunks_are_bounded_and_cannot_be_changed(
     market: Market, input_dir: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(column_file, "CACHED_BYTES", 24 * 8)
-    data = _opened(input_dir)
+    data = opened(input_dir)
     for name in market.contracts:
         bars = data.bars(name, 0, 24, STRATEGY)
         with pytest.raises(ValueError, match="read-only"):
@@ -154,18 +143,13 @@ def test_decoded_chunks_are_bounded_and_cannot_be_changed(
     assert len(data.prices._chunks) == 2
 
 
-def _pandas_frame(market: Market, unit: str, zone: str) -> pd.DataFrame:
-    index = pd.DatetimeIndex(market.timestamps, tz="UTC", name="timestamp").as_unit(unit)
-    return pd.DataFrame(market.prices, index=index.tz_convert(zone), columns=market.contracts)
-
-
 @pytest.mark.parametrize("zone", ["UTC", "America/New_York"])
 @pytest.mark.parametrize("unit", ["ms", "us", "ns"])
 def test_files_written_by_pandas_with_a_named_index_are_read(
     market: Market, input_dir: str, unit: str, zone: str
 ) -> None:
-    _pandas_frame(market, unit, zone).to_parquet(Path(input_dir) / PRICES_FILE)
-    data = _opened(input_dir)
+    pandas_frame(market, unit, zone).to_parquet(Path(input_dir) / PRICES_FILE)
+    data = opened(input_dir)
     assert data.contracts == market.contracts
     assert data.lower_bound(market.timestamps[9]) == 9
     bars = data.bars("MSFT", 8, 20, STRATEGY)
@@ -175,143 +159,22 @@ def test_files_written_by_pandas_with_a_named_index_are_read(
 
 @pytest.mark.parametrize("dtype", ["float32", "int64", "int16", "uint8"])
 def test_other_number_types_are_cast(market: Market, input_dir: str, dtype: str) -> None:
-    frame = _pandas_frame(market, "us", "UTC").astype({"AAPL": dtype})
+    frame = pandas_frame(market, "us", "UTC").astype({"AAPL": dtype})
     frame.to_parquet(Path(input_dir) / PRICES_FILE)
-    bars = _opened(input_dir).bars("AAPL", 0, 24, STRATEGY)
+    bars = opened(input_dir).bars("AAPL", 0, 24, STRATEGY)
     assert bars.price.dtype == np.float64
     np.testing.assert_array_equal(bars.price, market.prices[:, 0].astype(dtype))
 
 
-def _unnamed_index(path: Path) -> None:
-    pd.read_parquet(path).set_index("timestamp").rename_axis(None).to_parquet(path)
-
-
-def _naive(path: Path) -> None:
-    frame = pd.read_parquet(path)
-    frame.assign(timestamp=frame["timestamp"].dt.tz_localize(None)).to_parquet(path)
-
-
-def _text_stamps(path: Path) -> None:
-    pd.read_parquet(path).astype({"timestamp": str}).to_parquet(path)
-
-
-UNUSABLE: dict[str, tuple[Callable[[Path], object], str]] = {
-    "missing": (lambda p: p.unlink(), "the file does not exist"),
-    "empty": (lambda p: p.write_bytes(b""), "the file is empty"),
-    "truncated": (lambda p: p.write_bytes(p.read_bytes()[:-40]), "damaged or not Parquet"),
-    "text": (lambda p: p.write_text("timestamp,AAPL\n" * 9), "damaged or not Parquet"),
-    "half a footer": (
-        lambda p: p.write_bytes(p.read_bytes()[:300] + p.read_bytes()[-8:]),
-        "damaged or not Parquet",
-    ),
-    "no rows": (lambda p: _rewritten(p, lambda t: t.slice(0, 0)), "the file has no rows"),
-    "no timestamp": (
-        lambda p: _rewritten(p, lambda t: t.drop_columns(["timestamp"])),
-        "there is no column 'timestamp'",
-    ),
-    "unnamed index": (_unnamed_index, "there is no column 'timestamp'"),
-    "naive": (_naive, "column 'timestamp' has no time zone"),
-    "text stamps": (_text_stamps, "column 'timestamp' holds .* values, not times"),
-}
-
-
-@pytest.mark.parametrize("name", [PRICES_FILE, VIX_FILE, SPX_FILE])
-@pytest.mark.parametrize("fault", UNUSABLE)
-def test_an_unusable_file_is_named_with_its_fault(input_dir: str, name: str, fault: str) -> None:
-    break_file, message = UNUSABLE[fault]
-    break_file(Path(input_dir) / name)
-    with pytest.raises(DataError, match=f"{name}: .*{message}; ") as error:
-        _opened(input_dir)
-    assert str(error.value).endswith(".")
-
-
-def test_damaged_pages_are_reported_for_their_column(market: Market, input_dir: str) -> None:
-    path = Path(input_dir) / PRICES_FILE
-    column = pq.read_metadata(path).row_group(0).column(1)
-    content = bytearray(path.read_bytes())
-    start = column.data_page_offset
-    content[start : start + column.total_compressed_size] = b"\xff" * column.total_compressed_size
-    path.write_bytes(content)
-    data = _opened(input_dir)
-    with pytest.raises(DataError, match="column 'AAPL' is damaged"):
-        data.bars("AAPL", 0, 1, STRATEGY)
-    assert len(data.bars("MSFT", 0, 1, STRATEGY)) == 1
-
-
-@pytest.mark.parametrize(("name", "column"), [(VIX_FILE, "VIX"), (SPX_FILE, "SPX")])
-def test_a_missing_index_column_is_named(input_dir: str, name: str, column: str) -> None:
-    _rewritten(Path(input_dir) / name, lambda t: t.rename_columns(["timestamp", "close"]))
-    with pytest.raises(DataError, match=f"{name}: there is no column '{column}'"):
-        _opened(input_dir)
-
-
-def test_a_file_without_contracts_is_refused(input_dir: str) -> None:
-    _rewritten(Path(input_dir) / PRICES_FILE, lambda t: t.select(["timestamp"]))
-    with pytest.raises(DataError, match="there is no contract"):
-        _opened(input_dir)
-
-
-@pytest.mark.parametrize("column", ["../evil", "aapl", "A" * 33, "AAPL\n", "__index_level_0__"])
-def test_a_column_that_cannot_become_a_path_is_refused(input_dir: str, column: str) -> None:
-    names = ["timestamp", "AAPL", "MSFT", column]
-    _rewritten(Path(input_dir) / PRICES_FILE, lambda t: t.rename_columns(names))
-    with pytest.raises(DataError, match="is not named like a contract"):
-        _opened(input_dir)
-
-
-def test_text_prices_are_refused(market: Market, input_dir: str) -> None:
-    frame = _pandas_frame(market, "us", "UTC").astype({"AAPL": str})
-    frame.to_parquet(Path(input_dir) / PRICES_FILE)
-    data = _opened(input_dir)
-    with pytest.raises(DataError, match=r"column 'AAPL' holds .*string values, not numbers"):
-        data.bars("AAPL", 0, 1, STRATEGY)
-
-
-@pytest.mark.parametrize("name", [PRICES_FILE, VIX_FILE, SPX_FILE])
-@pytest.mark.parametrize(
-    ("order", "kind"), [([0, 2, 1], "is out of order"), ([0, 1, 1], "is repeated")]
-)
-def test_disorder_within_a_window_is_noticed(
-    market: Market, input_dir: str, name: str, order: list[int], kind: str
-) -> None:
-    rows = [*order, *range(3, 24)]
-    _rewritten(Path(input_dir) / name, lambda t: t.take(rows))
-    with pytest.raises(DataError, match=f"{name}: timestamp 2024-.* in row 2 {kind}"):
-        _opened(input_dir).bars("AAPL", 0, 24, STRATEGY)
-
-
-def test_a_missing_timestamp_is_noticed(input_dir: str) -> None:
-    path = Path(input_dir) / PRICES_FILE
-    table = pq.read_table(path)
-    stamps = [None, *table.column("timestamp").to_pylist()[1:]]
-    stamps_column = pa.array(stamps, table.schema.field("timestamp").type)
-    pq.write_table(table.set_column(0, "timestamp", stamps_column), path)
-    with pytest.raises(DataError, match="a timestamp is missing"):
-        _opened(input_dir).timestamps()
-
-
-def test_an_unknown_contract_is_answered_with_close_ones(input_dir: str) -> None:
-    with pytest.raises(ParameterError, match="the closest are AAPL"):
-        _opened(input_dir).bars("AAPPL", 0, 1, STRATEGY)
-
-
-def test_a_contract_without_prices_is_refused_by_name(market: Market, tmp_path: Path) -> None:
-    market.prices[:, 1] = np.nan
-    data = _opened(market.write(tmp_path))
-    check_contract(data.bars("AAPL", 0, 24, STRATEGY))
-    with pytest.raises(DataError, match=r"'BRK-B'.*no price at all"):
-        check_contract(data.bars("BRK-B", 0, 24, STRATEGY))
-
-
 def test_a_file_replaced_after_opening_is_noticed(market: Market, input_dir: str) -> None:
-    data = _opened(input_dir)
+    data = opened(input_dir)
     market.with_price(0, 0, 1.0).write(input_dir)
     with pytest.raises(StorageError, match="it changed while it was being read; run again"):
         data.bars("AAPL", 0, 24, STRATEGY)
 
 
 def test_a_file_removed_after_opening_is_noticed(input_dir: str) -> None:
-    data = _opened(input_dir)
+    data = opened(input_dir)
     (Path(input_dir) / VIX_FILE).unlink()
     with pytest.raises(StorageError, match="it changed while it was being read"):
         data.bars("AAPL", 0, 24, STRATEGY)
@@ -342,7 +205,7 @@ def test_other_locations_than_local_ones_work(market: Market, tmp_path: Path) ->
 
 def test_the_vix_counts_up_to_its_tolerance(market: Market, tmp_path: Path) -> None:
     few = replace(market, vix_timestamps=market.vix_timestamps[:1], vix=market.vix[:1])
-    data = _opened(few.write(tmp_path))
+    data = opened(few.write(tmp_path))
     for hours, last_bar in ((0.25, 0), (1.25, 1), (1.2, 0), (0.0, -1)):
         vix = data.bars("AAPL", 0, 24, StrategyParameters(vix_tolerance_hours=hours)).vix
         assert np.flatnonzero(~np.isnan(vix)).tolist() == list(range(last_bar + 1))
@@ -355,7 +218,7 @@ def test_no_vix_of_the_future_and_no_spx_of_another_hour(market: Market, tmp_pat
         vix_timestamps=market.timestamps + late,
         spx_timestamps=market.timestamps + late,
     )
-    bars = _opened(shifted.write(tmp_path)).bars("AAPL", 0, 24, STRATEGY)
+    bars = opened(shifted.write(tmp_path)).bars("AAPL", 0, 24, STRATEGY)
     assert np.isnan(bars.vix[0])
     np.testing.assert_array_equal(bars.vix[1:], market.vix[:-1])
     assert np.isnan(bars.spx).all()
@@ -382,7 +245,7 @@ def test_as_of_is_the_last_fresh_value(
 
 
 def test_empty_windows_are_empty(input_dir: str) -> None:
-    data = _opened(input_dir)
+    data = opened(input_dir)
     assert len(data.bars("AAPL", 0, 0, STRATEGY)) == 0
     assert len(data.bars("AAPL", 24, 24, STRATEGY)) == 0
     with pytest.raises(IndexError):
@@ -414,14 +277,6 @@ def test_writing_is_deterministic(market: Market, tmp_path: Path) -> None:
         market.write(tmp_path / folder)
     for name in (PRICES_FILE, VIX_FILE, SPX_FILE):
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
-
-
-def test_timestamps_before_and_after_what_nanoseconds_hold_are_refused(input_dir: str) -> None:
-    path = Path(input_dir) / SPX_FILE
-    far = pa.array([253_402_300_799_000_000], pa.timestamp("us", "UTC"))
-    pq.write_table(pa.table({"timestamp": far, "SPX": [1.0]}), path)
-    with pytest.raises(DataError, match="outside the years 1678 to 2261"):
-        _opened(input_dir).bars("AAPL", 0, 24, STRATEGY)
 
 
 def test_session_timestamps_are_those_of_the_sample() -> None:
