@@ -158,16 +158,17 @@ def _print(rows: dict[str, Measurement]) -> None:
     ceiling = next(m for label, m in rows.items() if label.startswith("(a)"))
     naive = next(m for label, m in rows.items() if label.startswith("(d)"))
     print(
-        "| workload | partitions | wall s | per s | of ceiling | x naive | server CPU s "
-        "| client CPU s | worker+jobs CPU s | CPU s / partition | requests / partition "
-        "| peak MiB |"
+        "| workload | partitions | wall s | per s | of ceiling | while partitions run | x naive "
+        "| server CPU s | client CPU s | worker+jobs CPU s | CPU s / partition "
+        "| requests / partition | peak MiB |"
     )
-    print("|---|" + "---:|" * 11)
+    print("|---|" + "---:|" * 12)
     for label, m in rows.items():
         n = m.partitions
         print(
             f"| {label} | {n} | {m.wall:.1f} | {m.rate:.2f} | {m.rate / ceiling.rate:.0%} "
-            f"| {m.rate / naive.rate:.1f} | {m.server / n:.3f} | {m.client / n:.3f} "
+            f"| {m.busy_rate / ceiling.rate:.0%} | {m.rate / naive.rate:.1f} "
+            f"| {m.server / n:.3f} | {m.client / n:.3f} "
             f"| {m.children / n:.2f} | {m.cpu_per_partition:.2f} | {m.requests / n:.1f} "
             f"| {m.peak_mib:.0f} |"
         )

@@ -31,6 +31,8 @@ class Measurement:
         children: CPU seconds of a worker and all processes it started.
         requests: HTTP requests that the server answered.
         peak_mib: Largest resident memory of this process so far, MiB.
+        busy: Seconds from the start of the first partition to the end of the last; None where
+            that is the whole of it.
     """
 
     partitions: int
@@ -40,11 +42,17 @@ class Measurement:
     children: float = 0.0
     requests: int = 0
     peak_mib: float = 0.0
+    busy: float | None = None
 
     @property
     def rate(self) -> float:
         """Partitions per second."""
         return self.partitions / self.wall
+
+    @property
+    def busy_rate(self) -> float:
+        """Partitions per second while partitions run."""
+        return self.partitions / (self.busy or self.wall)
 
     @property
     def cpu_per_partition(self) -> float:

@@ -7,12 +7,20 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
 
 import httpx
 from prefect import flow, task
 from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import (
+    FlowFilter,
+    FlowFilterName,
+    FlowRunFilter,
+    FlowRunFilterStartTime,
+)
+from prefect.client.schemas.sorting import FlowRunSort
 from prefect.deployments import arun_deployment
 from prefect.runtime import flow_run
 
@@ -49,17 +57,19 @@ class Data:
     Attributes:
         input_dir: Market data.
         output_dir: Results; each workload redoes them.
+        grain: What a partition covers.
     """
 
     input_dir: str
     output_dir: str
+    grain: Grain = Grain.BAR
 
     def partitions(self, contracts: int) -> list[Partition]:
-        """All bar partitions of the first contracts."""
+        """All partitions of the first contracts."""
         market = open_market_data(self.input_dir)
         stamps = market.timestamps()
         names = market.contracts[:contracts]
-        return [p for name in names for p in partitions(stamps, name, Grain.BAR)]
+        return [p for name in names for p in partitions(stamps, name, self.grain)]
 
     def parameters(self, partition: Partition) -> dict[str, object]:
         """The parameters of a partition's flow run."""
@@ -139,17 +149,41 @@ async def _bulk_create(
 
 async def orchestrated(bench: Bench, data: Data, contracts: int, job_per: JobPer) -> Measurement:
     """(b) Our orchestrator, all of a contract's partitions in one process."""
+    started = datetime.now(UTC)
     with bench.measured(len(data.partitions(contracts))) as measurement:
         await trading_orchestrator(
             num_contracts=contracts,
             run_validation=False,
             run_aggregation=False,
+            grain=data.grain,
             job_per=job_per,
             reprocess=True,
             input_dir=data.input_dir,
             output_dir=data.output_dir,
         )
+    measurement.busy = await _busy_seconds(started, measurement.partitions)
     return measurement
+
+
+async def _busy_seconds(since: datetime, partitions: int) -> float:
+    """Seconds from the first start of a partition's run since then to the last one's end."""
+    flows = FlowFilter(name=FlowFilterName(any_=["analyze-time-partition"]))
+    runs_since = FlowRunFilter(start_time=FlowRunFilterStartTime(after_=since))
+    started: list[datetime] = []
+    ended: list[datetime] = []
+    async with get_client() as client:
+        while page := await client.read_flow_runs(
+            flow_filter=flows,
+            flow_run_filter=runs_since,
+            sort=FlowRunSort.ID_DESC,
+            limit=200,
+            offset=len(started),
+        ):
+            started += [run.start_time for run in page if run.start_time]
+            ended += [run.end_time for run in page if run.end_time]
+    if not len(started) == len(ended) == partitions:
+        raise RuntimeError(f"{len(started)} runs started, {len(ended)} ended, of {partitions}")
+    return (max(ended) - min(started)).total_seconds()
 
 
 async def partition_jobs(bench: Bench, data: Data, partitions: int) -> Measurement:

@@ -1,0 +1,85 @@
+"""The widest runs that one machine is asked for: 419 contracts, 14 years of hourly bars.
+
+    uv run python -m benchmarks.large
+    uv run python -m benchmarks.large --grain all
+
+By year that is 5,866 partitions, by contract 419; every one is a flow run inside one process.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+import tempfile
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benchmarks.measuring import Bench, Measurement, bench_server
+from trading.calendar import hourly_bars, sessions
+from trading.market_data import write_market_data
+from trading.parameters import Grain
+from trading.synthetic import contract_names, synthetic_market
+
+if TYPE_CHECKING:
+    from benchmarks.workloads import Data
+
+CONTRACTS = 419
+FIRST, LAST = date(2000, 1, 3), date(2013, 12, 31)
+
+
+def main() -> None:
+    """Run each grain once and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--grain", choices=["all", "year"], help="only this one")
+    parser.add_argument("--contracts", type=int, default=CONTRACTS, help="fewer, to try it")
+    options = parser.parse_args()
+    grains = [Grain(options.grain)] if options.grain else [Grain.ALL, Grain.YEAR]
+    with tempfile.TemporaryDirectory() as name, bench_server(Path(name) / "server") as bench:
+        _print(asyncio.run(_run(bench, Path(name), options.contracts, grains)))
+
+
+async def _run(
+    bench: Bench, folder: Path, contracts: int, grains: list[Grain]
+) -> dict[Grain, Measurement]:
+    # Imported here: Prefect reads the server's address when it is imported.
+    from benchmarks import workloads as w  # noqa: PLC0415
+    from flows.settings import JobPer  # noqa: PLC0415
+
+    await w.register()
+    input_dir = str(folder / "input")
+    _write(input_dir, contracts)
+    rows = {}
+    for grain in grains:
+        data: Data = w.Data(input_dir, str(folder / "output"), grain)
+        rows[grain] = await w.orchestrated(bench, data, contracts, JobPer.RUN)
+        print(f"by {grain.value}: {rows[grain].wall:.0f} s", file=sys.stderr)
+    return rows
+
+
+def _write(input_dir: str, contracts: int) -> None:
+    names = contract_names(contracts)
+    stamps = hourly_bars(sessions(FIRST, LAST))
+    market = synthetic_market(names, stamps, seed=0)
+    write_market_data(
+        input_dir, stamps, market.prices, names, stamps, market.vix, stamps, market.spx
+    )
+
+
+def _print(rows: dict[Grain, Measurement]) -> None:
+    print(
+        "| grain | partitions | wall s | per s | server CPU s / partition "
+        "| client CPU s / partition | requests / partition | peak MiB |"
+    )
+    print("|---|" + "---:|" * 7)
+    for grain, m in rows.items():
+        n = m.partitions
+        print(
+            f"| `{grain.value}` | {n:,} | {m.wall:.0f} | {m.rate:.1f} | {m.server / n:.3f} "
+            f"| {m.client / n:.3f} | {m.requests / n:.1f} | {m.peak_mib:.0f} |"
+        )
+
+
+if __name__ == "__main__":
+    main()
