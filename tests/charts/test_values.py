@@ -12,6 +12,7 @@ from tests.charts.rendering import (
     CHART,
     INGRESS,
     OWN_API,
+    OWN_STORE,
     REPLICATED,
     SAMPLE,
     Manifest,
@@ -149,3 +150,13 @@ def test_the_notes_hold_the_next_three_commands(values: Values) -> None:
     assert [f"{number}. " in notes for number in (1, 2, 3)] == [True] * 3
     assert ("port-forward" in notes) == (values in ({}, SAMPLE))
     assert ("sampleData.enabled=true" in notes) == (values != SAMPLE)
+
+
+def test_the_notes_say_what_an_uninstallation_leaves() -> None:
+    gone: Values = {"database": {"storage": {"whenDeleted": "Delete"}},
+                    "storage": {"embedded": {"whenDeleted": "Delete"}}}  # fmt: skip
+    assert "data of the database and the store" in render().notes
+    assert "data of the" not in render(gone).notes
+    assert "data of the" not in render(OWN_API, OWN_STORE).notes
+    assert "3600 seconds after their end" in render(gone).notes
+    assert "--timeout 22m" in render(nested("hooks.testSeconds", 1000)).notes

@@ -22,3 +22,12 @@ spec:
   template:
     {{- include "trading-fanout.pod" (merge (dict "settings" .root.Values.hooks "restartPolicy" "Never") .) | nindent 4 }}
 {{- end }}
+
+{{/* Seconds after which Kubernetes ends the Job of `helm test`, and minutes for its `--timeout`. */}}
+{{- define "trading-fanout.testDeadline" -}}
+{{- add .Values.hooks.testSeconds 300 -}}
+{{- end }}
+
+{{- define "trading-fanout.testMinutes" -}}
+{{- div (add (include "trading-fanout.testDeadline" . | int) 59) 60 -}}
+{{- end }}
