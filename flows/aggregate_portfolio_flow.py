@@ -1,8 +1,11 @@
 """`aggregate-portfolio`: one portfolio from the stored results of all contracts."""
 
 import asyncio
+import base64
 from collections.abc import Mapping, Sequence
+from contextvars import ContextVar
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated, Any
 
 from prefect import flow
@@ -13,7 +16,11 @@ from pydantic import Field
 from flows import rendering
 from flows.errors import fails_plainly
 from flows.parameters import DEFAULT_STRATEGY, ContractNames, OutputDir, output_url
-from trading.aggregation import aggregate
+from trading.aggregation import Aggregation, aggregate
+from trading.report.content import RunAccount
+
+run_account: ContextVar[RunAccount | None] = ContextVar("run_account", default=None)
+"""Set by an orchestrator in whose process this flow runs: what it did, for the report."""
 
 TIMESERIES_ROWS = 500
 """Most rows of the time-series artifact; the file has all."""
@@ -28,16 +35,19 @@ async def aggregate_portfolio(
         float, Field(ge=0, le=1_000, description="Cost of one trade in basis points.")
     ] = DEFAULT_STRATEGY.cost_bps,
 ) -> dict[str, Any]:
-    """Compute P&L, win rate, Sharpe, beta and more from all results, and write `_portfolio/`.
+    """Compute P&L, win rate, Sharpe, beta and more from all results; write them and a report.
 
     Returns:
         The portfolio's metrics by name; None where one is not defined.
     """
     aggregation = await asyncio.to_thread(aggregate, output_url(output_dir), contracts, cost_bps)
-    made, files = aggregation.portfolio, aggregation.files
+    report, pictures = await asyncio.to_thread(_report, aggregation)
+    made, files = aggregation.portfolio, [report, *aggregation.files]
     metrics = asdict(made.summary)
     await acreate_markdown_artifact(
-        _markdown(metrics, files), key="portfolio-summary", description="The portfolio's metrics"
+        _markdown(metrics, files, pictures),
+        key="portfolio-summary",
+        description="The portfolio's metrics",
     )
     await acreate_table_artifact(
         made.contracts.to_pylist(), key="portfolio-contracts", description="Contract by contract"
@@ -61,10 +71,31 @@ async def aggregate_portfolio(
     return metrics
 
 
-def _markdown(metrics: Mapping[str, Any], files: Sequence[str]) -> str:
+def _report(aggregation: Aggregation) -> tuple[str, dict[str, bytes]]:
+    """Write the report; its URL, and its main charts as PNG pictures by title."""
+    from trading.report import charts, making  # noqa: PLC0415 - the orchestrator loads this module
+
+    content = making.read_content(aggregation, run=run_account.get())
+    pictures = {"Equity": charts.png(charts.equity, content)}
+    if len(content.trade_returns):
+        pictures["Returns of the trades"] = charts.png(charts.trade_returns, content)
+    return making.write_report(content), pictures
+
+
+def _markdown(
+    metrics: Mapping[str, Any], files: Sequence[str], pictures: Mapping[str, bytes]
+) -> str:
+    report = files[0]
+    link = report if "://" in report else Path(report).as_uri()
     return "\n\n".join(
         [
             "# Portfolio",
+            f"The report with all charts: [{report}]({link})",
+            *(
+                f"## {title}\n\n![{title}](data:image/png;base64,{base64.b64encode(png).decode()})"
+                for title, png in pictures.items()
+            ),
+            "## Metrics",
             rendering.table(("metric", "value"), metrics.items()),
             "## Files",
             "\n".join(f"- {file}" for file in files),

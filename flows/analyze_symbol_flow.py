@@ -21,6 +21,7 @@ from flows.parameters import (
     InputDir,
     JobPerChoice,
     OutputDir,
+    PartitionFiles,
     PartitionGrain,
     Reprocess,
     Strategy,
@@ -71,12 +72,14 @@ async def analyze_symbol(
     strategy: Strategy = DEFAULT_STRATEGY,
     input_dir: InputDir = None,
     output_dir: OutputDir = None,
+    partitions: PartitionFiles = None,
 ) -> SymbolSummary:
     """Compute the partitions of one contract whose inputs or parameters changed, or all of them.
 
     Ends Failed when a partition failed, after all others have been tried.
     """
-    work = _Work(contract, grain, strategy, input_url(input_dir), output_url(output_dir))
+    source, target = input_url(input_dir), output_url(output_dir)
+    work = _Work(contract, grain, strategy, source, target, partitions)
     planned = await asyncio.to_thread(work.plan, reprocess=reprocess)
     # Last of the checks: it makes the directory, which wrong input should not.
     await asyncio.to_thread(
@@ -138,6 +141,7 @@ class _Work:
     strategy: StrategyParameters
     input_dir: str
     output_dir: str
+    only: list[str] | None
 
     def plan(self, *, reprocess: bool) -> ContractPlan:
         market: MarketData = open_market_data(self.input_dir)
@@ -149,6 +153,7 @@ class _Work:
             self.strategy,
             self.output_dir,
             reprocess=reprocess,
+            only=self.only,
         )
 
     def child(self, partition: Partition) -> Child:

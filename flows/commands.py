@@ -28,10 +28,10 @@ def run_command(deployment: str, parameters: Mapping[str, Any]) -> str:
 
 def redo_partition(parameters: Mapping[str, Any]) -> str:
     """The command that redoes one partition, given its flow run's parameters."""
-    return run_command(ANALYZE_TIME_PARTITION, _telling(parameters))
+    return run_command(ANALYZE_TIME_PARTITION, telling(parameters))
 
 
-def _telling(parameters: Mapping[str, Any]) -> dict[str, Any]:
+def telling(parameters: Mapping[str, Any]) -> dict[str, Any]:
     """The parameters without those that say what is the default anyway."""
     told = dict(parameters)
     if told.get("grain") == Grain.BAR:

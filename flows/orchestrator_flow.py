@@ -24,22 +24,29 @@ from fanout import (
 )
 from flows import rendering
 from flows.accounting import Account, all_done, partly_done
-from flows.aggregate_portfolio_flow import aggregate_portfolio
+from flows.aggregate_portfolio_flow import aggregate_portfolio, run_account
 from flows.analyze_symbol_flow import analyze_symbol, partition_parameters, report_progress
+from flows.commands import run_command, telling
 from flows.deployments import (
     AGGREGATE_PORTFOLIO,
     ANALYZE_SYMBOL,
     INGEST_MARKET_DATA,
+    ORCHESTRATOR,
     VALIDATE_DATA,
 )
 from flows.errors import StepError, UnfinishedError, fails_plainly
-from flows.ingest_market_data_flow import IngestionSymbols, ingest_market_data
+from flows.ingest_market_data_flow import (
+    IngestionInterval,
+    IngestionSymbols,
+    ingest_market_data,
+)
 from flows.parameters import (
     DEFAULT_STRATEGY,
     ContractNames,
     InputDir,
     JobPerChoice,
     OutputDir,
+    PartitionFiles,
     PartitionGrain,
     Reprocess,
     Strategy,
@@ -56,6 +63,8 @@ from trading.market_data import open_market_data
 from trading.parameters import Grain, StrategyParameters
 from trading.partitions import Partition, partitions
 from trading.planning import ContractPlan, plan
+from trading.report.content import RunAccount
+from trading.sources import Interval
 from trading.storage import check_writable, open_directory
 
 
@@ -110,12 +119,14 @@ async def trading_orchestrator(
     ingestion_end_date: Annotated[
         date | None, Field(description="Last day to fetch, inclusive.", examples=["2024-10-18"])
     ] = None,
+    ingestion_interval: IngestionInterval = Interval.HOUR,
     grain: PartitionGrain = Grain.BAR,
     job_per: JobPerChoice = None,
     reprocess: Reprocess = False,
     strategy: Strategy = DEFAULT_STRATEGY,
     input_dir: InputDir = None,
     output_dir: OutputDir = None,
+    partitions: PartitionFiles = None,
 ) -> OrchestrationSummary:
     """Run the pipeline: every partition that is not up to date becomes a flow run of its own.
 
@@ -136,10 +147,13 @@ async def trading_orchestrator(
                 "symbols": ingestion_symbols,
                 "start_date": _iso(ingestion_start_date),
                 "end_date": _iso(ingestion_end_date),
+                "interval": ingestion_interval.value,
                 "input_dir": source,
             },
         )
         contracts = contracts or ingested.value.contracts
+    if partitions is not None:
+        contracts = sorted({file.partition("/")[0] for file in partitions})
     selected = await asyncio.to_thread(_selected, source, contracts, num_contracts)
     if run_validation:
         await _step(VALIDATE_DATA, validate_data, {"input_dir": source, "contracts": selected})
@@ -151,6 +165,7 @@ async def trading_orchestrator(
         strategy=strategy,
         input_dir=source,
         output_dir=target,
+        only=partitions,
     )
     plans = await asyncio.to_thread(work.plans, selected)
     stamps = await asyncio.to_thread(work.stamps)
@@ -158,12 +173,7 @@ async def trading_orchestrator(
     accounts = await _account(work, plans, await _fan_out(work, plans))
     portfolio = None
     if run_aggregation and not any(a.failed for a in accounts):
-        aggregated = await _step(
-            AGGREGATE_PORTFOLIO,
-            aggregate_portfolio,
-            {"output_dir": target, "contracts": selected, "cost_bps": strategy.cost_bps},
-        )
-        portfolio = aggregated.value
+        portfolio = await _aggregated(work, accounts)
     return await _ended(work.grain, stamps, accounts, portfolio)
 
 
@@ -199,6 +209,42 @@ async def _step(
     return result
 
 
+async def _aggregated(work: "_Work", accounts: list[Account]) -> Mapping[str, Any]:
+    """The portfolio's metrics; the report is told what this run did."""
+    contracts = [a.contract for a in accounts]
+    again = {
+        "contracts": contracts,
+        "grain": work.grain.value,
+        "strategy": work.strategy.model_dump(mode="json"),
+        "input_dir": work.input_dir,
+        "output_dir": work.output_dir,
+    }
+    told = run_account.set(
+        RunAccount(
+            total=sum(a.total for a in accounts),
+            completed=sum(a.completed for a in accounts),
+            skipped=sum(a.skipped for a in accounts),
+            failed=sum(a.failed for a in accounts),
+            command=run_command(ORCHESTRATOR, telling(again)),
+        )
+    )
+    try:
+        aggregated = await _step(
+            AGGREGATE_PORTFOLIO,
+            aggregate_portfolio,
+            {
+                "output_dir": work.output_dir,
+                # What was redone in part is aggregated with the rest.
+                "contracts": contracts if work.only is None else None,
+                "cost_bps": work.strategy.cost_bps,
+            },
+        )
+    finally:
+        run_account.reset(told)
+    metrics: Mapping[str, Any] = aggregated.value
+    return metrics
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Work:
     """What is to be done: the parameters that all contracts share."""
@@ -209,6 +255,7 @@ class _Work:
     strategy: StrategyParameters
     input_dir: str
     output_dir: str
+    only: list[str] | None
 
     def plans(self, contracts: list[str]) -> list[ContractPlan]:
         return [self.plan(contract, reprocess=self.reprocess) for contract in contracts]
@@ -218,13 +265,24 @@ class _Work:
         return open_market_data(self.input_dir).timestamps()
 
     def plan(self, contract: str, *, reprocess: bool) -> ContractPlan:
-        market = open_market_data(self.input_dir)
         return plan(
-            market, contract, self.grain, self.strategy, self.output_dir, reprocess=reprocess
+            open_market_data(self.input_dir),
+            contract,
+            self.grain,
+            self.strategy,
+            self.output_dir,
+            reprocess=reprocess,
+            only=self.only_of(contract),
         )
 
+    def only_of(self, contract: str) -> list[str] | None:
+        """The contract's partitions that were asked for; None for all."""
+        if self.only is None:
+            return None
+        return [file for file in self.only if file.startswith(f"{contract}/")]
+
     def child(self, contract: str) -> Child:
-        parameters = {
+        parameters: dict[str, Any] = {
             "contract": contract,
             "grain": self.grain.value,
             "job_per": self.job_per,
@@ -233,6 +291,8 @@ class _Work:
             "input_dir": self.input_dir,
             "output_dir": self.output_dir,
         }
+        if (only := self.only_of(contract)) is not None:
+            parameters["partitions"] = only
         return Child(key=contract, name=contract, parameters=parameters, tags=(contract,))
 
     def done(self, children: Sequence[Child]) -> set[str]:

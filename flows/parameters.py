@@ -37,6 +37,14 @@ JobPerChoice = Annotated[
 Reprocess = Annotated[
     bool, Field(description="Whether to redo partitions whose results are up to date.")
 ]
+PartitionFiles = Annotated[
+    list[str] | None,
+    Field(
+        description="Partitions by their result files below output_dir, instead of contracts; "
+        "empty: all of the contracts.",
+        examples=[["AAPL/20240102_093000.parquet"]],
+    ),
+]
 Strategy = Annotated[
     StrategyParameters, Field(description="How beta, thresholds and signals are computed.")
 ]
