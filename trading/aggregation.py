@@ -67,6 +67,24 @@ def aggregate(output_dir: str, contracts: Sequence[str] | None, cost_bps: float)
     return Aggregation(directory.url, held, origin(metadata), files)
 
 
+def stored_cost_bps(output_dir: str) -> float | None:
+    """The cost of a trade that the stored portfolio was made with; None without a portfolio.
+
+    Raises:
+        ParameterError: `output_dir` is not usable.
+        StorageError: It cannot be accessed.
+    """
+    directory = open_directory(output_dir, "output_dir")
+    file = f"{FOLDER}/portfolio.parquet"
+    if directory.identity(file) is None:
+        return None
+    try:
+        rows = pq.read_table(pa.BufferReader(directory.read_bytes(file)), columns=["cost_bps"])
+        return float(rows["cost_bps"][0].as_py())
+    except (pa.ArrowException, LookupError, TypeError):
+        return None  # no portfolio of ours: it is replaced
+
+
 def _write(directory: Directory, name: str, table: pa.Table) -> str:
     sink = pa.BufferOutputStream()
     pq.write_table(table, sink)

@@ -19,26 +19,27 @@ _FIRST_YEAR, _LAST_YEAR = 1900, 2200
 _EXAMPLE = "2024-01-02T09:30:00-05:00"
 
 
-def parse_timestamp(value: str | datetime) -> datetime:
+def parse_timestamp(value: str | datetime, parameter: str = "timestamp") -> datetime:
     """The instant that `value` names, as an aware datetime in New York time.
 
     Args:
         value: ISO 8601 text with a UTC offset, or an aware datetime.
+        parameter: What to call it in an error.
 
     Raises:
         ParameterError: It is not a timestamp, has no UTC offset or lies outside 1900 to 2200.
     """
-    moment = value if isinstance(value, datetime) else _from_iso(value)
+    moment = value if isinstance(value, datetime) else _from_iso(value, parameter)
     if not _FIRST_YEAR <= moment.year <= _LAST_YEAR:
         raise ParameterError(
-            "timestamp",
+            parameter,
             value,
             f"in the years {_FIRST_YEAR} to {_LAST_YEAR}",
             f"pass a bar of the data, e.g. {_EXAMPLE}",
         )
     if moment.utcoffset() is None:
         raise ParameterError(
-            "timestamp",
+            parameter,
             value,
             "time-zone aware",
             f"write {moment.replace(tzinfo=NEW_YORK).isoformat()} for New York time",
@@ -46,12 +47,12 @@ def parse_timestamp(value: str | datetime) -> datetime:
     return moment.astimezone(NEW_YORK)
 
 
-def _from_iso(value: object) -> datetime:
+def _from_iso(value: object, parameter: str) -> datetime:
     try:
         return datetime.fromisoformat(value)  # type: ignore[arg-type] # a TypeError is handled
     except (TypeError, ValueError) as error:
         raise ParameterError(
-            "timestamp", value, "an ISO 8601 timestamp", f"write it like {_EXAMPLE}"
+            parameter, value, "an ISO 8601 timestamp", f"write it like {_EXAMPLE}"
         ) from error
 
 

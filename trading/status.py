@@ -6,9 +6,14 @@ import re
 from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass, replace
+from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 
+import numpy as np
+
 from trading.contracts import CONTRACT_PATTERN
+from trading.errors import ParameterError
+from trading.exchange_time import NEW_YORK, parse_timestamp, to_datetime64
 from trading.fingerprint import fingerprints
 from trading.market_data import MarketData, check_contract
 from trading.parameters import Grain, StrategyParameters
@@ -52,6 +57,16 @@ class ContractStatus:
         """The partitions with one of these statuses."""
         pairs = zip(self.partitions, self.states, strict=True)
         return [partition for partition, state in pairs if state in wanted]
+
+    def within(self, rows: tuple[int, int]) -> ContractStatus:
+        """Of the partitions that have any of the input's rows `first <= row < last`."""
+        first, last = rows
+        kept = [i for i, p in enumerate(self.partitions) if p.last > first and p.first < last]
+        return replace(
+            self,
+            partitions=tuple(self.partitions[i] for i in kept),
+            states=tuple(self.states[i] for i in kept),
+        )
 
     def with_failures(self, labels: Collection[str]) -> ContractStatus:
         """The same, knowing of which partitions (by label) the last flow run failed."""
@@ -104,6 +119,35 @@ def _state(stored: str | None, wanted: str) -> PartitionStatus:
     if stored is None:
         return PartitionStatus.MISSING
     return PartitionStatus.DONE if stored == wanted else PartitionStatus.STALE
+
+
+def rows_between(market: MarketData, first: str | None, last: str | None) -> tuple[int, int]:
+    """The rows of the bars from one time to another: the first, and the one after the last.
+
+    Args:
+        market: The input.
+        first: A day in New York, or a timestamp with an offset; None for the start.
+        last: The same, included; None for the end.
+
+    Raises:
+        ParameterError: One of the two is neither, or the last lies before the first.
+    """
+    low = 0 if first is None else market.lower_bound(_instant(first, "from", after=False))
+    high = market.rows if last is None else market.lower_bound(_instant(last, "to", after=True))
+    if first is not None and last is not None and low > high:
+        raise ParameterError("to", last, f"at or after from={first}", "exchange the two")
+    return low, high
+
+
+def _instant(text: str, parameter: str, *, after: bool) -> np.datetime64:
+    """The instant at which a day or timestamp begins, or from which on is after it."""
+    try:
+        midnight = datetime.combine(date.fromisoformat(text), time(), NEW_YORK)
+    except ValueError:
+        stamp = to_datetime64(parse_timestamp(text, parameter))
+        return stamp + np.timedelta64(1, "ns") if after else stamp
+    day = parse_timestamp(midnight, parameter)
+    return to_datetime64(day + timedelta(days=1) if after else day)
 
 
 _GRAINS = (

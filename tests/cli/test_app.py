@@ -12,8 +12,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from cli.app import demo, exit_codes, up
 from cli.errors import FAILED, USAGE, CommandError
+from cli.exit_codes import exit_codes
+from cli.pipeline_commands import demo, up
 from tests.cli.conftest import Start, assert_all_end, wait_until
 from trading.errors import DataError, ParameterError
 

@@ -1,0 +1,120 @@
+"""The commands that set an installation up: `prepare-storage` and `register`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cli.exit_codes import exit_codes
+
+
+def prepare_storage(
+    *,
+    sample_contracts: Annotated[
+        int | None,
+        typer.Option(
+            help="Make sample market data for so many contracts when there are none.", min=1
+        ),
+    ] = None,
+    wait: Annotated[
+        float, typer.Option(help="Seconds to wait for a store that does not answer yet.", min=0.0)
+    ] = 60.0,
+) -> None:
+    """Make the buckets of TRADING_INPUT_DIR and TRADING_OUTPUT_DIR, and sample data if asked.
+
+    What is there already is left as it is.
+
+    \b
+    Examples:
+      trading prepare-storage
+      trading prepare-storage --sample-contracts 10 --wait 300
+    """  # noqa: D301 - \b is how Click keeps lines as they are
+    with exit_codes():
+        from cli.prepare_storage import prepare_storage  # noqa: PLC0415 - --help stays quick
+
+        for sentence in prepare_storage(sample_contracts, wait):
+            typer.echo(sentence)
+
+
+def register(
+    *,
+    pool: Annotated[
+        str | None,
+        typer.Option(help="Name of the work pool. Default: TRADING_WORK_POOL, else trading."),
+    ] = None,
+    work_pool_type: Annotated[
+        str | None,
+        typer.Option(
+            help="Type of the pool, kubernetes or process; refused when it has another.",
+            metavar="TYPE",
+        ),
+    ] = None,
+    base_job_template: Annotated[
+        Path | None,
+        typer.Option(help="JSON file with the pool's base job template.", metavar="FILE"),
+    ] = None,
+    image: Annotated[
+        str | None, typer.Option(help="Image of the jobs, short for --job-variable image=IMAGE.")
+    ] = None,
+    job_variable: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Variable of the jobs, of one deployment's with its name before it: "
+            "orchestrator:memory_limit=2Gi. May be repeated.",
+            metavar="[DEPLOYMENT:]NAME=VALUE",
+        ),
+    ] = None,
+    partition_limit: Annotated[
+        int | None,
+        typer.Option(help="Partition jobs that exist at once.", min=1, metavar="N"),
+    ] = None,
+    wait: Annotated[
+        float,
+        typer.Option(
+            help="Longest time for the server to answer, and for the partition to end.",
+            min=0,
+            metavar="SECONDS",
+        ),
+    ] = 60.0,
+    check: Annotated[
+        bool, typer.Option("--check", help="Change nothing; fail when something is different.")
+    ] = False,
+    run_partition: Annotated[
+        bool,
+        typer.Option(
+            "--run-partition", help="Then run one partition of a sample through the pool."
+        ),
+    ] = False,
+) -> None:
+    """Register the work pool and the six deployments on the server of PREFECT_API_URL.
+
+    Done again it changes nothing; with a new image it changes that. With --check it only looks.
+
+    \b
+    Examples:
+      trading register
+      trading register --work-pool-type kubernetes --base-job-template template.json \\
+          --image registry.example.com/trading-fanout:1.0.0
+      trading register --check --run-partition
+
+    \b
+    Exit codes: 0 all is registered, 1 it is not, 2 wrong usage.
+    """  # noqa: D301 - \b is how Click keeps lines as they are
+    with exit_codes():
+        from cli.register import RegisterOptions, run_register  # noqa: PLC0415 - --help stays quick
+
+        run_register(
+            RegisterOptions(
+                pool=pool,
+                pool_type=work_pool_type,
+                base_job_template=base_job_template,
+                image=image,
+                job_variables=job_variable or [],
+                partition_limit=partition_limit,
+                wait=wait,
+                check=check,
+                run_partition=run_partition,
+            )
+        )

@@ -1,0 +1,46 @@
+"""How a command ends: one sentence and an exit code, whatever happens inside."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterator
+
+import typer
+
+from cli.errors import FAILED, USAGE, CommandError
+from cli.stop_signals import StopSignals
+from trading.errors import ParameterError, TradingError
+
+
+@contextlib.contextmanager
+def exit_codes(*, as_json: bool = False) -> Iterator[None]:
+    """End the process with one sentence and the right exit code, whatever happens inside.
+
+    Args:
+        as_json: Whether standard output must hold one JSON object even then.
+    """
+    signals = StopSignals()
+    signals.install()
+    try:
+        yield
+    except (CommandError, TradingError) as error:
+        typer.echo(str(error), err=True)
+        _echo_status("error", str(error), as_json=as_json)
+        raise typer.Exit(_exit_code(error)) from None
+    except KeyboardInterrupt:
+        message = "Stopped; the same command goes on with what is missing."
+        typer.echo(message, err=True)
+        _echo_status("interrupted", message, as_json=as_json)
+        raise typer.Exit(signals.exit_code) from None
+
+
+def _exit_code(error: CommandError | TradingError) -> int:
+    if isinstance(error, CommandError):
+        return error.exit_code
+    return USAGE if isinstance(error, ParameterError) else FAILED
+
+
+def _echo_status(status: str, message: str, *, as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps({"status": status, "message": message}))

@@ -1,0 +1,106 @@
+"""The commands that run the pipeline: `demo` and `up`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import typer
+
+from cli.exit_codes import exit_codes
+from cli.local_server import DEFAULT_PORT
+from cli.options import DEFAULT_FOLDER, Json, Port, ServerDir
+
+
+def demo(
+    *,
+    contracts: Annotated[
+        str | None,
+        typer.Option(help="How many contracts, or which: 10 or AAPL,MSFT.", metavar="N|NAMES"),
+    ] = None,
+    job_per: Annotated[
+        Literal["run", "symbol", "partition"] | None,
+        typer.Option(help="What runs in a process of its own. Default: TRADING_JOB_PER, else run."),
+    ] = None,
+    grain: Annotated[
+        Literal["bar", "session", "month", "year", "all"],
+        typer.Option(help="What one partition covers."),
+    ] = "bar",
+    input_dir: Annotated[
+        str | None,
+        typer.Option(
+            help="Market data, a path or fsspec URL; a sample is made when empty.", metavar="URL"
+        ),
+    ] = None,
+    output_dir: Annotated[
+        str | None,
+        typer.Option(help="Where results go, a path or fsspec URL.", metavar="URL"),
+    ] = None,
+    reprocess: Annotated[
+        bool, typer.Option("--reprocess", help="Redo partitions that are up to date.")
+    ] = False,
+    s3: Annotated[
+        bool,
+        typer.Option(
+            "--s3", help="Use an S3 server that is started for the run and keeps its data."
+        ),
+    ] = False,
+    port: Port = DEFAULT_PORT,
+    server_dir: ServerDir = DEFAULT_FOLDER,
+    json_output: Json = False,
+    serve: Annotated[
+        bool, typer.Option("--serve", help="Keep the server and its UI up until Ctrl-C.")
+    ] = False,
+) -> None:
+    """Run the whole pipeline once and print the portfolio.
+
+    Makes sample data when there are none and starts a Prefect server for the time it takes,
+    unless PREFECT_API_URL names one. What is up to date is skipped: run it again after a
+    failure and it does only what is missing.
+
+    \b
+    Examples:
+      trading demo
+      trading demo --contracts AAPL,MSFT --reprocess
+      trading demo --grain session --job-per symbol
+      trading demo --json | python -m json.tool
+      trading demo --s3
+
+    \b
+    Exit codes: 0 all partitions completed or up to date, 1 failed, 2 wrong usage,
+    130 Ctrl-C.
+    """  # noqa: D301 - \b is how Click keeps lines as they are
+    with exit_codes(as_json=json_output):
+        from cli.demo import DemoOptions, run_demo  # noqa: PLC0415 - --help stays quick
+
+        options = DemoOptions(
+            contracts=contracts,
+            job_per=job_per,
+            grain=grain,
+            input_dir=input_dir,
+            output_dir=output_dir,
+            reprocess=reprocess,
+            port=port,
+            server_dir=server_dir,
+            json=json_output,
+            serve=serve,
+            s3=s3,
+        )
+        raise typer.Exit(run_demo(options))
+
+
+def up(*, port: Port = DEFAULT_PORT, server_dir: ServerDir = DEFAULT_FOLDER) -> None:
+    """Keep a Prefect server and a worker up, until Ctrl-C.
+
+    With the deployments registered: `prefect deployment run` works in another terminal, and the
+    UI shows every run that `trading demo` made before. With PREFECT_API_URL set, that server is
+    used.
+
+    \b
+    Examples:
+      trading up
+      trading up --port 4300
+    """  # noqa: D301 - \b is how Click keeps lines as they are
+    with exit_codes():
+        from cli.up import run_up  # noqa: PLC0415 - --help stays quick
+
+        run_up(port, server_dir)

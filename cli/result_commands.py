@@ -1,0 +1,168 @@
+"""The commands that look at results: `status`, `redo` and `report`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import typer
+
+from cli.exit_codes import exit_codes
+from cli.local_server import DEFAULT_PORT
+from cli.options import (
+    DEFAULT_FOLDER,
+    Contracts,
+    First,
+    InputDir,
+    Json,
+    Last,
+    OutputDir,
+    Port,
+    ServerDir,
+    StoredGrain,
+    StoredStrategy,
+)
+
+
+def status(
+    *,
+    output_dir: OutputDir = None,
+    input_dir: InputDir = None,
+    contracts: Contracts = None,
+    first: First = None,
+    last: Last = None,
+    grain: StoredGrain = None,
+    strategy: StoredStrategy = None,
+    json_output: Json = False,
+) -> None:
+    """Print which partitions are done, stale, missing and failed.
+
+    A partition is stale when its prices, parameters or the analysis have changed since it was
+    computed, and failed when it is not done and its last flow run failed, which the server of
+    PREFECT_API_URL is asked for. The commands that complete it come last. Nothing is written.
+
+    \b
+    Examples:
+      trading status
+      trading status --output-dir s3://bucket/results --contracts AAPL,MSFT
+      trading status --from 2024-01-03 --to 2024-01-04
+      trading status --strategy '{"beta_window": 60}'
+      trading status --json | python -m json.tool
+
+    \b
+    Exit codes: 0 all is done, 1 failed, 2 wrong usage, 3 something is not done.
+    """  # noqa: D301 - \b is how Click keeps lines as they are
+    with exit_codes(as_json=json_output):
+        from cli.situation import Question  # noqa: PLC0415 - --help stays quick
+        from cli.status import run_status  # noqa: PLC0415 - as above
+
+        question = Question(
+            contracts=contracts,
+            first=first,
+            last=last,
+            input_dir=input_dir,
+            output_dir=output_dir,
+            grain=grain,
+            strategy=strategy,
+        )
+        raise typer.Exit(run_status(question, as_object=json_output))
+
+
+def redo(
+    *,
+    only: Annotated[
+        Literal["failed", "missing", "stale"] | None,
+        typer.Option(help="Redo only these; see trading status. Default: all three."),
+    ] = None,
+    contracts: Contracts = None,
+    first: First = None,
+    last: Last = None,
+    output_dir: OutputDir = None,
+    input_dir: InputDir = None,
+    grain: StoredGrain = None,
+    strategy: StoredStrategy = None,
+    job_per: Annotated[
+        Literal["run", "symbol", "partition"] | None,
+        typer.Option(help="What runs in a process of its own. Default: TRADING_JOB_PER, else run."),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print what would be redone, and stop.")
+    ] = False,
+    port: Port = DEFAULT_PORT,
+    server_dir: ServerDir = DEFAULT_FOLDER,
+    json_output: Json = False,
+) -> None:
+    """Run exactly what is failed, missing or stale.
+
+    Each partition is a flow run, on the server that PREFECT_API_URL names, else on one of its
+    own as trading demo. The portfolio and its report are made again from all results.
+
+    \b
+    Examples:
+      trading redo --dry-run
+      trading redo --contracts AAPL,MSFT --from 2024-01-03 --to 2024-01-04 --only missing
+      trading redo --only stale --output-dir s3://bucket/results
+      PREFECT_API_URL=http://127.0.0.1:4200/api trading redo --only failed
+
+    \b
+    Exit codes: 0 all of them completed or there were none, 1 failed, 2 wrong usage,
+    130 Ctrl-C.
+    """  # noqa: D301 - \b is how Click keeps lines as they are
+    with exit_codes(as_json=json_output):
+        from cli.redo import RedoOptions, run_redo  # noqa: PLC0415 - --help stays quick
+        from cli.situation import Question  # noqa: PLC0415 - as above
+
+        question = Question(
+            contracts=contracts,
+            first=first,
+            last=last,
+            input_dir=input_dir,
+            output_dir=output_dir,
+            grain=grain,
+            strategy=strategy,
+        )
+        options = RedoOptions(
+            only=only,
+            job_per=job_per,
+            dry_run=dry_run,
+            port=port,
+            server_dir=server_dir,
+            json=json_output,
+        )
+        raise typer.Exit(run_redo(question, options))
+
+
+def report(
+    *,
+    output_dir: OutputDir = None,
+    cost_bps: Annotated[
+        float | None,
+        typer.Option(
+            help="Cost of one trade in basis points. Default: that of the stored portfolio.",
+            min=0,
+            max=1_000,
+            metavar="BPS",
+        ),
+    ] = None,
+    open_it: Annotated[
+        bool, typer.Option("--open", help="Open the report in the browser.")
+    ] = False,
+    json_output: Json = False,
+) -> None:
+    """Make the portfolio and its report from existing results.
+
+    The report is one HTML file that opens offline: OUTPUT_DIR/_portfolio/report.html. Needs
+    no Prefect server.
+
+    \b
+    Examples:
+      trading report --open
+      trading report --output-dir s3://bucket/results
+      trading report --cost-bps 2.5
+
+    \b
+    Exit codes: 0 written, 1 failed, 2 wrong usage.
+    """  # noqa: D301 - \b is how Click keeps lines as they are
+    with exit_codes(as_json=json_output):
+        from cli.report import run_report  # noqa: PLC0415 - --help stays quick
+
+        run_report(output_dir=output_dir, cost_bps=cost_bps, show=open_it, as_object=json_output)

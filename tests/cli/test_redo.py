@@ -1,0 +1,87 @@
+"""`trading redo` against a real server: it runs exactly what it is asked for."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterParentFlowRunId
+from prefect.client.schemas.objects import FlowRun, State
+from prefect.states import Completed, Failed
+
+from cli.orchestration import register
+from flows.deployments import ANALYZE_TIME_PARTITION
+from flows.settings import settings
+from tests.cli.results import SmallResults, small_results
+
+
+@pytest.fixture
+def results(prefect_server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SmallResults:
+    monkeypatch.setenv("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
+    monkeypatch.setenv("PREFECT_CLIENT_RETRY_EXTRA_CODES", "500,504")
+    monkeypatch.setenv("TRADING_SERVER_DIR", str(tmp_path / "server"))
+    return small_results(tmp_path)
+
+
+async def runs_that_ended(results: SmallResults, *states: State[None]) -> None:
+    """Leave flow runs of BRK-B's last partition, one after the other."""
+    async with get_client() as client:
+        deployment = await client.read_deployment_by_name(ANALYZE_TIME_PARTITION)
+        for state in states:
+            run = await client.create_flow_run_from_deployment(
+                deployment.id,
+                name="BRK-B 2024-01-03",
+                parameters={
+                    "contract": "BRK-B",
+                    "timestamp": "2024-01-03T09:30:00-05:00",
+                    "output_dir": str(results.output),
+                },
+            )
+            await client.set_flow_run_state(run.id, state, force=True)
+
+
+async def leaves_below(orchestrator: str) -> list[FlowRun]:
+    async def below(*parents: str) -> list[FlowRun]:
+        wanted = FlowRunFilterParentFlowRunId(any_=list(parents))
+        return await client.read_flow_runs(flow_run_filter=FlowRunFilter(parent_flow_run_id=wanted))
+
+    async with get_client() as client:
+        symbols = await below(orchestrator)
+        return await below(*[str(run.id) for run in symbols])
+
+
+def test_exactly_what_is_asked_for_runs(results: SmallResults) -> None:
+    register(settings().work_pool, None)
+    for name in ("AAPL/20240102", "AAPL/20240103", "BRK-B/20240103"):
+        (results.output / f"{name}.parquet").unlink()
+    asyncio.run(runs_that_ended(results, Failed(), Completed(), Failed()))
+    assert results.answer("status", exit_code=3)["partitions"] == {
+        "done": 1, "stale": 0, "missing": 2, "failed": 1,
+    }  # fmt: skip
+    before = results.files()
+    dry = results.answer("redo", "--dry-run", "--only", "missing")
+    assert dry["partitions"] == ["AAPL/20240102.parquet", "AAPL/20240103.parquet"]
+    assert results.files() == before
+
+    redone = results.answer("redo", "--only", "failed")
+    assert redone["status"] == "completed", redone
+    assert redone["partitions"] == {"total": 1, "completed": 1, "skipped": 0, "failed": 0}
+    leaves = asyncio.run(leaves_below(redone["orchestrator_flow_run_id"]))
+    assert [run.name for run in leaves] == ["BRK-B 2024-01-03"]
+    after = results.files()
+    assert after.keys() - before.keys() == {"BRK-B/20240103.parquet"}
+    assert after == before | {"BRK-B/20240103.parquet": after["BRK-B/20240103.parquet"]}
+    assert redone["portfolio"]["contracts"] == 1, "AAPL has no results yet"
+
+    ranged = results.command("redo", "--contracts", "AAPL,BRK-B", "--to", "2024-01-02")
+    assert ranged.exit_code == 0, ranged.output
+    assert "Flow runs         5 in" in ranged.stdout
+    assert results.files().keys() - after.keys() == {"AAPL/20240102.parquet"}
+    assert results.answer("status", exit_code=3)["contracts"]["AAPL"]["missing"] == [
+        "AAPL/20240103.parquet"
+    ]
+    nothing = results.command("redo", "--only", "stale")
+    assert nothing.exit_code == 0
+    assert nothing.stdout == "Nothing is stale.\n"

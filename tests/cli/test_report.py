@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from cli.errors import FAILED
+from tests.cli.results import SmallResults, small_results
+
+
+@pytest.fixture
+def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SmallResults:
+    monkeypatch.delenv("PREFECT_API_URL", raising=False)
+    return small_results(tmp_path)
+
+
+def test_the_report_is_made_from_results_alone_and_opened(
+    results: SmallResults, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[str] = []
+    monkeypatch.setattr("webbrowser.open", lambda url: opened.append(url) or True)
+    for file in results.input.iterdir():
+        file.unlink()
+    done = results.command("report", "--open", "--cost-bps", "2.5")
+    assert done.exit_code == 0, done.output
+    page = Path(done.stdout.strip())
+    assert page == results.output / "_portfolio" / "report.html"
+    assert opened == [page.as_uri()]
+    text = page.read_text()
+    assert "Portfolio of 2 contracts" in text
+    assert "aggregated with cost_bps=2.5" in text
+
+    again = json.loads(results.command("report", "--json").stdout)
+    assert again == {"report": str(page), "contracts": 2, "bars": 16}
+    stored = pq.read_table(results.output / "_portfolio" / "portfolio.parquet").to_pylist()[0]
+    assert stored["cost_bps"] == 2.5, "the cost of the stored portfolio is kept"
+
+
+def test_without_results_there_is_no_report(results: SmallResults, tmp_path: Path) -> None:
+    empty = SmallResults(results.market, results.input, tmp_path / "empty")
+    done = empty.command("report")
+    assert done.exit_code == FAILED
+    assert str(tmp_path / "empty") in done.stderr
+    assert not (tmp_path / "empty" / "_portfolio").exists()
+
+
+def test_where_no_browser_can_be_opened_the_report_is_there(
+    results: SmallResults, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("webbrowser.open", lambda _: False)
+    done = results.command("report", "--open")
+    assert done.exit_code == FAILED
+    assert "no browser" in done.stderr
+    assert Path(done.stdout.strip()).is_file()
