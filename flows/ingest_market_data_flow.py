@@ -28,6 +28,14 @@ IngestionSymbols = Annotated[
     ),
 ]
 
+IngestionInterval = Annotated[
+    Interval,
+    Field(
+        description="Length of a fetched bar; of hourly ones Yahoo keeps the last 730 days.",
+        examples=["1h", "1d"],
+    ),
+]
+
 
 @flow(name="ingest-market-data", flow_run_name="ingest {interval}")
 @fails_plainly
@@ -45,9 +53,7 @@ async def ingest_market_data(
         date | None,
         Field(description="Last day, inclusive, in New York.", examples=["2024-10-18"]),
     ] = None,
-    interval: Annotated[
-        Interval, Field(description="Length of a bar.", examples=["1h", "1d"])
-    ] = Interval.HOUR,
+    interval: IngestionInterval = Interval.HOUR,
     input_dir: InputDir = None,
 ) -> IngestionSummary:
     """Fetch what is new and merge it into the three input files, together or not at all.

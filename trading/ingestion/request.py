@@ -167,7 +167,8 @@ def _check_history(request: IngestionRequest, source: MarketDataSource) -> None:
         "start_date",
         str(request.first),
         f"within the {history.days} days for which {source.name} keeps {request.interval} bars",
-        f"start at {earliest} or later, or pass interval='1d'",
+        f"start at {earliest} or later, or take daily bars: interval='1d', which is "
+        "ingestion_interval of the orchestrator",
     )
 
 

@@ -1,0 +1,115 @@
+"""Fetching and fan-out in one run: the real client of Yahoo, against a local server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, datetime, time
+from functools import partial
+from typing import Any
+
+import pytest
+import yfinance as yf
+
+from flows import ingest_market_data_flow
+from tests.flows.conftest import Ended, Pipeline
+from tests.trading.yahoo_server import (
+    NEW_YORK,
+    LocalSession,
+    YahooServer,
+    not_found,
+    stock_day,
+    vix_day,
+)
+from trading.ingestion import ingest
+from trading.market_data import open_market_data
+from trading.sources.yahoo import YahooSource
+
+SYMBOLS = ["AAPL", "MSFT", "GOOGL", "AMZN", "TSLA"]
+DAYS = [date(2024, 10, day) for day in (14, 15, 16, 17, 18)]
+ASKED = {
+    "run_ingestion": True,
+    "ingestion_symbols": SYMBOLS,
+    "ingestion_start_date": "2024-10-15",
+    "ingestion_end_date": "2024-10-18",
+}
+"""As `--param` passes them."""
+
+
+@pytest.fixture
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[YahooServer]:
+    """A week of five stocks, the VIX and the S&P 500, by the hour and by the day."""
+    yf.set_tz_cache_location(str(tmp_path_factory.mktemp("yfinance")))
+    with YahooServer().running() as running:
+        for at, day in enumerate(DAYS):
+            for number, symbol in enumerate((*SYMBOLS, "^GSPC")):
+                price = 100.0 * (number + 1) + at
+                running.put(symbol, stock_day(day, price))
+                running.put(symbol, {datetime.combine(day, time(9, 30), NEW_YORK): price}, "1d")
+            running.put("^VIX", vix_day(day, 19.0 + at))
+            running.put("^VIX", {datetime.combine(day, time(9, 30), NEW_YORK): 19.0 + at}, "1d")
+        yield running
+
+
+async def orchestrate(
+    pipeline: Pipeline,
+    server: YahooServer,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    now: datetime,
+    **parameters: Any,
+) -> Ended:
+    """Run the orchestrator at a moment; only the clock and Yahoo's address are not its own."""
+    source = YahooSource(LocalSession(server.port))
+    monkeypatch.setattr(ingest_market_data_flow, "_source", lambda _: source)
+    monkeypatch.setattr(ingest_market_data_flow, "ingest", partial(ingest, now=now))
+    fetched = str(pipeline.input.parent / "fetched")
+    asked = {**ASKED, **parameters, "job_per": "run", "input_dir": fetched}
+    output = str(pipeline.output)
+    return await pipeline.run("trading-orchestrator/orchestrator", {**asked, "output_dir": output})
+
+
+async def test_the_fan_out_runs_over_the_days_and_contracts_that_were_fetched(
+    pipeline: Pipeline, server: YahooServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.always["TSLA"] = not_found("TSLA")
+    saturday = datetime(2024, 10, 19, 12, tzinfo=NEW_YORK)
+    # By session: the whole week in few runs.
+    ended = await orchestrate(pipeline, server, monkeypatch, now=saturday, grain="session")
+    assert ended.state.is_completed(), ended.message
+    summary = await ended.value()
+    assert (summary.completed, summary.failed) == (16, 0)
+    assert (summary.portfolio["contracts"], summary.portfolio["bars"]) == (4, 4 * 7)
+    assert pipeline.results() == sorted(
+        f"{symbol}/202410{day}.parquet" for symbol in SYMBOLS[:4] for day in (15, 16, 17, 18)
+    )
+    names = {run.name for run in await pipeline.children(ended.id)}
+    assert names == {"ingest 1h", "validate data", *SYMBOLS[:4], "aggregate portfolio"}
+    assert {(r.start.date(), r.end.date()) for r in server.asked("AAPL")} == {
+        (DAYS[1], date(2024, 10, 19))
+    }
+
+
+async def test_days_too_long_ago_for_hourly_bars_are_told_and_taken_as_daily_ones(
+    pipeline: Pipeline, server: YahooServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    later = datetime(2026, 11, 21, 12, tzinfo=NEW_YORK)
+    failed = await orchestrate(pipeline, server, monkeypatch, now=later)
+    assert failed.state.is_failed()
+    assert failed.message == (
+        "ingest-market-data failed: start_date='2024-10-15' is not within the 730 days for which "
+        "yahoo keeps 1h bars; start at 2024-11-22 or later, or take daily bars: interval='1d', "
+        "which is ingestion_interval of the orchestrator."
+    )
+    assert not server.requests
+    assert not pipeline.output.exists()
+    assert not (pipeline.input.parent / "fetched").exists()
+
+    daily = {"ingestion_interval": "1d"}
+    ended = await orchestrate(pipeline, server, monkeypatch, now=later, **daily)
+    assert ended.state.is_completed(), ended.message
+    summary = await ended.value()
+    assert (summary.completed, summary.failed) == (5 * 4, 0)
+    data = open_market_data(str(pipeline.input.parent / "fetched"))
+    assert list(data.contracts) == SYMBOLS
+    bars = data.prices.values("MSFT", 0, data.rows)
+    assert bars.tolist() == [201.0, 202.0, 203.0, 204.0]
