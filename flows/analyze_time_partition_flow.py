@@ -20,22 +20,25 @@ from flows.parameters import (
     input_url,
     output_url,
 )
-from trading.errors import ParameterError
+from trading.errors import ParameterError, shown
 from trading.exchange_time import parse_timestamp
 from trading.parameters import Grain
 from trading.partition_run import PartitionSummary, run_partition
 from trading.partitions import Partition
 
 
-def _run_name() -> str:
-    """`AAPL 2024-01-02 09:30`; whatever was passed, when it is no timestamp."""
-    parameters: dict[str, Any] = flow_run.parameters
-    contract, timestamp = parameters["contract"], parameters["timestamp"]
+def run_name(contract: str, timestamp: str, grain: Grain) -> str:
+    """`AAPL 2024-01-02 09:30`; the beginning of whatever was passed, when it is no timestamp."""
     try:
         start = parse_timestamp(timestamp).astimezone(UTC)
     except ParameterError:
-        return f"{contract} {timestamp}"
-    return Partition(contract, start, parameters["grain"], 0, 0).label
+        return f"{contract} {shown(timestamp)}"
+    return Partition(contract, start, grain, 0, 0).label
+
+
+def _run_name() -> str:
+    parameters: dict[str, Any] = flow_run.parameters
+    return run_name(parameters["contract"], parameters["timestamp"], parameters["grain"])
 
 
 @flow(name="analyze-time-partition", flow_run_name=_run_name)

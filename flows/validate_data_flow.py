@@ -13,7 +13,7 @@ from flows.errors import fails_plainly
 from flows.parameters import ContractNames, InputDir, input_url
 from trading.errors import DataError
 from trading.findings import Status
-from trading.validation import ValidationReport, validate
+from trading.validation import MAX_Z_THRESHOLD, ValidationReport, validate
 
 
 @flow(name="validate-data", flow_run_name="validate data")
@@ -23,11 +23,19 @@ async def validate_data(
     contracts: ContractNames = None,
     z_threshold: Annotated[
         float,
-        Field(gt=0, description="Standard deviations beyond which a return is an outlier."),
+        Field(
+            gt=0,
+            le=MAX_Z_THRESHOLD,
+            description="Standard deviations beyond which a return is an outlier.",
+        ),
     ] = 3.0,
     robust_z_threshold: Annotated[
         float,
-        Field(gt=0, description="The same by median and MAD, which outliers do not widen."),
+        Field(
+            gt=0,
+            le=MAX_Z_THRESHOLD,
+            description="The same by median and MAD, which outliers do not widen.",
+        ),
     ] = 8.0,
     stale_bars: Annotated[
         int, Field(ge=2, description="Equal closes in a row from which on a price is stale.")

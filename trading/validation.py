@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -16,6 +15,9 @@ from trading.market_data import PRICES_FILE, SPX, SPX_FILE, VIX, VIX_FILE
 from trading.parameters import StrategyParameters
 from trading.storage import Directory, check_readable, open_directory
 from trading.validation_checks import CHECKS
+
+MAX_Z_THRESHOLD = 1_000
+"""Beyond it no return of any stock is an outlier: a limit says so plainly."""
 
 MAX_SPLIT_TOLERANCE_PCT = 6.0
 """Beyond it a jump between the ratios of 7 and 8 for 1 would be both."""
@@ -67,8 +69,8 @@ def validate(
         ParameterError: An argument is not usable, e.g. `input_dir` does not exist.
         StorageError: A file cannot be accessed.
     """
-    _check_positive("z_threshold", z_threshold, "3.0")
-    _check_positive("robust_z_threshold", robust_z_threshold, "8.0")
+    _check_threshold("z_threshold", z_threshold, "3.0")
+    _check_threshold("robust_z_threshold", robust_z_threshold, "8.0")
     if stale_bars < 2:  # noqa: PLR2004 - one close repeats nothing
         raise ParameterError("stale_bars", stale_bars, "2 or more", "pass e.g. 8")
     if not 0 < split_tolerance_pct <= MAX_SPLIT_TOLERANCE_PCT:
@@ -95,9 +97,10 @@ def validate(
     return ValidationReport(directory.url, status, results, data.contracts, bars)
 
 
-def _check_positive(parameter: str, value: float, example: str) -> None:
-    if not (math.isfinite(value) and value > 0):
-        raise ParameterError(parameter, value, "a positive number", f"pass e.g. {example}")
+def _check_threshold(parameter: str, value: float, example: str) -> None:
+    if not 0 < value <= MAX_Z_THRESHOLD:
+        allowed = f"a positive number, at most {MAX_Z_THRESHOLD:,}"
+        raise ParameterError(parameter, value, allowed, f"pass e.g. {example}")
 
 
 def _loaded(directory: Directory, named: Sequence[str] | None, thresholds: Thresholds) -> Dataset:
