@@ -34,7 +34,8 @@ from trading.market_data import MarketData, open_market_data
 from trading.parameters import Grain, StrategyParameters
 from trading.partitions import Partition
 from trading.planning import ContractPlan, plan
-from trading.storage import check_writable, open_directory
+from trading.storage import open_directory
+from trading.storage_checks import check_writable
 
 ProgressReport = Callable[[str, int], Awaitable[None]]
 

@@ -8,7 +8,7 @@ from typing import Any
 from prefect.context import FlowRunContext
 
 from flows.parameters import input_url, output_url
-from trading.storage import check_reachable
+from trading.storage_checks import check_reachable
 
 _URL_OF = {"input_dir": input_url, "output_dir": output_url}
 

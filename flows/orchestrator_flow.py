@@ -65,7 +65,8 @@ from trading.partitions import Partition, partitions
 from trading.planning import ContractPlan, plan
 from trading.report.content import RunAccount
 from trading.sources import Interval
-from trading.storage import check_writable, open_directory
+from trading.storage import open_directory
+from trading.storage_checks import check_writable
 
 
 @dataclass(frozen=True, slots=True)

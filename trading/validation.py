@@ -13,7 +13,8 @@ from trading.errors import DataError, ParameterError
 from trading.findings import CheckResult, Dataset, Finding, Status, Thresholds
 from trading.market_data import PRICES_FILE, SPX, SPX_FILE, VIX, VIX_FILE
 from trading.parameters import StrategyParameters
-from trading.storage import Directory, check_readable, open_directory
+from trading.storage import Directory, open_directory
+from trading.storage_checks import check_readable
 from trading.validation_checks import CHECKS
 
 MAX_Z_THRESHOLD = 1_000

@@ -16,10 +16,9 @@ from trading.errors import ParameterError, StorageError
 from trading.storage import (
     MAX_READERS,
     Directory,
-    check_readable,
-    check_writable,
     open_directory,
 )
+from trading.storage_checks import check_readable, check_writable
 from trading.storage_errors import without_credentials
 
 

@@ -35,7 +35,8 @@ from trading.ingestion.summary import (
 )
 from trading.replacement import Manifest, read_manifest
 from trading.sources import ClosePrices, Interval, MarketDataSource, SourceError
-from trading.storage import Directory, check_writable, open_directory
+from trading.storage import Directory, open_directory
+from trading.storage_checks import check_writable
 
 __all__ = ["IngestionError", "IngestionSummary", "SymbolStatus", "SymbolSummary", "ingest"]
 

@@ -145,7 +145,8 @@ def test_a_file_replaced_between_two_reads_is_never_mixed(bucket: str) -> None:
 
 def test_s3fs_is_not_loaded_for_local_files(input_dir: str) -> None:
     program = (
-        "import sys; from trading.storage import *; from trading.market_data import *\n"
+        "import sys; from trading.storage import *; from trading.market_data import *; "
+        "from trading.storage_checks import *\n"
         "check_reachable(sys.argv[1], 'x'); open_market_data(sys.argv[1]).timestamps()\n"
         "check_writable(open_directory(sys.argv[1], 'x'), 'x')\n"
         "print([name for name in ('s3fs', 'botocore', 'aiohttp') if name in sys.modules])"

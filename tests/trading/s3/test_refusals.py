@@ -12,11 +12,9 @@ from tests.s3 import SessionS3
 from tests.trading.conftest import Market
 from trading.errors import ParameterError, StorageError
 from trading.storage import (
-    check_reachable,
-    check_readable,
-    check_writable,
     open_directory,
 )
+from trading.storage_checks import check_reachable, check_readable, check_writable
 
 
 def _refused(input_dir: str, output_dir: str) -> str:
