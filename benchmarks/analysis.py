@@ -9,6 +9,7 @@ All figures of one line are taken in turn, several times, and their medians comp
 from __future__ import annotations
 
 import argparse
+import os
 import statistics
 import tempfile
 import time
@@ -21,10 +22,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from cli.s3_server import s3_server
 from trading.analysis import analyze_panel
 from trading.calendar import hourly_bars, sessions
 from trading.market_data import MarketData, write_market_data
 from trading.parameters import StrategyParameters
+from trading.s3 import s3_store
 from trading.storage import open_directory
 from trading.synthetic import SyntheticMarket, contract_names, synthetic_market
 
@@ -44,7 +47,11 @@ def main() -> None:
     strategy = StrategyParameters(beta_window=WINDOW)
     _panel(market, strategy, repeats)
     with tempfile.TemporaryDirectory() as folder:
-        _partition(market, Path(folder), strategy, repeats)
+        _partition(market, "local files", f"{folder}/input", strategy, repeats)
+        with s3_server(Path(folder) / "s3") as server:
+            os.environ |= server.client_settings()
+            s3_store().make_bucket("bench")
+            _partition(market, "S3", "s3://bench/input", strategy, repeats)
 
 
 def _panel(market: SyntheticMarket, strategy: StrategyParameters, repeats: int) -> None:
@@ -93,23 +100,20 @@ def _pandas(market: SyntheticMarket, strategy: StrategyParameters) -> None:
 
 
 def _partition(
-    market: SyntheticMarket, folder: Path, strategy: StrategyParameters, repeats: int
+    market: SyntheticMarket, kind: str, place: str, strategy: StrategyParameters, repeats: int
 ) -> None:
     """One partition's read at the end of a short and of a long history, files freshly opened."""
     long = len(market.timestamps)
-    histories = {bars: folder / str(bars) for bars in (min(SHORT_HISTORY, long // 2), long)}
+    histories = {bars: f"{place}/{bars}" for bars in (min(SHORT_HISTORY, long // 2), long)}
     for bars, home in histories.items():
-        _write(market, bars, str(home))
+        _write(market, bars, home)
     rounds = 20 * repeats
     seconds = _in_turn(
-        {
-            str(bars): partial(_read_last, str(home), bars, strategy)
-            for bars, home in histories.items()
-        },
+        {str(bars): partial(_read_last, home, bars, strategy) for bars, home in histories.items()},
         rounds,
     )
     short, full = (seconds[str(bars)] for bars in histories)
-    print("\n| one partition's read, local files | value |\n|---|---:|")
+    print(f"\n| one partition's read, {kind} | value |\n|---|---:|")
     for bars in histories:
         contracts = market.prices.shape[1]
         milliseconds = 1e3 * seconds[str(bars)]
