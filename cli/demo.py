@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,6 +20,7 @@ from cli.s3_server import S3Server, s3_server
 from cli.sample_data import SAMPLE_CONTRACTS, ensure_market_data
 from cli.up import STARTING, Child, wait_for_end
 from cli.worker import process_worker
+from trading.errors import shown
 from trading.s3 import s3_store
 from trading.storage import open_directory
 
@@ -111,14 +113,16 @@ def selected(contracts: str | None) -> dict[str, Any]:
     if contracts is None:
         return {}
     names = [name.strip() for name in contracts.split(",")]
-    number = contracts.strip().lstrip("+-").isdecimal()
-    if not all(names) or (number and int(contracts) < 1):
+    # Python itself reads no number of thousands of digits.
+    whole = contracts.strip()
+    number = int(whole) if re.fullmatch(r"[+-]?\d{1,1000}", whole) else None
+    if not all(names) or (number is not None and number < 1):
         raise CommandError(
-            f"contracts={contracts!r} is neither a number from 1 nor names; pass e.g. "
+            f"contracts={shown(contracts)} is neither a number from 1 nor names; pass e.g. "
             "--contracts 10 or --contracts AAPL,MSFT.",
             USAGE,
         )
-    return {"num_contracts": int(contracts)} if number else {"contracts": names}
+    return {"contracts": names} if number is None else {"num_contracts": number}
 
 
 def orchestrator_parameters(options: DemoOptions, settings: Settings) -> dict[str, Any]:
