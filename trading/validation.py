@@ -13,6 +13,7 @@ from trading.errors import DataError, ParameterError
 from trading.findings import CheckResult, Dataset, Finding, Status, Thresholds
 from trading.market_data import PRICES_FILE, SPX, SPX_FILE, VIX, VIX_FILE
 from trading.parameters import StrategyParameters
+from trading.replacement import MANIFEST, check_complete
 from trading.storage import Directory, open_directory
 from trading.storage_checks import check_readable
 from trading.validation_checks import CHECKS
@@ -68,7 +69,7 @@ def validate(
 
     Raises:
         ParameterError: An argument is not usable, e.g. `input_dir` does not exist.
-        StorageError: A file cannot be accessed.
+        StorageError: A file cannot be accessed, or an ingestion has replaced only some of them.
     """
     _check_threshold("z_threshold", z_threshold, "3.0")
     _check_threshold("robust_z_threshold", robust_z_threshold, "8.0")
@@ -80,6 +81,7 @@ def validate(
     named = None if contracts is None else [checked_contract(name) for name in contracts]
     directory = open_directory(input_dir, "input_dir")
     check_readable(directory, "input_dir")
+    check_complete(directory, directory.identity(MANIFEST))
     tolerance = vix_tolerance_hours
     if tolerance is None:
         tolerance = StrategyParameters().vix_tolerance_hours

@@ -22,6 +22,7 @@ from trading.replacement import MANIFEST
 from trading.sources.synthetic import SyntheticSource
 from trading.sources.yahoo import YahooSource
 from trading.storage import Directory
+from trading.validation import validate
 
 
 def test_data_of_another_origin_are_replaced_and_a_copy_is_kept(run: Ingestion) -> None:
@@ -195,6 +196,8 @@ def test_readers_are_refused_a_set_that_is_half_replaced(
     kill_at(monkeypatch, synthetic, killed_at)
     with pytest.raises(KeyboardInterrupt):
         synthetic()
+    with pytest.raises(StorageError, match="replacing the input files, or was killed"):
+        validate(synthetic.input_dir)
     with pytest.raises(StorageError, match="replacing the input files, or was killed") as told:
         open_market_data(synthetic.input_dir)
     assert str(told.value).count("\n") == 0
