@@ -14,7 +14,9 @@ from flows.settings import project_root
 Point = Literal["before", "during", "after"]
 """Of a write: nothing is there yet; the temporary file is complete; it has its name."""
 
-WAIT_SECONDS = 120.0
+WAIT_SECONDS = 600.0
+"""How long anything may take where two slow cores run two processes of tests."""
+
 POINTS: tuple[Point, ...] = ("before", "during", "after")
 
 

@@ -1,4 +1,4 @@
-"""Partitions in processes of their own: their worker meets faults of the server, or is killed."""
+"""Partitions in processes of their own: the server fails now and then, and the worker is killed."""
 
 from __future__ import annotations
 
@@ -8,77 +8,27 @@ import json
 import os
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import psutil
-import pytest
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.filters import FlowRunFilter
 from prefect.client.schemas.objects import StateType
 
-from benchmarks.outages import MortalServer, mortal_server
+from benchmarks.outages import mortal_server
+from cli.sample_data import SAMPLE_CONTRACTS, ensure_market_data
+from flows.registration import register_deployments
+from tests.reliability.faults import Faults
 from tests.reliability.faulty_server import Reply, answer, faulty_server
+from trading.parameters import Grain, StrategyParameters
+from trading.partition_run import run_partition
 
-COMPLETE = {"total": 3, "completed": 3, "skipped": 0, "failed": 0}
+WAIT_SECONDS = 600.0
+"""How long the command may take where everything else is slow too."""
 
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MortalServer]:
-    """A server of their own: the worker of a session's server would take other tests' runs."""
-    with mortal_server(tmp_path_factory.mktemp("server")) as running:
-        yield running
-
-
-async def demo(
-    api_url: str, folder: Path, meanwhile: Callable[[int], None] = lambda _: None
-) -> dict[str, Any]:
-    """`trading demo` with a process for each of three partitions: what it prints at its end.
-
-    Args:
-        api_url: The server.
-        folder: Where everything is kept.
-        meanwhile: Called ten times a second with the command's process id.
-    """
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", "from cli.app import main; main()", "demo", "--json",
-        "--contracts", "AAPL", "--grain", "session", "--job-per", "partition",
-        "--input-dir", str(folder / "input"), "--output-dir", str(folder / "output"),
-        "--server-dir", str(folder / "demo"),
-        env=os.environ | {"PREFECT_API_URL": api_url, "TRADING_PENDING_SECONDS": "10"},
-        cwd=folder,
-        stdout=asyncio.subprocess.PIPE,
-    )  # fmt: skip
-    ended = asyncio.create_task(process.communicate())
-    try:
-        async with asyncio.timeout(240):
-            while not ended.done():
-                meanwhile(process.pid)
-                await asyncio.wait([ended], timeout=0.1)
-    finally:
-        if process.returncode is None:
-            process.kill()
-    stdout, _ = await ended
-    assert process.returncode == 0
-    report: dict[str, Any] = json.loads(stdout)
-    return report
-
-
-async def states_below(api_url: str, orchestrator: str) -> dict[str, list[StateType | None]]:
-    """The states of all runs that one command made, by name, the orchestrator's left out."""
-    found: dict[str, list[StateType | None]] = {}
-    async with PrefectClient(api_url) as client:
-        level = [orchestrator]
-        while level:
-            body = {"parent_flow_run_id": {"any_": level}}
-            children = await client.read_flow_runs(
-                flow_run_filter=FlowRunFilter.model_validate(body), limit=200
-            )
-            for run in children:
-                found.setdefault(run.name, []).append(run.state_type)
-            level = [str(run.id) for run in children]
-    return found
+DONE_BEFORE = "2024-01-02T09:30:00-05:00"
 
 
 class EveryTenth:
@@ -99,41 +49,99 @@ class EveryTenth:
         return fault
 
 
-async def test_a_worker_and_its_jobs_outlast_a_server_that_fails_every_tenth_request(
-    server: MortalServer, tmp_path: Path
-) -> None:
-    """Fails without PREFECT_CLIENT_RETRY_EXTRA_CODES in `CLIENT_SETTINGS`: the command ends."""
-    fault = EveryTenth()
-    async with faulty_server(server.api_url, fault) as way:
-        report = await demo(way.api_url, tmp_path)
-    assert report["partitions"] == COMPLETE
-    assert set(fault.statuses) == {b"500", b"503", b"429", b"504"}
-    states = await states_below(server.api_url, report["orchestrator_flow_run_id"])
-    assert len(states) == 3 + 3, "partitions, and the contract, validation and aggregation"
-    assert set(map(tuple, states.values())) == {(StateType.COMPLETED,)}, states
+async def demo(
+    folder: Path, environment: dict[str, str], meanwhile: Callable[[int], object]
+) -> dict[str, Any]:
+    """`trading demo` with a process for each partition of a contract: what it prints at its end.
+
+    Args:
+        folder: Where everything is kept.
+        environment: Its environment, beside this process's.
+        meanwhile: Called ten times a second with the command's process id.
+    """
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", "from cli.app import main; main()", "demo", "--json",
+        "--contracts", "AAPL", "--grain", "session", "--job-per", "partition",
+        "--input-dir", str(folder / "input"), "--output-dir", str(folder / "output"),
+        "--server-dir", str(folder / "demo"),
+        env=os.environ | environment,
+        cwd=folder,
+        stdout=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    ended = asyncio.create_task(process.communicate())
+    try:
+        async with asyncio.timeout(WAIT_SECONDS):
+            while not ended.done():
+                meanwhile(process.pid)
+                await asyncio.wait([ended], timeout=0.1)
+    finally:
+        if process.returncode is None:
+            process.kill()
+    stdout, _ = await ended
+    assert process.returncode == 0
+    report: dict[str, Any] = json.loads(stdout)
+    return report
 
 
-async def test_a_killed_worker_is_replaced_and_what_it_had_started_goes_on(
-    server: MortalServer, tmp_path: Path
+async def states_below(client: PrefectClient, orchestrator: str) -> dict[str, list[StateType]]:
+    """The states of all runs that one command made, by name, the orchestrator's left out."""
+    found: dict[str, list[StateType]] = {}
+    level = [orchestrator]
+    while level:
+        body = {"parent_flow_run_id": {"any_": level}}
+        children = await client.read_flow_runs(
+            flow_run_filter=FlowRunFilter.model_validate(body), limit=200
+        )
+        for run in children:
+            assert run.state_type is not None
+            found.setdefault(run.name, []).append(run.state_type)
+        level = [str(run.id) for run in children]
+    return found
+
+
+async def test_a_server_that_fails_every_tenth_request_and_a_killed_worker_lose_no_partition(
+    tmp_path: Path,
 ) -> None:
-    """Fails without the restart in `LocalWorker`: what is not started yet is waited for in vain."""
+    """One partition may run at a time: while it is about to write its result, the worker is killed.
+
+    Fails without PREFECT_CLIENT_RETRY_EXTRA_CODES in `CLIENT_SETTINGS`: the command, its worker or
+    a job ends at a 500. Fails without the restart in `LocalWorker`: the second partition is waited
+    for in vain. Fails when a crash is not asked for its result: the first is computed again.
+    """
+    source, output = str(tmp_path / "input"), str(tmp_path / "output")
+    ensure_market_data(source, SAMPLE_CONTRACTS)
+    run_partition(
+        "AAPL", DONE_BEFORE, Grain.SESSION, StrategyParameters(), source, output, "an earlier run"
+    )
+    (tmp_path / "faults").mkdir()
+    faults = Faults(tmp_path / "faults")
+    held = faults.hold("before", ".parquet")
     killed: list[int] = []
 
     def kill_once(command: int) -> None:
-        # A partition's process is there: the contract's run has been started, others have not.
-        if killed or not list((tmp_path / "output").glob("AAPL/2*.parquet")):
+        if killed or not faults.holds(held):
             return
         for child in psutil.Process(command).children(recursive=True):
             if "worker start" in " ".join(child.cmdline()):
                 killed.append(child.pid)
                 child.kill()
-                return
+                child.wait(WAIT_SECONDS)
+        faults.let_go(held)
 
-    report = await demo(server.api_url, tmp_path, kill_once)
+    fault = EveryTenth()
+    with mortal_server(tmp_path / "server") as server:
+        async with PrefectClient(server.api_url) as client:
+            await register_deployments(client, "trading", partition_limit=1)
+            async with faulty_server(server.api_url, fault) as way:
+                environment = faults.environment() | {"PREFECT_API_URL": way.api_url}
+                report = await demo(tmp_path, environment, kill_once)
+            states = await states_below(client, report["orchestrator_flow_run_id"])
     assert len(killed) == 1
-    assert report["partitions"] == COMPLETE
-    states = await states_below(server.api_url, report["orchestrator_flow_run_id"])
+    assert set(fault.statuses) == {b"500", b"503", b"429", b"504"}
+    assert report["partitions"] == {"total": 3, "completed": 2, "skipped": 1, "failed": 0}
+    assert {file.name for file in (tmp_path / "output/AAPL").iterdir()} == {
+        "20240102.parquet", "20240103.parquet", "20240104.parquet",
+    }  # fmt: skip
     final = {StateType.COMPLETED, StateType.CRASHED}
     assert {state for attempts in states.values() for state in attempts} <= final, states
-    assert all(attempts.count(StateType.COMPLETED) <= 1 for attempts in states.values())
-    assert len(list((tmp_path / "output").glob("AAPL/2*.parquet"))) == 3
+    assert len(states["AAPL 2024-01-03"]) == len(states["AAPL 2024-01-04"]) == 1, states
