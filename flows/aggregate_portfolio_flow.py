@@ -14,6 +14,7 @@ from prefect.logging import get_run_logger
 from pydantic import Field
 
 from flows import rendering
+from flows.documented import documented
 from flows.errors import fails_plainly
 from flows.parameters import DEFAULT_STRATEGY, ContractNames, OutputDir, output_url
 from trading.aggregation import Aggregation, aggregate
@@ -28,6 +29,7 @@ TIMESERIES_ROWS = 500
 
 @flow(name="aggregate-portfolio", flow_run_name="aggregate portfolio")
 @fails_plainly
+@documented
 async def aggregate_portfolio(
     output_dir: OutputDir = None,
     contracts: ContractNames = None,

@@ -14,6 +14,7 @@ from flows import rendering
 from flows.analyze_time_partition_flow import analyze_time_partition
 from flows.commands import redo_partition
 from flows.deployments import ANALYZE_TIME_PARTITION
+from flows.documented import documented
 from flows.errors import UnfinishedError, fails_plainly
 from flows.parameters import (
     DEFAULT_STRATEGY,
@@ -65,6 +66,7 @@ class SymbolSummary:
 
 @flow(name="analyze-symbol", flow_run_name="{contract}")
 @fails_plainly
+@documented
 async def analyze_symbol(
     contract: ContractName,
     grain: PartitionGrain = Grain.BAR,

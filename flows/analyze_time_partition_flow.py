@@ -9,6 +9,7 @@ from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
 from pydantic import Field
 
+from flows.documented import documented
 from flows.errors import fails_plainly
 from flows.parameters import (
     DEFAULT_STRATEGY,
@@ -43,6 +44,7 @@ def _run_name() -> str:
 
 @flow(name="analyze-time-partition", flow_run_name=_run_name)
 @fails_plainly
+@documented
 async def analyze_time_partition(
     contract: ContractName,
     # Text, not a datetime: what is no timestamp gets the same sentence as one that is no bar.

@@ -11,6 +11,7 @@ from prefect.logging import get_run_logger
 from pydantic import Field
 
 from flows import rendering
+from flows.documented import documented
 from flows.errors import fails_plainly
 from flows.parameters import InputDir, input_url
 from flows.settings import settings
@@ -39,6 +40,7 @@ IngestionInterval = Annotated[
 
 @flow(name="ingest-market-data", flow_run_name="ingest {interval}")
 @fails_plainly
+@documented
 async def ingest_market_data(
     symbols: IngestionSymbols = None,
     start_date: Annotated[

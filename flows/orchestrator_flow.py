@@ -34,6 +34,7 @@ from flows.deployments import (
     ORCHESTRATOR,
     VALIDATE_DATA,
 )
+from flows.documented import documented
 from flows.errors import StepError, UnfinishedError, fails_plainly
 from flows.ingest_market_data_flow import (
     IngestionInterval,
@@ -98,6 +99,7 @@ def _run_name() -> str:
 
 @flow(name="trading-orchestrator", flow_run_name=_run_name)
 @fails_plainly
+@documented
 async def trading_orchestrator(
     num_contracts: Annotated[
         int,

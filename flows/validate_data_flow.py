@@ -9,6 +9,7 @@ from prefect.logging import get_run_logger
 from pydantic import Field
 
 from flows import rendering
+from flows.documented import documented
 from flows.errors import fails_plainly
 from flows.parameters import ContractNames, InputDir, input_url
 from trading.errors import DataError
@@ -18,6 +19,7 @@ from trading.validation import MAX_Z_THRESHOLD, ValidationReport, validate
 
 @flow(name="validate-data", flow_run_name="validate data")
 @fails_plainly
+@documented
 async def validate_data(
     input_dir: InputDir = None,
     contracts: ContractNames = None,

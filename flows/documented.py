@@ -1,0 +1,27 @@
+"""What the Prefect UI's form says of a flow's parameters."""
+
+from collections.abc import Callable
+from typing import Annotated, TypeVar, get_args, get_origin, get_type_hints
+
+from pydantic.fields import FieldInfo
+
+F = TypeVar("F", bound=Callable[..., object])
+
+
+def documented(function: F) -> F:
+    """Add the descriptions of the function's annotated parameters to its docstring.
+
+    Prefect takes a parameter's description from the docstring alone and writes it, or nothing,
+    over that of the annotation, which is where we say what several flows' parameters mean.
+    """
+    hints = get_type_hints(function, include_extras=True)
+    lines = [f"    {name}: {text}" for name, hint in hints.items() if (text := _description(hint))]
+    function.__doc__ = f"{function.__doc__ or ''}\n    Args:\n    " + "\n    ".join(lines) + "\n"
+    return function
+
+
+def _description(hint: object) -> str:
+    if get_origin(hint) is not Annotated:
+        return ""
+    fields = (extra for extra in get_args(hint) if isinstance(extra, FieldInfo))
+    return next((field.description for field in fields if field.description), "")
