@@ -6,6 +6,7 @@ that stands alone the same names stand for fixed colours.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -193,9 +194,10 @@ def regimes(content: ReportContent, look: Look) -> Spec:
 def trade_returns(content: ReportContent, look: Look) -> Spec:
     """How the trades' returns are distributed."""
     edges, counts = histogram(content.trade_returns)
+    digits = max(1, 1 - math.floor(math.log10(edges[-1] - edges[0])))
     rows = [
         {"low": low, "high": high, "count": int(count), "side": "gain" if low >= 0 else "loss",
-         "tip": f"{low:+.2f} to {high:+.2f} %: {count:,} trades"}
+         "tip": f"{low:+.{digits + 1}f} to {high:+.{digits + 1}f} %: {count:,} trades"}
         for low, high, count in zip(edges, edges[1:], counts, strict=False)
     ]  # fmt: skip
     return {
@@ -206,7 +208,7 @@ def trade_returns(content: ReportContent, look: Look) -> Spec:
         "encoding": {
             "x": {"field": "low", "type": "quantitative", "bin": {"binned": True},
                   "axis": {"title": "Return of a trade after costs, %", "grid": False,
-                           "tickCount": look.ticks, "format": "+.2~f"}},
+                           "tickCount": look.ticks, "format": f"+.{digits}~f"}},
             "x2": {"field": "high"},
             "y": {"field": "count", "type": "quantitative",
                   "axis": {"title": "Trades", "tickCount": 5, "format": "~s", "tickMinStep": 1}},

@@ -151,8 +151,9 @@ def _spread(content: ReportContent) -> str:
         return ""
     sign = "{:+.3f} %".format
     middle, mean = sign(float(np.median(values))), sign(float(values.mean()))
+    trades = "1 trade" if len(values) == 1 else f"{len(values):,} trades"
     return (
-        f"{len(values):,} trades with a next price: mean {mean}, median {middle}, "
+        f"{trades} with a next price: mean {mean}, median {middle}, "
         f"worst {sign(float(values.min()))}, best {sign(float(values.max()))}. "
         "What lies beyond the 0.5 % and 99.5 % quantiles counts into the outermost bars."
     )
