@@ -1,0 +1,182 @@
+"""Runs commands in a built image as a hardened pod does.
+
+A container has process ids, a network and mounts of its own, a read-only root, no capability, and
+a user and group id that no file of the image names; `/tmp` is the one place it can write to.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+
+from tests.image.build import Root, enter, mounts
+
+FOREIGN = 12345
+BECOME = (
+    f"setpriv --reuid {FOREIGN} --regid {FOREIGN} --clear-groups --no-new-privs "
+    "--inh-caps=-all --bounding-set=-all"
+)
+START_SECONDS = 180
+_ENTER = ["nsenter", "--mount", "--pid", "--net", "--root", "--wd"]
+
+# A new network has its loopback interface down, and there may be no tool to raise it with.
+LOOPBACK_UP = (
+    "import fcntl, socket, struct; fcntl.ioctl("
+    "socket.socket(), 0x8914, struct.pack('16sh', b'lo', 0x1 | 0x40))"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a container finds beside its image.
+
+    Attributes:
+        volume: Folder to mount at `/data`, for the container's group to write as with `fsGroup`.
+        files: Path inside -> folder or file to mount there.
+        network: A process whose network it shares; None gives it one of its own.
+    """
+
+    volume: Path | None = None
+    files: Mapping[str, Path] = field(default_factory=dict)
+    network: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """A container that runs.
+
+    Attributes:
+        image: What it was made from.
+        env: Environment of its processes.
+        process: Ends when the container has ended.
+        log: What its first process writes.
+    """
+
+    image: Root
+    env: Mapping[str, str]
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    def execute(self, command: Sequence[str], **env: str) -> subprocess.CompletedProcess[str]:
+        """Run one more command inside, as `kubectl exec` does."""
+        into = [*_ENTER, f"--target={self._first()}", *BECOME.split()]
+        assignments = [f"{name}={value}" for name, value in (self.env | env).items()]
+        return subprocess.run(
+            [*into, "/usr/bin/env", "--ignore-environment", *assignments, *command],
+            capture_output=True, text=True, check=False, timeout=START_SECONDS,
+        )  # fmt: skip
+
+    def wait_for(self, command: Sequence[str]) -> str:
+        """What a command prints inside, once it succeeds; the container must not end before."""
+        deadline = time.monotonic() + START_SECONDS
+        while (done := self.execute(command)).returncode != 0:
+            ended = self.process.poll() is not None
+            assert not ended, self.log.read_text()
+            assert time.monotonic() < deadline, f"{done.stderr}\n{self.log.read_text()}"
+            time.sleep(0.2)
+        return done.stdout
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        """Send process 1 a signal, wait for the end, and return its exit code."""
+        psutil.Process(self._first()).send_signal(number)
+        return self.process.wait(START_SECONDS)
+
+    def _first(self) -> int:
+        """The id, outside, of the container's first process."""
+        deadline = time.monotonic() + START_SECONDS
+        while not (children := psutil.Process(self.process.pid).children()):
+            assert self.process.poll() is None, self.log.read_text()
+            assert time.monotonic() < deadline, "the container has no process"
+            time.sleep(0.01)
+        return children[0].pid
+
+
+@contextlib.contextmanager
+def running(
+    image: Root,
+    command: Sequence[str],
+    log: Path,
+    *,
+    env: Mapping[str, str] | None = None,
+    surroundings: Surroundings = Surroundings(),
+) -> Iterator[Container]:
+    """A container that runs `command`; gone on exit.
+
+    Args:
+        image: What to make it from.
+        command: Its first process.
+        log: Where that one's output goes.
+        env: Environment besides the image's own.
+        surroundings: What it finds beside the image.
+    """
+    environment = image.env | (env or {})
+    script = _script(image, command, environment, surroundings)
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            [*_namespaces(surroundings), "sh", "-ec", script],
+            stdout=output, stderr=output, stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+    try:
+        container = Container(image, environment, process, log)
+        # Until its first process is the command, a signal would end the shell that prepares it.
+        while process.poll() is None and not (psutil.Process(container._first()).uids().real):
+            time.sleep(0.01)
+        yield container
+    finally:
+        process.kill()
+        process.wait()
+
+
+def run(
+    image: Root,
+    command: Sequence[str],
+    surroundings: Surroundings = Surroundings(),
+    **env: str,
+) -> subprocess.CompletedProcess[str]:
+    """Run a command in a container of its own, to its end."""
+    script = _script(image, command, image.env | env, surroundings)
+    return subprocess.run(
+        [*_namespaces(surroundings), "sh", "-ec", script],
+        capture_output=True, text=True, check=False, timeout=START_SECONDS,
+    )  # fmt: skip
+
+
+def _namespaces(surroundings: Surroundings) -> list[str]:
+    new = ["unshare", "--mount", "--pid", "--fork", "--kill-child"]
+    if surroundings.network is None:
+        return [*new, "--net"]
+    return ["nsenter", f"--net=/proc/{surroundings.network}/ns/net", *new]
+
+
+def _script(
+    image: Root, command: Sequence[str], env: Mapping[str, str], surroundings: Surroundings
+) -> str:
+    inside = image.folder / "root"
+    # Runtimes make the places where something is mounted, below a read-only root too.
+    places = [
+        f"mkdir -p {inside}{place}" for place, outside in surroundings.files.items()
+        if outside.is_dir()
+    ]  # fmt: skip
+    writable = f"mount -t tmpfs -o mode=1777 tmpfs {inside / 'tmp'}"
+    lines = [*mounts(image, read_only=True, then=places), writable]
+    lines += [
+        f"mount --bind -o ro {outside} {inside}{place}"
+        for place, outside in surroundings.files.items()
+    ]
+    if (volume := surroundings.volume) is not None:
+        volume.chmod(0o2775)
+        lines += [f"chown 0:{FOREIGN} {volume}", f"mount --bind {volume} {inside}/data"]
+    if surroundings.network is None:
+        lines.append(f"{sys.executable} -c {shlex.quote(LOOPBACK_UP)}")
+    start = [f"cd {image.workdir}", f"exec {shlex.join(command)}"]
+    lines.append(enter(image, env, start, become=BECOME))
+    return "\n".join(lines)
