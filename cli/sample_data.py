@@ -8,6 +8,7 @@ import sys
 from cli.errors import USAGE, CommandError
 from cli.local_server import project_root
 from trading.market_data import PRICES_FILE, SPX_FILE, VIX_FILE
+from trading.s3 import environment
 from trading.storage import open_directory
 
 SAMPLE_CONTRACTS = 10
@@ -47,7 +48,11 @@ def _generate(input_dir: str, contracts: int) -> None:
     script = project_root() / "input" / "generate_hourly_data.py"
     command = [sys.executable, str(script), "--contracts", str(contracts)]
     made = subprocess.run(  # noqa: S603 - our own script, no shell
-        [*command, "--output-dir", input_dir], capture_output=True, text=True, check=False
+        [*command, "--output-dir", input_dir],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if made.returncode:
         reason = (made.stderr.strip() or "no message").splitlines()[-1]

@@ -26,7 +26,7 @@ async def use_credentials_block() -> None:
     """Use the block that the settings name, if any, for all S3 locations of this process.
 
     Raises:
-        ParameterError: There is no such block.
+        ParameterError: There is no such block, or it assumes a role.
     """
     named = settings().aws_credentials_block
     if named is None or named in _used:
@@ -47,6 +47,13 @@ async def _credentials(kind: str, name: str) -> S3Credentials:
                 "a block of this Prefect server",
                 "create it in the UI under Blocks, correct the name, or unset the setting",
             ) from None
+    if document.data.get("assume_role_arn"):
+        raise ParameterError(
+            SETTING,
+            f"{kind}/{name}",
+            "a block that holds a key or a profile, but assumes a role",
+            "name a profile with that role_arn in the block instead",
+        )
     return credentials_of(kind, document.data)
 
 

@@ -1,18 +1,26 @@
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import fsspec
 import pytest
+from prefect_aws.client_parameters import AwsClientParameters
+from prefect_aws.credentials import AwsCredentials
+from pydantic import SecretStr
 from typer.testing import CliRunner, Result
 
 from cli.app import app
 from cli.local_server import available_port
+from cli.s3_server import REGION
 from cli.sample_data import FILES
+from flows import aws_credentials
 from flows.settings import settings
 from tests.s3 import SessionS3
+from trading.market_data import open_market_data
+from trading.s3 import S3Credentials, use_credentials
 
 
 @pytest.fixture
@@ -88,6 +96,36 @@ def test_local_folders_need_no_bucket(prepare: Callable[..., Result], tmp_path: 
     assert answer.exit_code == 0, answer.stderr
     assert "Bucket" not in answer.stdout
     assert {path.name for path in (tmp_path / "input").iterdir()} == set(FILES)
+
+
+def test_the_sample_is_made_with_the_credentials_of_a_block(
+    prepare: Callable[..., Result], prefect_server: str, s3_server: SessionS3, tmp_path: Path
+) -> None:
+    where = AwsClientParameters(endpoint_url=s3_server.endpoint_url)
+    block = AwsCredentials(
+        aws_access_key_id=s3_server.owner.access_key,
+        aws_secret_access_key=SecretStr(s3_server.owner.secret_key),
+        region_name=REGION,
+        aws_client_parameters=where,
+    )
+
+    async def save() -> None:
+        await block.save("prepares", overwrite=True)
+
+    asyncio.run(save())
+    bucket = f"s3://block-{tmp_path.name.replace('_', '-')}"
+    try:
+        answer = prepare(
+            "--sample-contracts", "10", PREFECT_API_URL=prefect_server,
+            TRADING_AWS_CREDENTIALS_BLOCK="prepares",
+            TRADING_INPUT_DIR=f"{bucket}/input", TRADING_OUTPUT_DIR=f"{bucket}/output",
+        )  # fmt: skip
+        assert answer.exit_code == 0, answer.stderr
+        assert len(open_market_data(f"{bucket}/input").contracts) == 10
+        assert s3_server.owner.secret_key not in answer.output
+    finally:
+        use_credentials(S3Credentials())
+        aws_credentials._used.clear()
 
 
 def test_credentials_of_a_block_need_the_server_that_holds_it(

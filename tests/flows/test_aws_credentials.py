@@ -2,43 +2,52 @@
 
 from __future__ import annotations
 
+import json
+import os
 from collections.abc import Iterator
-from typing import Any, ClassVar
 
 import pytest
 from prefect.blocks.core import Block
+from prefect_aws.client_parameters import AwsClientParameters
+from prefect_aws.credentials import AwsCredentials, MinIOCredentials
 from pydantic import SecretStr
 
 from flows import aws_credentials
 from flows.aws_credentials import AWS, MINIO, credentials_of, use_credentials_block
-from flows.settings import Settings
+from flows.settings import Settings, settings
+from tests.flows.conftest import Pipeline
 from tests.s3 import SessionS3
+from tests.trading.conftest import Market
 from trading.errors import ParameterError
 from trading.s3 import S3Credentials, use_credentials
 from trading.storage import open_directory
 
 
-class StandInCredentials(Block):
-    """The fields of `AwsCredentials` that count; the real one would bring prefect_aws."""
-
-    _block_type_name: ClassVar[str | None] = "AWS Credentials"
-    _block_type_slug: ClassVar[str | None] = AWS
-    aws_access_key_id: str | None = None
-    aws_secret_access_key: SecretStr | None = None
-    region_name: str | None = None
-    aws_client_parameters: dict[str, Any] | None = None
-
-
 @pytest.fixture(autouse=True)
-def _as_before() -> Iterator[None]:
+def _as_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No AWS environment before, none of a test's credentials after it."""
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
     yield
     use_credentials(S3Credentials())
     aws_credentials._used.clear()
+    settings.cache_clear()
 
 
-def _named(monkeypatch: pytest.MonkeyPatch, block: str | None) -> None:
-    settings = Settings(aws_credentials_block=block)
-    monkeypatch.setattr(aws_credentials, "settings", lambda: settings)
+def block_of(kind: str, server: SessionS3) -> Block:
+    """A block of the real type that gives the rights of the server's owner."""
+    where = AwsClientParameters(endpoint_url=server.endpoint_url)
+    key, secret = server.owner.access_key, SecretStr(server.owner.secret_key)
+    if kind == MINIO:
+        return MinIOCredentials(
+            minio_root_user=key, minio_root_password=secret, aws_client_parameters=where
+        )
+    return AwsCredentials(
+        aws_access_key_id=key,
+        aws_secret_access_key=secret,
+        region_name="us-east-1",
+        aws_client_parameters=where,
+    )
 
 
 def test_both_types_of_block_are_understood() -> None:
@@ -56,30 +65,64 @@ def test_both_types_of_block_are_understood() -> None:
 
 async def test_without_the_setting_no_server_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(aws_credentials, "get_client", None)
-    _named(monkeypatch, None)
+    monkeypatch.setattr(aws_credentials, "settings", Settings)
     await use_credentials_block()
 
 
-async def test_the_named_block_gives_access_and_another_name_is_refused(
-    prefect_server: str, s3_server: SessionS3, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("kind", [AWS, MINIO])
+async def test_a_run_uses_the_named_block_and_shows_its_secret_nowhere(
+    pipeline: Pipeline,
+    small_market: Market,
+    s3_server: SessionS3,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    *,
+    kind: str,
 ) -> None:
-    for name in s3_server.environment():
-        monkeypatch.delenv(name, raising=False)
-    block = StandInCredentials(
-        aws_access_key_id=s3_server.owner.access_key,
-        aws_secret_access_key=SecretStr(s3_server.owner.secret_key),
-        region_name="us-east-1",
-        aws_client_parameters={"endpoint_url": s3_server.endpoint_url},
-    )
-    await block.save("our-store", overwrite=True)
-    _named(monkeypatch, "our-store")
+    await block_of(kind, s3_server).save("our-store", overwrite=True)
+    monkeypatch.setenv("TRADING_AWS_CREDENTIALS_BLOCK", f"{kind}/our-store")
+    settings.cache_clear()
+    bucket = s3_server.new_bucket()
     await use_credentials_block()
-    directory = open_directory(s3_server.new_bucket(), "output_dir")
-    directory.write_bytes("a", b"1")
-    assert directory.read_bytes("a") == b"1"
+    places = {
+        "input_dir": small_market.write(f"{bucket}/input"),
+        "output_dir": f"{bucket}/output",
+    }
+    use_credentials(S3Credentials())
+    aws_credentials._used.clear()
 
-    _named(monkeypatch, "aws-credentials/nobody")
-    with pytest.raises(ParameterError, match="TRADING_AWS_CREDENTIALS_BLOCK='aws-credentials/nob"):
+    with caplog.at_level("DEBUG"):
+        ended = await pipeline.orchestrate(num_contracts=1, grain="all", **places)
+    assert ended.state.is_completed(), ended.message
+    assert list(open_directory(places["output_dir"], "output_dir").list_files("AAPL"))
+    children = await pipeline.children(ended.id)
+    runs = [ended.run, *children]
+    for child in children:
+        runs += await pipeline.children(child.id)
+    assert len(runs) == 5
+    shown = [run.model_dump_json() for run in runs]
+    shown += [json.dumps(await pipeline.artifacts(run.id), default=str) for run in runs]
+    shown += [await pipeline.log(*[run.id for run in runs]), caplog.text]
+    assert any(places["output_dir"] in text for text in shown)
+    assert not [text for text in shown if s3_server.owner.secret_key in text]
+
+
+async def test_a_block_that_cannot_be_used_is_refused_before_anything_is_done(
+    pipeline: Pipeline, s3_server: SessionS3, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRADING_AWS_CREDENTIALS_BLOCK", "nobody")
+    settings.cache_clear()
+    ended = await pipeline.orchestrate()
+    assert ended.state.is_failed()
+    assert ended.message.startswith("TRADING_AWS_CREDENTIALS_BLOCK='aws-credentials/nobody' is not")
+    assert "create it in the UI under Blocks" in ended.message
+
+    role = AwsCredentials(assume_role_arn="arn:aws:iam::123456789012:role/reader")
+    await role.save("a-role", overwrite=True)
+    monkeypatch.setattr(
+        aws_credentials, "settings", lambda: Settings(aws_credentials_block="a-role")
+    )
+    with pytest.raises(ParameterError, match="assumes a role; name a profile with that role_arn"):
         await use_credentials_block()
 
 
