@@ -9,19 +9,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cli.errors import FAILED
+from flows.rendering import headlines
 
 COMPLETED = "completed"
-
-_NUMBERS = (
-    ("Total P&L", "total_pnl_pct", "{:+.3f} %"),
-    ("Sharpe ratio", "sharpe", "{:.2f}"),
-    ("Maximum drawdown", "max_drawdown_pct", "{:.3f} %"),
-    ("Win rate", "win_rate", "{:.1%}"),
-    ("Average beta", "average_beta", "{:.3f}"),
-    ("Trades", "trades", "{:,}"),
-    ("  good", "good_trades", "{:,}"),
-    ("  bad", "bad_trades", "{:,}"),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +75,7 @@ def as_text(report: Report) -> str:
     counts = report.partitions
     runs = sum(sum(states.values()) for states in report.flow_runs.values())
     rows = [
-        *_portfolio_rows(report.portfolio),
+        *headlines(report.portfolio),
         ("Partitions", f"{counts.total:,}"),
         ("  completed", f"{counts.completed:,}"),
         ("  skipped", f"{counts.skipped:,} (up to date)"),
@@ -101,8 +91,3 @@ def failure(report: Report) -> str:
     if report.status == COMPLETED:
         return ""
     return f"The run ended {report.status}: {report.message}".rstrip(": ")
-
-
-def _portfolio_rows(portfolio: Mapping[str, Any]) -> list[tuple[str, str]]:
-    shown = [(name, portfolio[key], style) for name, key, style in _NUMBERS if key in portfolio]
-    return [(name, "n/a" if value is None else style.format(value)) for name, value, style in shown]

@@ -78,7 +78,7 @@ def _report(aggregation: Aggregation) -> tuple[str, dict[str, bytes]]:
     from trading.report import charts, making  # noqa: PLC0415 - the orchestrator loads this module
 
     content = making.read_content(aggregation, run=run_account.get())
-    pictures = {"Equity": charts.png(charts.equity, content)}
+    pictures = {"Equity (blue) and the S&P 500 (grey)": charts.png(charts.equity, content)}
     if len(content.trade_returns):
         pictures["Returns of the trades"] = charts.png(charts.trade_returns, content)
     return making.write_report(content), pictures
@@ -87,19 +87,26 @@ def _report(aggregation: Aggregation) -> tuple[str, dict[str, bytes]]:
 def _markdown(
     metrics: Mapping[str, Any], files: Sequence[str], pictures: Mapping[str, bytes]
 ) -> str:
-    report = files[0]
-    link = report if "://" in report else Path(report).as_uri()
     return "\n\n".join(
         [
             "# Portfolio",
-            f"The report with all charts: [{report}]({link})",
+            _link(files[0]),
+            rendering.table(("metric", "value"), rendering.headlines(metrics)),
             *(
                 f"## {title}\n\n![{title}](data:image/png;base64,{base64.b64encode(png).decode()})"
                 for title, png in pictures.items()
             ),
-            "## Metrics",
+            "## All metrics",
             rendering.table(("metric", "value"), metrics.items()),
             "## Files",
             "\n".join(f"- {file}" for file in files),
         ]
     )
+
+
+def _link(report: str) -> str:
+    if "://" in report:
+        return f"The report with all charts: [{report}]({report})"
+    # Browsers follow no link from a page of a server to a file of the machine.
+    link = Path(report).as_uri()
+    return f"The report with all charts, a file to open in a browser: [{link}]({link})"

@@ -20,6 +20,19 @@ REASON_LENGTH = 300
 """Characters of a reason that are shown."""
 
 
+HEADLINES = (
+    ("Total P&L", "total_pnl_pct", "{:+.3f} %"),
+    ("Sharpe ratio", "sharpe", "{:.2f}"),
+    ("Maximum drawdown", "max_drawdown_pct", "{:.3f} %"),
+    ("Win rate", "win_rate", "{:.1%}"),
+    ("Average beta", "average_beta", "{:.3f}"),
+    ("Trades", "trades", "{:,}"),
+    ("  good", "good_trades", "{:,}"),
+    ("  bad", "bad_trades", "{:,}"),
+)
+"""The metrics that a summary shows: name, key and form."""
+
+
 class Cell(StrEnum):
     """What became of the partitions of one cell of the grid; the worst one shows."""
 
@@ -107,9 +120,15 @@ def orchestration_summary(
     """
     parts = ["# Trading orchestrator", _counts_table(counts)]
     if portfolio:
-        parts += ["## Portfolio", table(("metric", "value"), portfolio.items())]
+        parts += ["## Portfolio", table(("metric", "value"), headlines(portfolio))]
     parts += ["## Runs", _tree(contracts), "## Status by contract and time", grid(labels, cells)]
     return "\n\n".join(parts + _failures_section(failures))
+
+
+def headlines(portfolio: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """The main metrics of a portfolio with their names, as people read them."""
+    shown = [(name, portfolio[key], form) for name, key, form in HEADLINES if key in portfolio]
+    return [(name, "n/a" if value is None else form.format(value)) for name, value, form in shown]
 
 
 def _tree(contracts: Mapping[str, Counts]) -> str:

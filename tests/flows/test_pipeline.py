@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 from collections import Counter
 from pathlib import Path
@@ -142,6 +143,13 @@ async def test_artifacts_show_progress_grid_contracts_portfolio_and_validation(
     assert (series[-1]["equity"] - 1) * 100 == pytest.approx(portfolio["total_pnl_pct"], rel=1e-12)
     stored = pq.read_table(pipeline.output / "_portfolio" / "portfolio.parquet").to_pylist()
     assert stored == [portfolio]
+    shown = found["aggregate portfolio"]["portfolio-summary"]
+    report = pipeline.output / "_portfolio" / "report.html"
+    assert report.as_uri() in shown
+    assert shown.count("](data:image/png;base64,") == 2
+    page = html.unescape(report.read_text())
+    assert "the last run: 16 computed, 0 up to date, 0 failed of 16" in page
+    assert "prefect deployment run trading-orchestrator/orchestrator --param 'contracts=" in page
 
 
 async def test_a_second_run_does_nothing_and_a_change_exactly_what_depends_on_it(

@@ -112,7 +112,7 @@ def test_the_orchestration_summary_has_totals_tree_grid_and_failures() -> None:
     assert "| 4 | 2 | 1 | 1 |" in text
     assert "├── AAPL: 2 computed, 1 up to date, 1 failed" in text
     assert "└── V: 2 computed, 1 up to date, 0 failed" in text
-    assert "| sharpe | n/a |" in text
+    assert "| Sharpe ratio | n/a |" in text
     assert "`prefect redo 0`" in text
 
 
