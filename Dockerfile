@@ -65,7 +65,9 @@ FROM python:${PYTHON_VERSION}-slim
 RUN python -m pip uninstall --yes --quiet --root-user-action=ignore pip setuptools wheel \
     && python -m compileall -q --invalidation-mode unchecked-hash -x '/(test|lib2to3|site-packages)/' \
         "$(python -c 'import sysconfig; print(sysconfig.get_path("stdlib"))')" \
-    && useradd --uid 10001 --gid 0 --no-create-home --home-dir /tmp trading
+    && useradd --uid 10001 --gid 0 --no-create-home --home-dir /tmp trading \
+    # Where flow runs start: `prefect flow-run execute` copies the folder that it starts in.
+    && mkdir --parents /app/empty
 
 WORKDIR /app
 COPY --from=dependencies /app/.venv .venv

@@ -155,6 +155,8 @@ async def test_a_job_is_bounded_and_restricted() -> None:
     }
     assert set(container["resources"]["limits"]) == {"cpu", "memory", "ephemeral-storage"}
     assert container["args"] == ["prefect", "flow-run", "execute"]
+    # Which copies the folder that it starts in: where the image has its packages, a gigabyte.
+    assert container["workingDir"] == "/app/empty"
     # Eviction reschedules only where Kubernetes itself does not try again.
     behaviour = {"name": "PREFECT_FLOW_RUN_EXECUTE_SIGTERM_BEHAVIOR", "value": "reschedule"}
     assert behaviour in container["env"]
