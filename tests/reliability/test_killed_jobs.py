@@ -1,0 +1,117 @@
+"""Jobs that are killed at each point of a write, and their command with them: nothing is lost."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from prefect.client.orchestration import PrefectClient
+
+from benchmarks.outages import MortalServer, mortal_server
+from tests.reliability.faults import POINTS, Faults, wait_until
+from tests.reliability.runs import (
+    assert_all_ended,
+    assert_as_undisturbed,
+    assert_every_file_is_whole,
+    runs_of,
+    states,
+)
+from trading.parameters import Grain
+
+FIRST, SECOND, LAST = (f"AAPL/2024010{day}.parquet" for day in (2, 3, 4))
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MortalServer]:
+    """A server of their own: the worker of a session's server would take other tests' runs."""
+    with mortal_server(tmp_path_factory.mktemp("server")) as running:
+        yield running
+
+
+@pytest.fixture
+def faults(tmp_path: Path) -> Faults:
+    (tmp_path / "faults").mkdir()
+    return Faults(tmp_path / "faults")
+
+
+def start(
+    folder: Path, api_url: str, faults: Faults, job_per: str, grain: str
+) -> subprocess.Popen[str]:
+    """`trading demo` of one contract, with all its folders in `folder`."""
+    return subprocess.Popen(
+        [
+            sys.executable, "-c", "from cli.app import main; main()", "demo", "--json",
+            "--contracts", "AAPL", "--grain", grain, "--job-per", job_per,
+            "--input-dir", str(folder / "input"), "--output-dir", str(folder / "output"),
+            "--server-dir", str(folder / "demo"),
+        ],
+        env=os.environ
+        | faults.environment()
+        | {"PREFECT_API_URL": api_url, "TRADING_INLINE_IN_FLIGHT": "1"},
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        text=True,
+    )  # fmt: skip
+
+
+async def test_a_partitions_job_killed_before_during_and_after_its_write_is_done_at_the_third(
+    server: MortalServer, faults: Faults, tmp_path: Path
+) -> None:
+    """Fails when a crash is not followed by another run; when the last crash, whose result is
+    there, does not count as done; when the write opens the result itself."""
+    plans = [faults.kill(point, "AAPL/2024-01.parquet") for point in POINTS]
+    output = tmp_path / "output"
+    command = start(tmp_path, server.api_url, faults, "partition", "month")
+    stdout, _ = command.communicate()
+    assert command.returncode == 0
+    assert json.loads(stdout)["partitions"] == {
+        "total": 1, "completed": 1, "skipped": 0, "failed": 0,
+    }  # fmt: skip
+    assert all(map(faults.happened, plans))
+    assert_every_file_is_whole(output)
+    async with PrefectClient(server.api_url) as client:
+        runs = await runs_of(client, output)
+    assert_all_ended(runs)
+    assert states(runs["partition"]) == {"Crashed": 3}
+    assert states(runs["symbol"]) == {"Completed": 1}
+    assert states(runs["orchestrator"]) == {"Completed": 1}
+
+
+async def test_a_contracts_job_is_killed_twice_and_then_its_command_and_the_next_finishes(
+    server: MortalServer, faults: Faults, tmp_path: Path
+) -> None:
+    """Fails when a contract's crash is not followed by another run of it; when the runs inside its
+    process stay Running; when the next command does not look for those of the killed one."""
+    output = tmp_path / "output"
+    faults.kill("before", FIRST)
+    faults.kill("during", SECOND)
+    held = faults.hold("after", SECOND)
+    killed = start(tmp_path, server.api_url, faults, "symbol", "session")
+    wait_until(lambda: faults.holds(held) or killed.poll() is not None, "the third attempt")
+    assert killed.poll() is None
+    killed.send_signal(signal.SIGKILL)
+    killed.communicate()
+    assert_every_file_is_whole(output)
+    assert (output / SECOND).exists()
+    assert not (output / LAST).exists()
+
+    following = start(tmp_path, server.api_url, faults, "run", "session")
+    stdout, _ = following.communicate()
+    assert following.returncode == 0
+    assert json.loads(stdout)["partitions"] == {
+        "total": 3, "completed": 1, "skipped": 2, "failed": 0,
+    }  # fmt: skip
+    async with PrefectClient(server.api_url) as client:
+        runs = await runs_of(client, output)
+    assert_all_ended(runs)
+    assert states(runs["orchestrator"]) == {"Crashed": 1, "Completed": 1}
+    assert states(runs["symbol"]) == {"Crashed": 3, "Completed": 1}
+    assert_as_undisturbed(
+        tmp_path / "input", output, tmp_path / "reference", ["AAPL"], Grain.SESSION
+    )
