@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import re
+import shlex
 from collections.abc import Iterator
 from datetime import date, datetime, time
 from functools import partial
@@ -11,6 +14,7 @@ import pytest
 import yfinance as yf
 
 from flows import ingest_market_data_flow
+from flows.settings import project_root
 from tests.flows.conftest import Ended, Pipeline
 from tests.trading.yahoo_server import (
     NEW_YORK,
@@ -24,15 +28,26 @@ from trading.ingestion import ingest
 from trading.market_data import open_market_data
 from trading.sources.yahoo import YahooSource
 
+ORCHESTRATOR = "trading-orchestrator/orchestrator"
 SYMBOLS = ["AAPL", "MSFT", "GOOGL", "AMZN", "TSLA"]
 DAYS = [date(2024, 10, day) for day in (14, 15, 16, 17, 18)]
-ASKED = {
-    "run_ingestion": True,
-    "ingestion_symbols": SYMBOLS,
-    "ingestion_start_date": "2024-10-15",
-    "ingestion_end_date": "2024-10-18",
-}
-"""As `--param` passes them."""
+
+
+def printed_parameters() -> dict[str, Any]:
+    """What the README's command for fresh data passes, as `prefect deployment run` reads it."""
+    readme = (project_root() / "README.md").read_text()
+    (command,) = re.findall(r"(?m)^uv run .*run_ingestion=true (?:.*\\\n)*.*$", readme)
+    words = shlex.split(command.replace("\\\n", " "))
+    assert words[:6] == ["uv", "run", "prefect", "deployment", "run", ORCHESTRATOR]
+    assert words[6::2] == ["--param"] * len(words[6::2])
+    return {name: _value(text) for name, _, text in (word.partition("=") for word in words[7::2])}
+
+
+def _value(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
 
 
 @pytest.fixture
@@ -63,9 +78,9 @@ async def orchestrate(
     monkeypatch.setattr(ingest_market_data_flow, "_source", lambda _: source)
     monkeypatch.setattr(ingest_market_data_flow, "ingest", partial(ingest, now=now))
     fetched = str(pipeline.input.parent / "fetched")
-    asked = {**ASKED, **parameters, "job_per": "run", "input_dir": fetched}
-    output = str(pipeline.output)
-    return await pipeline.run("trading-orchestrator/orchestrator", {**asked, "output_dir": output})
+    places = {"input_dir": fetched, "output_dir": str(pipeline.output)}
+    asked = printed_parameters() | parameters
+    return await pipeline.run(ORCHESTRATOR, {"job_per": "run", **asked, **places})
 
 
 async def test_the_fan_out_runs_over_the_days_and_contracts_that_were_fetched(
@@ -73,8 +88,8 @@ async def test_the_fan_out_runs_over_the_days_and_contracts_that_were_fetched(
 ) -> None:
     server.always["TSLA"] = not_found("TSLA")
     saturday = datetime(2024, 10, 19, 12, tzinfo=NEW_YORK)
-    # By session: the whole week in few runs.
-    ended = await orchestrate(pipeline, server, monkeypatch, now=saturday, grain="session")
+    hourly = {"ingestion_interval": "1h", "grain": "session"}  # by session: fewer runs
+    ended = await orchestrate(pipeline, server, monkeypatch, now=saturday, **hourly)
     assert ended.state.is_completed(), ended.message
     summary = await ended.value()
     assert (summary.completed, summary.failed) == (16, 0)
@@ -93,19 +108,19 @@ async def test_days_too_long_ago_for_hourly_bars_are_told_and_taken_as_daily_one
     pipeline: Pipeline, server: YahooServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     later = datetime(2026, 11, 21, 12, tzinfo=NEW_YORK)
-    failed = await orchestrate(pipeline, server, monkeypatch, now=later)
+    hourly = {"ingestion_interval": "1h"}
+    failed = await orchestrate(pipeline, server, monkeypatch, now=later, **hourly)
     assert failed.state.is_failed()
     assert failed.message == (
-        "ingest-market-data failed: start_date='2024-10-15' is not within the 730 days for which "
-        "yahoo keeps 1h bars; start at 2024-11-22 or later, or take daily bars: interval='1d', "
-        "which is ingestion_interval of the orchestrator."
+        "ingest-market-data/ingest-market-data failed: start_date='2024-10-15' is not within the "
+        "730 days for which yahoo keeps 1h bars; start at 2024-11-22 or later, or take daily bars: "
+        "interval='1d', which is ingestion_interval of the orchestrator."
     )
     assert not server.requests
     assert not pipeline.output.exists()
     assert not (pipeline.input.parent / "fetched").exists()
 
-    daily = {"ingestion_interval": "1d"}
-    ended = await orchestrate(pipeline, server, monkeypatch, now=later, **daily)
+    ended = await orchestrate(pipeline, server, monkeypatch, now=later)
     assert ended.state.is_completed(), ended.message
     summary = await ended.value()
     assert (summary.completed, summary.failed) == (5 * 4, 0)
