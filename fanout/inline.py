@@ -21,7 +21,11 @@ import httpx
 from prefect import Flow
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import FlowRun, FlowRunPolicy, State
-from prefect.client.schemas.responses import OrchestrationResult, SetStateStatus
+from prefect.client.schemas.responses import (
+    DeploymentResponse,
+    OrchestrationResult,
+    SetStateStatus,
+)
 from prefect.context import AsyncClientContext, ContextModel
 from prefect.exceptions import Abort, ObjectNotFound, Pause
 from prefect.flow_engine import run_flow_async
@@ -48,22 +52,22 @@ class InlineClient(PrefectClient):
             httpx_settings=client_settings(str(parent_client.api_url)),
         )
         self._fresh: dict[UUID, FlowRun] = {}
-        self._deployment_ids: dict[str, UUID] = {}
+        self._deployments: dict[str, DeploymentResponse] = {}
 
-    async def deployment_id(self, name: str) -> UUID:
-        """The id of the deployment `flow-name/deployment-name`; asked for once.
+    async def deployment(self, name: str) -> DeploymentResponse:
+        """The deployment `flow-name/deployment-name`; asked for once.
 
         Raises:
             prefect.exceptions.ObjectNotFound: There is none; the message says so.
         """
-        if name not in self._deployment_ids:
+        if name not in self._deployments:
             try:
-                self._deployment_ids[name] = (await self.read_deployment_by_name(name)).id
+                self._deployments[name] = await self.read_deployment_by_name(name)
             except ObjectNotFound as error:
                 # Prefect's own message is empty.
                 why = f"deployment={name!r} is not registered on the server; deploy it."
                 raise ObjectNotFound(error.http_exc, why) from None
-        return self._deployment_ids[name]
+        return self._deployments[name]
 
     def adopt(self, flow_run: FlowRun) -> None:
         """Answer the engine's first read of this run, and spare its first update.

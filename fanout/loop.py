@@ -14,7 +14,8 @@ from uuid import UUID
 import anyio
 from prefect import Flow
 from prefect.client.schemas.actions import DeploymentFlowRunCreate
-from prefect.client.schemas.objects import FlowRun, State, StateType
+from prefect.client.schemas.objects import FlowRun, FlowRunPolicy, State, StateType
+from prefect.client.schemas.responses import DeploymentResponse
 from prefect.states import Cancelled, Cancelling, Crashed, Pending, Scheduled, to_state_create
 
 from fanout import runs
@@ -54,7 +55,7 @@ class FanOut:
     on_progress: OnProgress | None
     open: list[Tracked] = field(default_factory=list)
     progress: Progress = field(default_factory=lambda: Progress(0))
-    deployment_id: UUID = field(init=False)
+    target: DeploymentResponse = field(init=False)
     link_id: UUID = field(init=False)
     looked_at: float = field(default_factory=time.monotonic)
     creation: asyncio.Task[None] | None = None
@@ -92,7 +93,7 @@ class FanOut:
 
     async def _attach(self, tracked: list[Tracked]) -> None:
         """Find the deployment, the link to the parent, and runs of an earlier execution."""
-        self.deployment_id = await self.client.deployment_id(self.deployment)
+        self.target = await self.client.deployment(self.deployment)
         self.link_id = await runs.link_task_run(self.client, self.parent, self.deployment)
         if self.parent.run_count <= 1:
             return  # its first execution: it has no children yet
@@ -137,11 +138,18 @@ class FanOut:
         return next_step(t.latest, self.placement, self.policy, t.tried_here)
 
     async def _create(self, due: list[Tracked]) -> None:
-        """Create the next attempt of each, and read what the server made of it."""
-        created = await runs.create_runs(
-            self.client, self.deployment_id, [self._request(t) for t in due]
-        )
-        found = await runs.read_runs(self.client, [c for c in created if isinstance(c, UUID)])
+        """Create the next attempt of each, and learn what the server made of it."""
+        requests = [self._request(t) for t in due]
+        created = await runs.create_runs(self.client, self.target.id, requests)
+        if self.placement is Placement.JOB:
+            found = await runs.read_runs(self.client, [c for c in created if isinstance(c, UUID)])
+        else:
+            # Nobody but this process takes them on: they are what was asked for.
+            found = {
+                run_id: self._as_created(run_id, request)
+                for run_id, request in zip(created, requests, strict=True)
+                if isinstance(run_id, UUID)
+            }
         for t, answer in zip(due, created, strict=True):
             if isinstance(answer, Refusal) or answer not in found:
                 t.verdict = Outcome.NOT_CREATED
@@ -171,6 +179,23 @@ class FanOut:
     async def _satisfied(satisfied: Satisfied, tracked: Sequence[Tracked]) -> Collection[str]:
         """Ask once about all of them: it may read every result there is."""
         return await asyncio.to_thread(satisfied, [t.child for t in tracked])
+
+    def _as_created(self, run_id: UUID, request: DeploymentFlowRunCreate) -> FlowRun:
+        """A new inline run as the server holds it, without asking for it."""
+        return FlowRun(
+            id=run_id,
+            flow_id=self.target.flow_id,
+            deployment_id=self.target.id,
+            name=request.name or "",
+            parameters=self.target.parameters | (request.parameters or {}),
+            tags=[*self.target.tags, *request.tags],
+            labels=request.labels or {},
+            state=Pending(),
+            state_type=StateType.PENDING,
+            empirical_policy=request.empirical_policy or FlowRunPolicy(),
+            idempotency_key=request.idempotency_key,
+            parent_task_run_id=self.link_id,
+        )
 
     def _request(self, t: Tracked) -> DeploymentFlowRunCreate:
         inline = self.flow is not None

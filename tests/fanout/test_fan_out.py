@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from prefect.client.orchestration import PrefectClient
+from prefect.client.schemas.actions import DeploymentUpdate
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterParentFlowRunId
 from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.exceptions import Pause
@@ -61,6 +62,28 @@ async def test_every_child_is_a_run_of_its_own(prefect_client: PrefectClient) ->
         assert run.idempotency_key == idempotency_key(parent.run.id, f"key:{item}", 1)
         assert run.run_count == 1
         assert run.start_time is not None
+
+
+async def test_a_deployments_own_parameters_are_an_inline_childs_too(
+    prefect_client: PrefectClient,
+) -> None:
+    """Fails when `_as_created` takes what was asked for alone."""
+    async with deployed(prefect_client, Leaf()) as toy:
+        await prefect_client.update_deployment(
+            toy.deployment_id, DeploymentUpdate(parameters={"item": 7})
+        )
+        parent = await new_parent(prefect_client)
+        child = Child("key", "leaf", {"body": toy.body})
+        await parent.execute(
+            partial(
+                fan_out,
+                [child],
+                deployment=toy.deployment,
+                placement=Placement.INLINE,
+                flow=toy.flow,
+            )
+        )
+    assert [result.value for result in parent.run_set.results] == [70]
 
 
 async def test_every_child_is_a_node_of_its_parents_graph(prefect_client: PrefectClient) -> None:
