@@ -167,6 +167,8 @@ def read_results(
     stored = [name for name in directory.list_folders() if re.fullmatch(CONTRACT_PATTERN, name)]
     chosen = stored if contracts is None else [checked_contract(name) for name in contracts]
     files = {name: _result_files(directory, name) for name in sorted(set(chosen))}
+    if contracts is None:  # a folder whose results were deleted holds none
+        files = {name: found for name, found in files.items() if found}
     missing = [contract for contract, names in files.items() if not names]
     if missing or not files:
         raise DataError(

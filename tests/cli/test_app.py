@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 import socket
@@ -11,10 +12,11 @@ from pathlib import Path
 
 import psutil
 import pytest
+from typer.main import get_command
 
+from cli.app import app
 from cli.errors import FAILED, USAGE, CommandError
 from cli.exit_codes import exit_codes
-from cli.pipeline_commands import demo, up
 from tests.cli.conftest import Start, assert_all_end, wait_until
 from trading.errors import DataError, ParameterError
 
@@ -35,7 +37,7 @@ def test_help_lists_the_commands_and_loads_no_prefect() -> None:
     assert re.search(r"^  up ", done.stdout, re.MULTILINE)
 
 
-@pytest.mark.parametrize("command", ["demo", "up"])
+@pytest.mark.parametrize("command", ["demo", "up", "status", "redo", "report"])
 def test_each_commands_help_has_examples_that_its_options_know(run: Run, command: str) -> None:
     done = run(command, "--help")
     assert done.returncode == 0
@@ -185,7 +187,22 @@ def test_an_unexpected_error_keeps_its_trace() -> None:
         1 / 0  # noqa: B018 - a bug
 
 
-def test_every_option_has_a_help_text() -> None:
-    for command in (demo, up):
-        for name, annotation in command.__annotations__.items():
-            assert name == "return" or "help=" in annotation or annotation in {"Port", "ServerDir"}
+def test_every_option_of_every_command_has_a_help_text() -> None:
+    commands = get_command(app).commands  # type: ignore[attr-defined] # a group
+    assert list(commands) == [
+        "demo", "up", "status", "redo", "report", "prepare-storage", "register",
+    ]  # fmt: skip
+    for name, command in commands.items():
+        assert [option.name for option in command.params if not option.help] == [], name
+
+
+def test_the_shell_completes_commands_and_options() -> None:
+    asked = {"COMP_WORDS": "trading redo --on", "COMP_CWORD": "2"}
+    done = subprocess.run(
+        [Path(sys.executable).parent / "trading"],
+        env=os.environ | asked | {"_TRADING_COMPLETE": "complete_bash"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.split() == ["--only"]

@@ -73,7 +73,7 @@ def test_exactly_what_is_asked_for_runs(results: SmallResults) -> None:
     after = results.files()
     assert after.keys() - before.keys() == {"BRK-B/20240103.parquet"}
     assert after == before | {"BRK-B/20240103.parquet": after["BRK-B/20240103.parquet"]}
-    assert redone["portfolio"]["contracts"] == 1, "AAPL has no results yet"
+    assert redone["portfolio"]["contracts"] == 1, "AAPL has a folder, but no result yet"
 
     ranged = results.command("redo", "--contracts", "AAPL,BRK-B", "--to", "2024-01-02")
     assert ranged.exit_code == 0, ranged.output
