@@ -49,7 +49,7 @@ async def aggregate_portfolio(
     await acreate_markdown_artifact(
         _markdown(metrics, files, pictures),
         key="portfolio-summary",
-        description="The portfolio's metrics",
+        description=f"{metrics['contracts']} contracts, {metrics['bars']} bars: the portfolio",
     )
     await acreate_table_artifact(
         made.contracts.to_pylist(), key="portfolio-contracts", description="Contract by contract"

@@ -109,15 +109,9 @@ async def analyze_symbol(
     await acreate_markdown_artifact(
         rendering.symbol_summary(contract, summary, failures),
         key=rendering.artifact_key("symbol", contract),
-        description=f"{contract}: partitions computed, skipped and failed",
+        description=f"{contract}: {rendering.counts_text(summary)}",
     )
-    get_run_logger().info(
-        "%s: %d computed, %d up to date, %d failed",
-        contract,
-        summary.completed,
-        summary.skipped,
-        summary.failed,
-    )
+    get_run_logger().info("%s: %s", contract, rendering.counts_text(summary))
     if failures:
         raise UnfinishedError(rendering.failure_message(failures, summary.total), summary)
     return summary

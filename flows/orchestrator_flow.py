@@ -1,7 +1,7 @@
 """`trading-orchestrator`: ingest, validate, analyse every contract, aggregate."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Annotated, Any
@@ -17,19 +17,16 @@ from fanout import (
     ChildResult,
     Outcome,
     Placement,
-    RunSet,
     end_orphans,
     fan_out,
-    latest_runs,
 )
 from flows import rendering
-from flows.accounting import Account, all_done, partly_done
+from flows.accounting import Account
 from flows.aggregate_portfolio_flow import aggregate_portfolio, run_account
-from flows.analyze_symbol_flow import analyze_symbol, partition_parameters, report_progress
 from flows.commands import run_command, telling
+from flows.contract_work import Work, account, fan_out_contracts
 from flows.deployments import (
     AGGREGATE_PORTFOLIO,
-    ANALYZE_SYMBOL,
     INGEST_MARKET_DATA,
     ORCHESTRATOR,
     VALIDATE_DATA,
@@ -54,16 +51,13 @@ from flows.parameters import (
     input_url,
     output_url,
 )
-from flows.progress import progress_artifact
-from flows.settings import JobPer, settings
+from flows.settings import settings
 from flows.validate_data_flow import validate_data
 from trading.bars import Timestamps
 from trading.contracts import selected_contracts
-from trading.errors import StorageError
 from trading.market_data import open_market_data
-from trading.parameters import Grain, StrategyParameters
-from trading.partitions import Partition, partitions
-from trading.planning import ContractPlan, plan
+from trading.parameters import Grain
+from trading.partitions import partitions
 from trading.report.content import RunAccount
 from trading.sources import Interval
 from trading.storage import open_directory
@@ -161,7 +155,7 @@ async def trading_orchestrator(
     if run_validation:
         await _step(VALIDATE_DATA, validate_data, {"input_dir": source, "contracts": selected})
 
-    work = _Work(
+    work = Work(
         grain=grain,
         job_per=(job_per or settings().job_per).value,
         reprocess=reprocess,
@@ -173,7 +167,7 @@ async def trading_orchestrator(
     plans = await asyncio.to_thread(work.plans, selected)
     stamps = await asyncio.to_thread(work.stamps)
     await _check_writable(target)
-    accounts = await _account(work, plans, await _fan_out(work, plans))
+    accounts = await account(work, plans, await fan_out_contracts(work, plans))
     portfolio = None
     if run_aggregation and not any(a.failed for a in accounts):
         portfolio = await _aggregated(work, accounts)
@@ -212,7 +206,7 @@ async def _step(
     return result
 
 
-async def _aggregated(work: "_Work", accounts: list[Account]) -> Mapping[str, Any]:
+async def _aggregated(work: Work, accounts: list[Account]) -> Mapping[str, Any]:
     """The portfolio's metrics; the report is told what this run did."""
     contracts = [a.contract for a in accounts]
     again = {
@@ -248,117 +242,6 @@ async def _aggregated(work: "_Work", accounts: list[Account]) -> Mapping[str, An
     return metrics
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Work:
-    """What is to be done: the parameters that all contracts share."""
-
-    grain: Grain
-    job_per: str
-    reprocess: bool
-    strategy: StrategyParameters
-    input_dir: str
-    output_dir: str
-    only: list[str] | None
-
-    def plans(self, contracts: list[str]) -> list[ContractPlan]:
-        return [self.plan(contract, reprocess=self.reprocess) for contract in contracts]
-
-    def stamps(self) -> Timestamps:
-        """All bars of the data, as they were planned."""
-        return open_market_data(self.input_dir).timestamps()
-
-    def plan(self, contract: str, *, reprocess: bool) -> ContractPlan:
-        return plan(
-            open_market_data(self.input_dir),
-            contract,
-            self.grain,
-            self.strategy,
-            self.output_dir,
-            reprocess=reprocess,
-            only=self.only_of(contract),
-        )
-
-    def only_of(self, contract: str) -> list[str] | None:
-        """The contract's partitions that were asked for; None for all."""
-        if self.only is None:
-            return None
-        return [file for file in self.only if file.startswith(f"{contract}/")]
-
-    def child(self, contract: str) -> Child:
-        parameters: dict[str, Any] = {
-            "contract": contract,
-            "grain": self.grain.value,
-            "job_per": self.job_per,
-            "reprocess": self.reprocess,
-            "strategy": self.strategy.model_dump(mode="json"),
-            "input_dir": self.input_dir,
-            "output_dir": self.output_dir,
-        }
-        if (only := self.only_of(contract)) is not None:
-            parameters["partitions"] = only
-        return Child(key=contract, name=contract, parameters=parameters, tags=(contract,))
-
-    def done(self, children: Sequence[Child]) -> set[str]:
-        return {c.key for c in children if self.still_due(c.key) == set()}
-
-    def still_due(self, contract: str) -> set[str] | None:
-        """Result files of a contract that are missing or out of date now; None if unknown."""
-        try:
-            return {p.relative_path for p in self.plan(contract, reprocess=False).due}
-        except StorageError:
-            return None  # an outage must not keep the list of what failed from whoever waits for it
-
-    def parameters_of(self, partition: Partition) -> dict[str, object]:
-        return partition_parameters(partition, self.strategy, self.input_dir, self.output_dir)
-
-
-async def _fan_out(work: _Work, plans: list[ContractPlan]) -> RunSet:
-    """One run of `analyze-symbol` for each contract that has anything to do."""
-    due = {p.contract: len(p.due) for p in plans if p.due}
-    if not due:
-        return RunSet(())
-    placement = JobPer(work.job_per).symbol_placement
-    inline = placement is Placement.INLINE
-    async with progress_artifact(due) as progress:
-        following = report_progress.set(progress.partitions_ended if inline else None)
-        try:
-            return await fan_out(
-                [work.child(contract) for contract in due],
-                deployment=ANALYZE_SYMBOL,
-                placement=placement,
-                flow=analyze_symbol if inline else None,
-                policy=settings().symbol_policy(placement),
-                satisfied=work.done,
-                on_progress=None if inline else progress.contracts_ended,
-            )
-        finally:
-            report_progress.reset(following)
-
-
-async def _account(work: _Work, plans: list[ContractPlan], run_set: RunSet) -> list[Account]:
-    """What became of each contract's partitions, whichever process computed them."""
-    results = {result.child.key: result for result in run_set.results}
-    accounts = []
-    for planned in plans:
-        result = results.get(planned.contract)
-        if result is None or result.outcome is Outcome.COMPLETED:
-            accounts.append(all_done(planned))
-            continue
-        runs = await latest_runs(result.flow_run_id) if result.flow_run_id else {}
-        still_due = await asyncio.to_thread(work.still_due, planned.contract)
-        accounts.append(
-            partly_done(
-                planned,
-                result,
-                runs,
-                still_due=still_due,
-                reprocess=work.reprocess,
-                parameters_of=work.parameters_of,
-            )
-        )
-    return accounts
-
-
 async def _ended(
     grain: Grain,
     stamps: Timestamps,
@@ -380,15 +263,9 @@ async def _ended(
             summary, {a.contract: a for a in accounts}, labels, cells, failures, portfolio
         ),
         key="orchestration-summary",
-        description="Totals, the tree of runs and the status of every partition",
+        description=f"{summary.total} partitions: {rendering.counts_text(summary)}",
     )
-    get_run_logger().info(
-        "%d partitions: %d computed, %d up to date, %d failed",
-        summary.total,
-        summary.completed,
-        summary.skipped,
-        summary.failed,
-    )
+    get_run_logger().info("%d partitions: %s", summary.total, rendering.counts_text(summary))
     if failures:
         raise UnfinishedError(rendering.failure_message(failures, summary.total), summary)
     return summary

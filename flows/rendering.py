@@ -136,10 +136,7 @@ def _tree(contracts: Mapping[str, Counts]) -> str:
     last = len(contracts) - 1
     for i, (contract, c) in enumerate(contracts.items()):
         branch = "└──" if i == last else "├──"
-        lines.append(
-            f"{branch} {contract}: {c.completed} computed, {c.skipped} up to date, "
-            f"{c.failed} failed"
-        )
+        lines.append(f"{branch} {contract}: {counts_text(c)}")
     return "```\n" + "\n".join(lines) + "\n```"
 
 
@@ -184,6 +181,11 @@ def value_text(value: object) -> str:
 def _row(values: Iterable[object]) -> str:
     cells = (value_text(v).replace("|", "\\|").replace("\n", " ") for v in values)
     return "| " + " | ".join(cells) + " |"
+
+
+def counts_text(counts: Counts) -> str:
+    """`6 computed, 18 up to date, 0 failed`."""
+    return f"{counts.completed} computed, {counts.skipped} up to date, {counts.failed} failed"
 
 
 def _counts_table(counts: Counts) -> str:
