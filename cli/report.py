@@ -3,50 +3,72 @@
 from __future__ import annotations
 
 import webbrowser
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
 from cli.errors import CommandError
-from cli.failures import named_server
+from cli.failures import named_server, server_note, with_failures
 from cli.installation import installation
-from cli.situation import absolute, as_json
-from trading.aggregation import aggregate, stored_cost_bps
+from cli.situation import Question, absolute, as_json, places, read_status
+from trading.aggregation import Aggregation, aggregate, stored_cost_bps
+from trading.market_data import open_market_data
 from trading.parameters import StrategyParameters
 
+if TYPE_CHECKING:
+    from flows.settings import Settings
+    from trading.report.content import KnownStatus
 
-def run_report(
-    *, output_dir: str | None, cost_bps: float | None, show: bool, as_object: bool
-) -> None:
+
+def run_report(question: Question, *, cost_bps: float | None, show: bool, as_object: bool) -> None:
     """Aggregate the results, write `_portfolio/` with the report, and print where it is.
 
     Args:
-        output_dir: Where the results are; None takes the settings'.
+        question: Where the results are, and the market data that partitions are measured against;
+            without these the report tells only which bars contracts lack.
         cost_bps: Cost of one trade in basis points; None takes that of the stored portfolio, or
             the strategy's default.
         show: Whether to open it in a browser.
         as_object: Whether to print one JSON object.
 
     Raises:
-        CommandError: There is no browser to open it in.
+        CommandError: There is no browser to open it in, or the server failed a request.
         TradingError: There are no results, or they cannot be read or written.
     """
     from trading.report.making import read_content, write_report  # noqa: PLC0415 - takes a second
 
     settings = installation()
-    named_server(settings)
-    target = absolute(output_dir or settings.output_dir, "output_dir")
+    server = named_server(settings)
+    target = absolute(question.output_dir or settings.output_dir, "output_dir")
     if cost_bps is None:
         cost_bps = stored_cost_bps(target)
     if cost_bps is None:
         cost_bps = StrategyParameters().cost_bps
     aggregation = aggregate(target, None, cost_bps)
-    url = write_report(read_content(aggregation))
+    status = _status(settings, question, server, aggregation) if question.input_dir else None
+    url = write_report(read_content(aggregation, status=status))
     summary = aggregation.portfolio.summary
     fields = {"report": url, "contracts": summary.contracts, "bars": summary.bars}
     typer.echo(as_json(fields) if as_object else url)
     if show:
         _open(url)
+
+
+def _status(
+    settings: Settings, question: Question, server: str | None, aggregation: Aggregation
+) -> KnownStatus:
+    from trading.report.making import known_status  # noqa: PLC0415 - takes a second
+
+    where = places(settings, question)
+    made = aggregation.portfolio.trades
+    statuses = read_status(where, replace(question, contracts=",".join(made.contracts)))
+    if server is not None:
+        statuses = with_failures(where.output_dir, statuses)
+    stamps = open_market_data(where.input_dir).timestamps()
+    basis = f"{where.input_dir}, by {where.grain.value}. {server_note(server).rstrip('.')}"
+    return known_status(statuses, stamps, made, basis)
 
 
 def _open(url: str) -> None:

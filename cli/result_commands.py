@@ -134,6 +134,12 @@ def redo(
 def report(
     *,
     output_dir: OutputDir = None,
+    input_dir: Annotated[
+        str | None,
+        typer.Option(
+            help="Market data to measure each partition against. Default: none.", metavar="URL"
+        ),
+    ] = None,
     cost_bps: Annotated[
         float | None,
         typer.Option(
@@ -151,12 +157,12 @@ def report(
     """Make the portfolio and its report from existing results.
 
     The report is one HTML file that opens offline: OUTPUT_DIR/_portfolio/report.html. Needs
-    no Prefect server.
+    no Prefect server. With --input-dir it shows what is stale or missing as well.
 
     \b
     Examples:
       trading report --open
-      trading report --output-dir s3://bucket/results
+      trading report --output-dir s3://bucket/results --input-dir s3://bucket/input
       trading report --cost-bps 2.5
 
     \b
@@ -164,5 +170,7 @@ def report(
     """  # noqa: D301 - \b is how Click keeps lines as they are
     with exit_codes(as_json=json_output):
         from cli.report import run_report  # noqa: PLC0415 - --help stays quick
+        from cli.situation import Question  # noqa: PLC0415 - as above
 
-        run_report(output_dir=output_dir, cost_bps=cost_bps, show=open_it, as_object=json_output)
+        question = Question(output_dir=output_dir, input_dir=input_dir)
+        run_report(question, cost_bps=cost_bps, show=open_it, as_object=json_output)

@@ -20,7 +20,12 @@ def test_the_report_is_made_from_results_alone_and_opened(
     results: SmallResults, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     opened: list[str] = []
-    monkeypatch.setattr("webbrowser.open", lambda url: opened.append(url) or True)
+
+    def browser(url: str) -> bool:
+        opened.append(url)
+        return True
+
+    monkeypatch.setattr("webbrowser.open", browser)
     for file in results.input.iterdir():
         file.unlink()
     done = results.command("report", "--open", "--cost-bps", "2.5")
@@ -36,6 +41,18 @@ def test_the_report_is_made_from_results_alone_and_opened(
     assert again == {"report": str(page), "contracts": 2, "bars": 16}
     stored = pq.read_table(results.output / "_portfolio" / "portfolio.parquet").to_pylist()[0]
     assert stored["cost_bps"] == 2.5, "the cost of the stored portfolio is kept"
+
+
+def test_partitions_are_measured_against_the_input_that_is_named(results: SmallResults) -> None:
+    results.market.with_price(8, 1, 70.0).write(results.input)
+    (results.output / "AAPL" / "20240102.parquet").unlink()
+    done = results.command("report", "--input-dir", str(results.input))
+    assert done.exit_code == 0, done.output
+    text = Path(done.stdout.strip()).read_text()
+    assert f"Measured against {results.input}, by session." in text
+    legend = text.partition("<h2>Partitions</h2>")[2].partition("</section>")[0]
+    shown = {name for name in ("failed", "missing", "stale", "done") if f"</i>{name}<" in legend}
+    assert shown == {"missing", "stale", "done"}
 
 
 def test_without_results_there_is_no_report(results: SmallResults, tmp_path: Path) -> None:

@@ -2,15 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
+import numpy as np
+
 from trading.aggregation import FOLDER, Aggregation
+from trading.bars import Timestamps
 from trading.market_series import read_market_series
-from trading.report.content import KnownStatus, ReportContent, RunAccount, report_content
+from trading.report.content import (
+    DONE,
+    FAILED,
+    MISSING,
+    STALE,
+    KnownStatus,
+    ReportContent,
+    RunAccount,
+    report_content,
+)
 from trading.report.page import page
+from trading.status import ContractStatus, PartitionStatus
 from trading.storage import open_directory
+from trading.trades import Trades
 
 NAME = "report.html"
+
+CODES = {
+    PartitionStatus.MISSING: float(MISSING),
+    PartitionStatus.STALE: float(STALE),
+    PartitionStatus.FAILED: float(FAILED),
+    PartitionStatus.DONE: float(DONE),
+}
 
 
 def read_content(
@@ -29,6 +51,26 @@ def read_content(
     market = read_market_series(aggregation.output_dir, made.contracts, made.timestamps)
     now = datetime.now(UTC).isoformat(timespec="seconds")
     return report_content(aggregation, market, made_at=now, run=run, status=status)
+
+
+def known_status(
+    statuses: Sequence[ContractStatus], stamps: Timestamps, made: Trades, basis: str
+) -> KnownStatus:
+    """The status of each of a portfolio's bars, from that of the partitions that hold them.
+
+    Args:
+        statuses: Of all partitions of the contracts.
+        stamps: All bar starts of the input, UTC, increasing, shape (n,).
+        made: The portfolio's rows.
+        basis: What the status was measured against, for the caption.
+    """
+    row = np.searchsorted(stamps, made.timestamps).clip(max=len(stamps) - 1)
+    there = stamps[row] == made.timestamps
+    codes = {}
+    for status in statuses:
+        of_row = np.repeat([CODES[s] for s in status.states], [len(p) for p in status.partitions])
+        codes[status.contract] = np.where(there, of_row[row], np.nan)
+    return KnownStatus(codes, basis)
 
 
 def write_report(content: ReportContent) -> str:
