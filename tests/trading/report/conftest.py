@@ -1,0 +1,42 @@
+"""Reports of portfolios in memory, without a file."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tests.trading.oracles import Row
+from tests.trading.test_trades import table
+from trading.aggregation import Aggregation
+from trading.bars import Floats
+from trading.market_series import MarketSeries
+from trading.origin import Origin
+from trading.portfolio import portfolio
+from trading.report.content import KnownStatus, ReportContent, report_content
+
+ORIGIN = Origin(
+    fingerprint="0" * 32,
+    files=3,
+    flow_runs=2,
+    grains=("bar",),
+    strategies=('{"beta_window":20}',),
+    code_versions=("0.1.0",),
+    first_written="2024-01-05T00:00:00+00:00",
+    last_written="2024-01-05T00:01:00+00:00",
+)
+
+
+def report_of(
+    rows: list[Row],
+    vix: Floats | float = 16.0,
+    status: KnownStatus | None = None,
+    spx: Floats | None = None,
+) -> ReportContent:
+    """What the report of these rows shows, with one VIX for all bars or one for each."""
+    held = portfolio(table(rows), bars_per_year=2004.0, cost_bps=1.0)
+    stamps = held.trades.timestamps
+    known = np.broadcast_to(np.asarray(vix, np.float64), stamps.shape)
+    threshold = 0.5 * known / 15
+    index = np.linspace(4000, 4100, len(stamps)) if spx is None else spx
+    market = MarketSeries(stamps, known, index, threshold, -threshold)
+    aggregation = Aggregation("/results", held, ORIGIN, ())
+    return report_content(aggregation, market, made_at="2024-01-05T00:02:00+00:00", status=status)
