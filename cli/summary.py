@@ -10,6 +10,7 @@ from typing import Any
 
 from cli.errors import FAILED
 from flows.rendering import headlines
+from trading.aggregation import REPORT
 
 COMPLETED = "completed"
 
@@ -83,6 +84,8 @@ def as_text(report: Report) -> str:
         ("Flow runs", f"{runs:,} in {report.wall_seconds:.1f} s"),
         ("Results", report.output_dir),
     ]
+    if report.portfolio:
+        rows.append(("Report", f"{report.output_dir}/{REPORT}"))
     return "\n".join(f"{name:<18}{value}" for name, value in rows)
 
 

@@ -18,6 +18,9 @@ from trading.trades import trades
 FOLDER = "_portfolio"
 """Below the output directory; no contract's name begins with an underscore."""
 
+REPORT = f"{FOLDER}/report.html"
+"""The page that `trading.report` makes of the portfolio."""
+
 NEEDED = ("price", "beta", "signal")
 """Columns of the results that a portfolio is made of."""
 

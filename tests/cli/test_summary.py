@@ -77,6 +77,8 @@ def test_the_text_has_the_counts_the_numbers_and_the_folder() -> None:
     assert table["skipped"] == "240 (up to date)"
     assert table["Flow runs"] == "11 in 43.2 s"
     assert table["Results"] == "/data/output"
+    assert table["Report"] == "/data/output/_portfolio/report.html"
+    assert "Report" not in as_text(changed(portfolio={}))
     assert "Average beta" not in table
 
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from trading.aggregation import FOLDER, Aggregation
+from trading.aggregation import REPORT, Aggregation
 from trading.bars import Timestamps
 from trading.market_series import read_market_series
 from trading.report.content import (
@@ -24,8 +24,6 @@ from trading.report.page import page
 from trading.status import ContractStatus, PartitionStatus
 from trading.storage import open_directory
 from trading.trades import Trades
-
-NAME = "report.html"
 
 CODES = {
     PartitionStatus.MISSING: float(MISSING),
@@ -80,5 +78,5 @@ def write_report(content: ReportContent) -> str:
         StorageError: It cannot be written; an earlier one is still there.
     """
     directory = open_directory(content.aggregation.output_dir, "output_dir")
-    directory.write_bytes(f"{FOLDER}/{NAME}", page(content).encode())
-    return directory.url_of(f"{FOLDER}/{NAME}")
+    directory.write_bytes(REPORT, page(content).encode())
+    return directory.url_of(REPORT)
