@@ -39,13 +39,17 @@ def test_every_python_block_runs(document: str) -> None:
         exec(compile(block, document, "exec"), {"__name__": "documented"})  # noqa: S102 - our own
 
 
-@pytest.mark.parametrize("document", [*DOCUMENTS, "CHANGELOG.md"])
+@pytest.mark.parametrize("document", [*DOCUMENTS, "CHANGELOG.md", "README.md"])
 def test_every_command_and_option_is_one_of_the_command_lines(document: str) -> None:
     commands = get_command(app).commands  # type: ignore[attr-defined] # a group
-    for name, rest in re.findall(r"\btrading ([a-z-]+)((?: --?[a-z-]+)*)", text_of(document)):
-        if name in commands:
-            options = {option for p in commands[name].params for option in p.opts}
-            assert set(rest.split()) <= options, f"trading {name}{rest}"
+    called = re.findall(
+        r"(?:^|[\s`(])trading ([a-z][a-z-]*)([^`\n]*)", text_of(document), re.MULTILINE
+    )
+    known = [(name, rest) for name, rest in called if name in commands]
+    assert known or document != "README.md"
+    for name, rest in known:
+        options = {"--help"} | {option for p in commands[name].params for option in p.opts}
+        assert set(re.findall(r"(?<!\S)--[a-z0-9-]+", rest)) <= options, f"trading {name}{rest}"
 
 
 def test_the_columns_that_are_explained_are_those_of_the_results() -> None:
