@@ -19,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -95,30 +96,40 @@ def main() -> None:
     ]
     ended: dict[Load, Ended] = {}
     for load in loads:
-        with tempfile.TemporaryDirectory() as folder:
-            ended[load] = run_load(Path(folder), load, options.down_seconds)
+        marks = [load.partitions // 3, 2 * load.partitions // 3]
+        with (
+            tempfile.TemporaryDirectory() as folder,
+            mortal_server(Path(folder, "server")) as server,
+        ):
+            ended[load] = run_load(Path(folder), load, server, marks, options.down_seconds)
     _print(ended)
     sys.exit(not all(end.clean for end in ended.values()))
 
 
-def run_load(folder: Path, load: Load, down_seconds: float = 0.0) -> Ended:
-    """Run one load in `folder`, on a server of its own.
+def run_load(
+    folder: Path,
+    load: Load,
+    server: MortalServer,
+    marks: Sequence[int],
+    down_seconds: float = 0.0,
+) -> Ended:
+    """Run one load on a server that is killed in the middle of it.
 
     Args:
         folder: Where everything is kept.
         load: What to run.
+        server: The server.
+        marks: How many results there are when it is killed.
         down_seconds: How long the server stays dead each time, beside the time it takes to start.
     """
-    with mortal_server(folder / "server") as server:
-        asyncio.run(_register(server.api_url))
-        started = time.perf_counter()
-        marks = [load.partitions // 3, 2 * load.partitions // 3]
-        down = partial(time.sleep, down_seconds)
-        with outages(server, lambda: _results(folder), marks, meanwhile=down):
-            commands, exit_code = _until_done(folder, load, server)
-        wall = time.perf_counter() - started
-        found = asyncio.run(_tally(server.api_url, folder, load))
-        return Ended(found, commands, exit_code, server.kills, wall)
+    asyncio.run(_register(server.api_url))
+    started, kills = time.perf_counter(), server.kills
+    down = partial(time.sleep, down_seconds)
+    with outages(server, lambda: _results(folder), marks, meanwhile=down):
+        commands, exit_code = _until_done(folder, load, server)
+    wall = time.perf_counter() - started
+    found = asyncio.run(_tally(server.api_url, folder, load))
+    return Ended(found, commands, exit_code, server.kills - kills, wall)
 
 
 async def _register(api_url: str) -> None:

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -62,7 +63,7 @@ async def tally(
     """Count what runs of the orchestrator on these directories have left.
 
     Args:
-        client: A client of the server, on which nothing else has run.
+        client: A client of the server; runs on other directories are not counted.
         input_dir: The market data.
         output_dir: The results.
         contracts: How many contracts, in the order of the data.
@@ -75,7 +76,7 @@ async def tally(
     whole = _whole_contracts(market, output_dir, names)
     owners = {p.relative_path: _owner(Path(output_dir) / p.relative_path) for p in wanted}
     good = [p for p in wanted if p.contract in whole and owners[p.relative_path]]
-    runs = await _all_runs(client)
+    runs = await _runs_on(client, {"input_dir": input_dir, "output_dir": output_dir})
     completed = await _completed_partitions(client, runs)
     return Tally(
         partitions=len(wanted),
@@ -128,13 +129,18 @@ def _doubled_rows(output_dir: str) -> int:
     return int(rows.num_rows - rows.group_by(["contract", "timestamp"]).aggregate([]).num_rows)
 
 
-async def _all_runs(client: PrefectClient) -> list[FlowRun]:
+async def _runs_on(client: PrefectClient, directories: dict[str, str]) -> list[FlowRun]:
+    """The flow runs that were given one of these directories."""
     runs: list[FlowRun] = []
     while page := await client.read_flow_runs(
         sort=FlowRunSort.ID_DESC, limit=_PAGE, offset=len(runs)
     ):
         runs += page
-    return runs
+    return [run for run in runs if directories.items() & _texts(run.parameters).items()]
+
+
+def _texts(parameters: dict[str, Any]) -> dict[str, str]:
+    return {name: value for name, value in parameters.items() if isinstance(value, str)}
 
 
 async def _completed_partitions(

@@ -7,13 +7,12 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from prefect.client.orchestration import PrefectClient
 
-from benchmarks.outages import MortalServer, mortal_server
+from benchmarks.outages import MortalServer
 from tests.reliability.faults import POINTS, Faults, wait_until
 from tests.reliability.runs import (
     assert_all_ended,
@@ -25,13 +24,6 @@ from tests.reliability.runs import (
 from trading.parameters import Grain
 
 FIRST, SECOND, LAST = (f"AAPL/2024010{day}.parquet" for day in (2, 3, 4))
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MortalServer]:
-    """A server of their own: the worker of a session's server would take other tests' runs."""
-    with mortal_server(tmp_path_factory.mktemp("server")) as running:
-        yield running
 
 
 @pytest.fixture
@@ -61,13 +53,13 @@ def start(
 
 
 async def test_a_partitions_job_killed_before_during_and_after_its_write_is_done_at_the_third(
-    server: MortalServer, faults: Faults, tmp_path: Path
+    own_server: MortalServer, faults: Faults, tmp_path: Path
 ) -> None:
     """Fails when a crash is not followed by another run; when the last crash, whose result is
     there, does not count as done; when the write opens the result itself."""
     plans = [faults.kill(point, "AAPL/2024-01.parquet") for point in POINTS]
     output = tmp_path / "output"
-    command = start(tmp_path, server.api_url, faults, "partition", "month")
+    command = start(tmp_path, own_server.api_url, faults, "partition", "month")
     stdout, _ = command.communicate()
     assert command.returncode == 0
     assert json.loads(stdout)["partitions"] == {
@@ -75,7 +67,7 @@ async def test_a_partitions_job_killed_before_during_and_after_its_write_is_done
     }  # fmt: skip
     assert all(map(faults.happened, plans))
     assert_every_file_is_whole(output)
-    async with PrefectClient(server.api_url) as client:
+    async with PrefectClient(own_server.api_url) as client:
         runs = await runs_of(client, output)
     assert_all_ended(runs)
     assert states(runs["partition"]) == {"Crashed": 3}
@@ -84,7 +76,7 @@ async def test_a_partitions_job_killed_before_during_and_after_its_write_is_done
 
 
 async def test_a_contracts_job_is_killed_twice_and_then_its_command_and_the_next_finishes(
-    server: MortalServer, faults: Faults, tmp_path: Path
+    own_server: MortalServer, faults: Faults, tmp_path: Path
 ) -> None:
     """Fails when a contract's crash is not followed by another run of it; when the runs inside its
     process stay Running; when the next command does not look for those of the killed one."""
@@ -92,7 +84,7 @@ async def test_a_contracts_job_is_killed_twice_and_then_its_command_and_the_next
     faults.kill("before", FIRST)
     faults.kill("during", SECOND)
     held = faults.hold("after", SECOND)
-    killed = start(tmp_path, server.api_url, faults, "symbol", "session")
+    killed = start(tmp_path, own_server.api_url, faults, "symbol", "session")
     wait_until(lambda: faults.holds(held) or killed.poll() is not None, "the third attempt")
     assert killed.poll() is None
     killed.send_signal(signal.SIGKILL)
@@ -101,13 +93,13 @@ async def test_a_contracts_job_is_killed_twice_and_then_its_command_and_the_next
     assert (output / SECOND).exists()
     assert not (output / LAST).exists()
 
-    following = start(tmp_path, server.api_url, faults, "run", "session")
+    following = start(tmp_path, own_server.api_url, faults, "run", "session")
     stdout, _ = following.communicate()
     assert following.returncode == 0
     assert json.loads(stdout)["partitions"] == {
         "total": 3, "completed": 1, "skipped": 2, "failed": 0,
     }  # fmt: skip
-    async with PrefectClient(server.api_url) as client:
+    async with PrefectClient(own_server.api_url) as client:
         runs = await runs_of(client, output)
     assert_all_ended(runs)
     assert states(runs["orchestrator"]) == {"Crashed": 1, "Completed": 1}

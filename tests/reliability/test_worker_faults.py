@@ -17,7 +17,7 @@ from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.filters import FlowRunFilter
 from prefect.client.schemas.objects import StateType
 
-from benchmarks.outages import mortal_server
+from benchmarks.outages import MortalServer
 from cli.sample_data import SAMPLE_CONTRACTS, ensure_market_data
 from flows.registration import register_deployments
 from tests.reliability.faults import Faults
@@ -100,7 +100,7 @@ async def states_below(client: PrefectClient, orchestrator: str) -> dict[str, li
 
 
 async def test_a_server_that_fails_every_tenth_request_and_a_killed_worker_lose_no_partition(
-    tmp_path: Path,
+    own_server: MortalServer, tmp_path: Path
 ) -> None:
     """One partition may run at a time: while it is about to write its result, the worker is killed.
 
@@ -129,13 +129,12 @@ async def test_a_server_that_fails_every_tenth_request_and_a_killed_worker_lose_
         faults.let_go(held)
 
     fault = EveryTenth()
-    with mortal_server(tmp_path / "server") as server:
-        async with PrefectClient(server.api_url) as client:
-            await register_deployments(client, "trading", partition_limit=1)
-            async with faulty_server(server.api_url, fault) as way:
-                environment = faults.environment() | {"PREFECT_API_URL": way.api_url}
-                report = await demo(tmp_path, environment, kill_once)
-            states = await states_below(client, report["orchestrator_flow_run_id"])
+    async with PrefectClient(own_server.api_url) as client:
+        await register_deployments(client, "trading", partition_limit=1)
+        async with faulty_server(own_server.api_url, fault) as way:
+            environment = faults.environment() | {"PREFECT_API_URL": way.api_url}
+            report = await demo(tmp_path, environment, kill_once)
+        states = await states_below(client, report["orchestrator_flow_run_id"])
     assert len(killed) == 1
     assert set(fault.statuses) == {b"500", b"503", b"429", b"504"}
     assert report["partitions"] == {"total": 3, "completed": 2, "skipped": 1, "failed": 0}
