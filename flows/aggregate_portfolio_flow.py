@@ -34,7 +34,8 @@ async def aggregate_portfolio(
     output_dir: OutputDir = None,
     contracts: ContractNames = None,
     cost_bps: Annotated[
-        float, Field(ge=0, le=1_000, description="Cost of one trade in basis points.")
+        float,
+        Field(ge=0, le=1_000, description="Cost of one trade in basis points.", examples=[1.0]),
     ] = DEFAULT_STRATEGY.cost_bps,
 ) -> dict[str, Any]:
     """Compute P&L, win rate, Sharpe, beta and more from all results; write them and a report.

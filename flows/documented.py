@@ -1,5 +1,6 @@
 """What the Prefect UI's form says of a flow's parameters."""
 
+import json
 from collections.abc import Callable
 from typing import Annotated, TypeVar, get_args, get_origin, get_type_hints
 
@@ -12,7 +13,8 @@ def documented(function: F) -> F:
     """Add the descriptions of the function's annotated parameters to its docstring.
 
     Prefect takes a parameter's description from the docstring alone and writes it, or nothing,
-    over that of the annotation, which is where we say what several flows' parameters mean.
+    over that of the annotation, which is where we say what several flows' parameters mean. The
+    form shows no examples either, so that the first one becomes a part of the text.
     """
     hints = get_type_hints(function, include_extras=True)
     lines = [f"    {name}: {text}" for name, hint in hints.items() if (text := _description(hint))]
@@ -23,5 +25,14 @@ def documented(function: F) -> F:
 def _description(hint: object) -> str:
     if get_origin(hint) is not Annotated:
         return ""
-    fields = (extra for extra in get_args(hint) if isinstance(extra, FieldInfo))
-    return next((field.description for field in fields if field.description), "")
+    fields = [extra for extra in get_args(hint) if isinstance(extra, FieldInfo)]
+    return next((_with_example(field) for field in fields if field.description), "")
+
+
+def _with_example(field: FieldInfo) -> str:
+    """The description and one of the examples as a user types it."""
+    if not field.examples:
+        return str(field.description)
+    example = field.examples[0]
+    typed = example if isinstance(example, str) else json.dumps(example)
+    return f"{field.description} Example: {typed}"

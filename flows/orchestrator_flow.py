@@ -97,7 +97,11 @@ def _run_name() -> str:
 async def trading_orchestrator(
     num_contracts: Annotated[
         int,
-        Field(ge=1, description="How many contracts to analyse, in the order of the data."),
+        Field(
+            ge=1,
+            description="How many contracts to analyse, in the order of the data.",
+            examples=[10],
+        ),
     ] = 10,
     contracts: ContractNames = None,
     run_ingestion: Annotated[

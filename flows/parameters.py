@@ -46,7 +46,11 @@ PartitionFiles = Annotated[
     ),
 ]
 Strategy = Annotated[
-    StrategyParameters, Field(description="How beta, thresholds and signals are computed.")
+    StrategyParameters,
+    Field(
+        description="How beta, thresholds and signals are computed.",
+        examples=[{"beta_window": 60, "base_threshold_pct": 0.4}],
+    ),
 ]
 InputDir = Annotated[
     str | None,

@@ -29,6 +29,7 @@ async def validate_data(
             gt=0,
             le=MAX_Z_THRESHOLD,
             description="Standard deviations beyond which a return is an outlier.",
+            examples=[3.0],
         ),
     ] = 3.0,
     robust_z_threshold: Annotated[
@@ -37,10 +38,16 @@ async def validate_data(
             gt=0,
             le=MAX_Z_THRESHOLD,
             description="The same by median and MAD, which outliers do not widen.",
+            examples=[8.0],
         ),
     ] = 8.0,
     stale_bars: Annotated[
-        int, Field(ge=2, description="Equal closes in a row from which on a price is stale.")
+        int,
+        Field(
+            ge=2,
+            description="Equal closes in a row from which on a price is stale.",
+            examples=[8],
+        ),
     ] = 8,
 ) -> ValidationReport:
     """Check the market data: PASS, WARN (odd, but usable) or FAIL (the run fails).

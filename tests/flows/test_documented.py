@@ -16,7 +16,10 @@ def test_every_field_of_the_form_has_a_description(definition: DeploymentDefinit
     assert flow.parameters.properties
     for name, field in flow.parameters.properties.items():
         described = str(field.get("description") or "")
-        assert described.endswith("."), f"{name}: {described!r}"
+        if field.get("type") != "boolean":
+            sentence, _, example = described.partition(" Example: ")
+            assert sentence.endswith("."), f"{name}: {described!r}"
+            assert example, name
         assert name in field["title"]
     for model in flow.parameters.definitions.values():
         for name, field in model.get("properties", {}).items():
