@@ -93,7 +93,7 @@ class FanOut:
 
     async def _attach(self, tracked: list[Tracked]) -> None:
         """Find the deployment, the link to the parent, and runs of an earlier execution."""
-        self.target = await self.client.deployment(self.deployment)
+        self.target = await runs.until_answered(self.client.deployment, self.deployment)
         self.link_id = await runs.link_task_run(self.client, self.parent, self.deployment)
         if self.parent.run_count <= 1:
             return  # its first execution: it has no children yet

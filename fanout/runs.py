@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -85,6 +85,11 @@ def passing_fault(error: Exception) -> bool:
 _persistently = stamina.AsyncRetryingCaller(
     attempts=ROUNDS, wait_initial=0.2, wait_max=10.0, timeout=PATIENCE_SECONDS
 ).on(passing_fault)
+
+
+async def until_answered(ask: Callable[..., Awaitable[T]], *arguments: object) -> T:
+    """The answer to a request that may be repeated, asked for again after passing faults."""
+    return await _persistently(ask, *arguments)
 
 
 async def create_runs(
@@ -223,8 +228,12 @@ async def link_task_run(client: PrefectClient, parent: FlowRun, deployment_name:
     key makes the server answer with the same task run when a retried parent asks again.
     """
     task = Task(fn=_stands_for_children, name=deployment_name)
-    task_run = await client.create_task_run(
-        task=task, flow_run_id=parent.id, dynamic_key=f"fan-out:{deployment_name}", state=Pending()
+    task_run = await _persistently(
+        client.create_task_run,
+        task=task,
+        flow_run_id=parent.id,
+        dynamic_key=f"fan-out:{deployment_name}",
+        state=Pending(),
     )
     return task_run.id
 

@@ -70,7 +70,7 @@ class Settings(BaseSettings):
         description="Partitions that execute at once inside one process.",
     )
     symbol_jobs_in_flight: int = Field(
-        default=8, ge=1, le=200, description="Symbol jobs that exist at once."
+        default=4, ge=1, le=200, description="Symbol jobs that exist at once."
     )
     partition_jobs_in_flight: int = Field(
         default=100, ge=1, le=200, description="Partition jobs that one symbol run has open."

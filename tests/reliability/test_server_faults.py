@@ -144,6 +144,21 @@ async def test_every_second_look_and_creation_fails_and_no_job_is_lost_or_double
     assert states == {item: [COMPLETED] for item in range(8)}
 
 
+async def test_the_deployment_and_the_link_to_the_parent_are_asked_for_as_long_as_all_else(
+    prefect_client: PrefectClient,
+    wire: Wire,  # noqa: F811
+) -> None:
+    """Fails when `_attach` asks for them once only: a locked database ended whole contracts."""
+    async with deployed(prefect_client, Leaf()) as toy:
+        parent = await new_parent(prefect_client)
+        for path in ("/deployments/name/", "/task_runs/"):
+            wire.disturb(path, answer(500))
+        with no_client_retries():
+            await asyncio.wait_for(parent.execute(toy.inline(2)), 60)
+        states = await toy.states()
+    assert states == {item: [COMPLETED] for item in range(2)}
+
+
 @pytest.mark.parametrize("inline", [True, False], ids=["inline", "jobs"])
 async def test_half_a_minute_without_a_connection_costs_no_run(
     prefect_client: PrefectClient,
