@@ -12,6 +12,7 @@ from flows.settings import project_root
 
 DOCUMENTS = (
     "CONTRIBUTING.md", "docs/how-it-works.md", "docs/analysis.md", "docs/extending.md",
+    "docs/scaling.md",
 )  # fmt: skip
 ROOMS = ("trading", "fanout", "flows", "cli", "charts", "k8s", "benchmarks", "docs", "tests")
 FILE = re.compile(rf"`((?:{'|'.join(ROOMS)})/[\w/.-]*|[\w.-]+\.(?:yaml|md))`")
