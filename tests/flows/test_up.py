@@ -46,10 +46,8 @@ FIRST = (
 THEN = (
     RUN + "trading-orchestrator/orchestrator --param num_contracts=10 --param run_validation=true "
     "--param run_ingestion=false",
-    RUN + "trading-orchestrator/orchestrator",
     RUN + "aggregate-portfolio/aggregate-portfolio",
 )
-"""Both orchestrators at once do the same work twice, and must not get in each other's way."""
 
 DEPLOYMENTS = (
     "orchestrator", "ingest-market-data", "validate-data", "analyze-symbol",
