@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import helm_python
@@ -341,6 +342,21 @@ def test_variables_are_settings_that_prefect_knows(release: Release) -> None:
         for name in release.variables(component):
             if name.startswith("PREFECT_") and not name.startswith(of_integrations):
                 assert name in known, f"{component} {name}"
+
+
+def test_variables_have_values_that_prefect_takes(
+    release: Release, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for component in release.workloads():
+        with monkeypatch.context() as patch:
+            for name, value in release.variables(component).items():
+                if name.startswith("PREFECT_") and isinstance(value, str):
+                    patch.setenv(name, value)
+            server = Settings().server
+        if component == "server":
+            assert server.events.retention_period == timedelta(days=7)
+            assert server.services.db_vacuum.retention_period == timedelta(days=30)
+            assert server.services.db_vacuum.enabled == {"events", "flow_runs"}
 
 
 def test_services_set_no_variables_in_pods(release: Release) -> None:

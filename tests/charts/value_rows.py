@@ -224,7 +224,7 @@ ROWS = [
         _variable("server", "PREFECT_SERVER_UI_API_URL"), "https://p.example.com/api", INGRESS),
     Row("server.flowRunRetentionDays", 60, _variable("server", _RETENTION), "5184000"),
     Row("server.eventRetentionDays", 2,
-        _variable("server", "PREFECT_SERVER_EVENTS_RETENTION_PERIOD"), "172800"),
+        _variable("server", "PREFECT_SERVER_EVENTS_RETENTION_PERIOD"), "P2D"),
     Row("server.lateRunsAfterSeconds", 60, _variable("server", _LATE), "60"),
     Row("server.service.type", "NodePort", _spec("Service", "server", "type"), "NodePort"),
     Row("server.service.port", 80,

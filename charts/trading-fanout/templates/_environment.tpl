@@ -81,7 +81,7 @@
 - name: PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD
   value: {{ mul $server.flowRunRetentionDays 86400 | quote }}
 - name: PREFECT_SERVER_EVENTS_RETENTION_PERIOD
-  value: {{ mul $server.eventRetentionDays 86400 | quote }}
+  value: P{{ $server.eventRetentionDays }}D
 - name: PREFECT_SERVER_SERVICES_LATE_RUNS_AFTER_SECONDS
   value: {{ $server.lateRunsAfterSeconds | quote }}
 {{- if include "trading-fanout.serverIsReplicated" . }}
