@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -25,7 +26,7 @@ BECOME = (
     f"setpriv --reuid {FOREIGN} --regid {FOREIGN} --clear-groups --no-new-privs "
     "--inh-caps=-all --bounding-set=-all"
 )
-START_SECONDS = 180
+START_SECONDS = 300
 _ENTER = ["nsenter", "--mount", "--pid", "--net", "--root", "--wd"]
 
 # A new network has its loopback interface down, and there may be no tool to raise it with.
@@ -132,8 +133,7 @@ def running(
             time.sleep(0.01)
         yield container
     finally:
-        process.kill()
-        process.wait()
+        _end(process)
 
 
 def run(
@@ -144,14 +144,31 @@ def run(
 ) -> subprocess.CompletedProcess[str]:
     """Run a command in a container of its own, to its end."""
     script = _script(image, command, image.env | env, surroundings)
-    return subprocess.run(
-        [*_namespaces(surroundings), "sh", "-ec", script],
-        capture_output=True, text=True, check=False, timeout=START_SECONDS,
-    )  # fmt: skip
+    whole = [*_namespaces(surroundings), "sh", "-ec", script]
+    with subprocess.Popen(
+        whole, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            output, errors = process.communicate(timeout=START_SECONDS)
+        finally:
+            _end(process)
+    return subprocess.CompletedProcess(whole, process.returncode, output, errors)
+
+
+def _end(process: subprocess.Popen[Any]) -> None:
+    """Kill a container that still runs: its first process, and so all of it.
+
+    `--kill-child` does not reach a process that has become another user.
+    """
+    if process.poll() is None:
+        for first in psutil.Process(process.pid).children():
+            first.kill()
+        process.kill()
+        process.wait()
 
 
 def _namespaces(surroundings: Surroundings) -> list[str]:
-    new = ["unshare", "--mount", "--pid", "--fork", "--kill-child"]
+    new = ["unshare", "--mount", "--pid", "--fork"]
     if surroundings.network is None:
         return [*new, "--net"]
     return ["nsenter", f"--net=/proc/{surroundings.network}/ns/net", *new]
