@@ -182,7 +182,7 @@ def _process_job(definition: DeploymentDefinition) -> dict[str, Any]:
     The process worker watches over it as over its default command: it is told to stop when its
     run is cancelled, and its run is marked crashed when it dies.
     """
-    return {"command": f"python -m prefect.flow_engine {definition.entrypoint}"}
+    return {"command": f"python -m flows.job {definition.entrypoint}"}
 
 
 async def _deployment_changes(

@@ -44,7 +44,7 @@ def test_a_deployments_own_comes_over_what_is_for_all_and_over_prefect_yaml() ->
     leaf = made.of(by_name["analyze-time-partition"], TEMPLATE)
     assert leaf["env"] == {"X": "1", "Y": "2"}
     assert leaf["command"].split() == [
-        "python", "-m", "prefect.flow_engine", by_name["analyze-time-partition"].entrypoint,
+        "python", "-m", "flows.job", by_name["analyze-time-partition"].entrypoint,
     ]  # fmt: skip
     # Of prefect.yaml's, those that this pool's template does not declare are left out.
     assert "memory_limit" not in made.of(by_name["orchestrator"], TEMPLATE)
