@@ -1,4 +1,4 @@
-"""`python -m flows.job ENTRYPOINT`: Prefect's flow engine, for one short run in a process of its own.
+"""`python -m flows.job ENTRYPOINT`: Prefect's flow engine, for one short run in its own process.
 
 The same as `python -m prefect.flow_engine ENTRYPOINT`, with the garbage collector off: a tenth of
 the CPU time of importing Prefect goes into looking for garbage where there is none, and what the
