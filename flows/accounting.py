@@ -1,6 +1,6 @@
 """What became of a contract's partitions, from the plan before the fan-out and what came after."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from prefect.client.schemas.objects import FlowRun, StateType
@@ -45,11 +45,21 @@ class Account:
         """How many partitions this run computed."""
         return len(self.due) - self.failed
 
-    def cells(self, partitions: Sequence[Partition]) -> list[Cell]:
-        """The status of each of the contract's partitions."""
-        return [self._cell(partition.relative_path) for partition in partitions]
+    def cells(
+        self, partitions: Sequence[Partition], only: Collection[str] | None = None
+    ) -> list[Cell]:
+        """The status of each of the contract's partitions.
 
-    def _cell(self, file: str) -> Cell:
+        Args:
+            partitions: All of them.
+            only: Result files that were asked for; None for all.
+        """
+        asked = None if only is None else frozenset(only)
+        return [self._cell(partition.relative_path, asked) for partition in partitions]
+
+    def _cell(self, file: str, asked: frozenset[str] | None) -> Cell:
+        if asked is not None and file not in asked:
+            return Cell.LEFT_OUT
         if file in self.failures_by_file:
             return Cell.FAILED
         return Cell.COMPLETED if file in self.due else Cell.SKIPPED

@@ -84,11 +84,12 @@ class OrchestrationSummary:
 
 
 def _run_name() -> str:
-    """`10 contracts by bar`."""
+    """`10 contracts by bar`, or `3 partitions by bar` when they were named."""
     parameters: dict[str, Any] = flow_run.parameters
-    named = parameters["contracts"]
-    count = len(named) if named else parameters["num_contracts"]
-    return f"{count} contract{'' if count == 1 else 's'} by {parameters['grain']}"
+    files, named = parameters["partitions"], parameters["contracts"]
+    what = "contract" if files is None else "partition"
+    count = len(files or named or ()) or (parameters["num_contracts"] if files is None else 0)
+    return f"{count} {what}{'' if count == 1 else 's'} by {parameters['grain']}"
 
 
 @flow(name="trading-orchestrator", flow_run_name=_run_name)
@@ -175,7 +176,7 @@ async def trading_orchestrator(
     portfolio = None
     if run_aggregation and not any(a.failed for a in accounts):
         portfolio = await _aggregated(work, accounts)
-    return await _ended(work.grain, stamps, accounts, portfolio)
+    return await _ended(work, stamps, accounts, portfolio)
 
 
 async def _check_writable(output_dir: str) -> None:
@@ -247,7 +248,7 @@ async def _aggregated(work: Work, accounts: list[Account]) -> Mapping[str, Any]:
 
 
 async def _ended(
-    grain: Grain,
+    work: Work,
     stamps: Timestamps,
     accounts: list[Account],
     portfolio: Mapping[str, Any] | None,
@@ -261,7 +262,7 @@ async def _ended(
         portfolio=portfolio,
     )
     failures = [failure for a in accounts for failure in a.failures]
-    labels, cells = await asyncio.to_thread(_grid, grain, stamps, accounts)
+    labels, cells = await asyncio.to_thread(_grid, work, stamps, accounts)
     await acreate_markdown_artifact(
         rendering.orchestration_summary(
             summary, {a.contract: a for a in accounts}, labels, cells, failures, portfolio
@@ -276,9 +277,9 @@ async def _ended(
 
 
 def _grid(
-    grain: Grain, stamps: Timestamps, accounts: list[Account]
+    work: Work, stamps: Timestamps, accounts: list[Account]
 ) -> tuple[list[str], dict[str, list[rendering.Cell]]]:
-    every = {a.contract: partitions(stamps, a.contract, grain) for a in accounts}
+    every = {a.contract: partitions(stamps, a.contract, work.grain) for a in accounts}
     first = next(iter(every.values()), [])
     labels = [p.label.removeprefix(f"{p.contract} ") for p in first]
-    return labels, {a.contract: a.cells(every[a.contract]) for a in accounts}
+    return labels, {a.contract: a.cells(every[a.contract], work.only) for a in accounts}

@@ -36,6 +36,7 @@ HEADLINES = (
 class Cell(StrEnum):
     """What became of the partitions of one cell of the grid; the worst one shows."""
 
+    LEFT_OUT = "-"
     SKIPPED = "·"
     COMPLETED = "✓"
     FAILED = "✗"
@@ -155,14 +156,14 @@ def grid(labels: Sequence[str], cells: Mapping[str, Sequence[Cell]]) -> str:
     legend = f"{labels[0]} to {labels[-1]}, one column for "
     per_column = "each" if width == len(labels) else f"about {len(labels) / width:.0f}"
     legend += f"{per_column}. ✓ computed, · up to date, ✗ not done."
+    if any(Cell.LEFT_OUT in row for row in cells.values()):
+        legend = legend.removesuffix(".") + ", - not asked for."
     return legend + "\n\n```\n" + "\n".join(lines) + "\n```"
 
 
 def _worst(cells: Sequence[Cell]) -> Cell:
-    for cell in (Cell.FAILED, Cell.COMPLETED):
-        if cell in cells:
-            return cell
-    return Cell.SKIPPED
+    worst_first = (Cell.FAILED, Cell.COMPLETED, Cell.SKIPPED)
+    return next((cell for cell in worst_first if cell in cells), Cell.LEFT_OUT)
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from prefect.client.orchestration import get_client
@@ -42,6 +43,11 @@ async def runs_that_ended(results: SmallResults, *states: State[None]) -> None:
             await client.set_flow_run_state(run.id, state, force=True)
 
 
+async def name_of(flow_run: str) -> str:
+    async with get_client() as client:
+        return (await client.read_flow_run(UUID(flow_run))).name
+
+
 async def leaves_below(orchestrator: str) -> list[FlowRun]:
     async def below(*parents: str) -> list[FlowRun]:
         wanted = FlowRunFilterParentFlowRunId(any_=list(parents))
@@ -68,7 +74,9 @@ def test_exactly_what_is_asked_for_runs(results: SmallResults) -> None:
     redone = results.answer("redo", "--only", "failed")
     assert redone["status"] == "completed", redone
     assert redone["partitions"] == {"total": 1, "completed": 1, "skipped": 0, "failed": 0}
-    leaves = asyncio.run(leaves_below(redone["orchestrator_flow_run_id"]))
+    orchestrator = redone["orchestrator_flow_run_id"]
+    assert asyncio.run(name_of(orchestrator)) == "1 partition by session"
+    leaves = asyncio.run(leaves_below(orchestrator))
     assert [run.name for run in leaves] == ["BRK-B 2024-01-03"]
     after = results.files()
     assert after.keys() - before.keys() == {"BRK-B/20240103.parquet"}

@@ -46,6 +46,8 @@ def test_a_completed_contract_has_no_failures() -> None:
     done = all_done(PLAN)
     assert (done.total, done.completed, done.skipped, done.failed) == (4, 3, 1, 0)
     assert done.cells(PARTITIONS) == [Cell.SKIPPED] + [Cell.COMPLETED] * 3
+    asked = done.cells(PARTITIONS, FILES[:2])
+    assert asked == [Cell.SKIPPED, Cell.COMPLETED, Cell.LEFT_OUT, Cell.LEFT_OUT]
 
 
 def test_results_on_disk_decide_what_is_done() -> None:

@@ -84,6 +84,13 @@ def test_a_wide_grid_shares_columns_and_shows_the_worst_of_each() -> None:
     assert "about 10" in text
 
 
+def test_a_grid_says_what_was_not_asked_for() -> None:
+    cells = {"A": [Cell.COMPLETED, Cell.LEFT_OUT], "BB": [Cell.LEFT_OUT] * 2}
+    text = grid(["t1", "t2"], cells)
+    assert "A   ✓-\nBB  --" in text
+    assert "✗ not done, - not asked for." in text
+
+
 def test_a_grid_of_nothing_says_so() -> None:
     assert grid([], {"AAPL": []}) == "There are no partitions."
 
