@@ -91,7 +91,8 @@ class LocalServer:
 def project_root() -> Path:
     """The project's folder: where this package is checked out, else the current directory."""
     checkout = Path(__file__).resolve().parent.parent
-    return checkout if (checkout / "pyproject.toml").is_file() else Path.cwd()
+    # Not by `pyproject.toml`: a library that the image has puts its own beside the packages.
+    return checkout if (checkout / "prefect.yaml").is_file() else Path.cwd()
 
 
 def default_folder() -> Path:
