@@ -29,6 +29,8 @@ FLAGS = (
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 )  # fmt: skip
 WAIT_MS = 60_000
+SCENES: dict[Literal["light", "dark"], int] = {"light": 0, "dark": 1_005}
+"""How far down the report each of its pictures begins, in pixels."""
 SETTLE_MS = 2_500
 """The graph moves to its place before it is worth a picture."""
 
@@ -45,7 +47,7 @@ def main() -> None:
         browser = playwright.chromium.launch(
             executable_path=shutil.which("chromium"), args=list(FLAGS)
         )
-        for scheme, scroll in (("light", 0), ("dark", 1_005)):
+        for scheme, scroll in SCENES.items():
             page = page_of(browser, scheme)
             page.goto(report.as_uri())
             page.evaluate(f"window.scrollTo(0, {scroll})")
