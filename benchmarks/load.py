@@ -53,6 +53,11 @@ class Load:
     grain: str
     partitions: int
 
+    def of(self, contracts: int) -> Load:
+        """The same for another number of contracts."""
+        each = self.partitions // self.contracts
+        return Load(self.job_per, contracts, self.grain, each * contracts)
+
 
 FULL = (Load("run", 209, "bar", 5_016), Load("partition", 13, "bar", 312))
 SMALL = (Load("run", 4, "bar", 96), Load("partition", 2, "session", 6))
@@ -87,10 +92,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--small", action="store_true", help="a short run, to see that it works")
     parser.add_argument("--job-per", choices=["run", "partition"], help="only this load")
+    parser.add_argument("--contracts", type=int, help="so many contracts instead")
     parser.add_argument("--down-seconds", type=float, default=0.0, help="how long each outage is")
     options = parser.parse_args()
     loads = [
-        load
+        load.of(options.contracts or load.contracts)
         for load in (SMALL if options.small else FULL)
         if options.job_per in (None, load.job_per)
     ]

@@ -10,7 +10,7 @@ import pytest
 from prefect.client.orchestration import PrefectClient
 
 from tests.cli.conftest import Start, start  # noqa: F401 - a fixture
-from tests.reliability.faults import POINTS, Faults, wait_until
+from tests.reliability.faults import POINTS, WAIT_SECONDS, Faults, wait_until
 from tests.reliability.runs import (
     assert_all_ended,
     assert_as_undisturbed,
@@ -45,12 +45,12 @@ async def test_a_command_killed_before_during_and_after_a_write_is_finished_by_t
     for point in POINTS:
         faults.kill(point, FILE)
         killed = start(*COMMAND, **environment)
-        killed.communicate()
+        killed.communicate(timeout=WAIT_SECONDS)
         assert killed.returncode == -signal.SIGKILL
         assert (output / FILE).exists() == (point == "after")
         assert_every_file_is_whole(output)
     last = start(*COMMAND, **environment)
-    stdout, stderr = last.communicate()
+    stdout, stderr = last.communicate(timeout=WAIT_SECONDS)
     assert last.returncode == 0, stderr
     counts = json.loads(stdout)["partitions"]
     assert counts["total"] == counts["completed"] + counts["skipped"] == 3
@@ -82,7 +82,7 @@ async def test_a_terminated_command_keeps_what_is_done_and_ends_its_runs(
     wait_until(lambda: faults.holds(held) or stopped.poll(), "the second partition is written")
     stopped.send_signal(signal.SIGTERM)
     faults.let_go(held)
-    stdout, stderr = stopped.communicate()
+    stdout, stderr = stopped.communicate(timeout=WAIT_SECONDS)
     assert stopped.returncode == 143, stderr
     assert json.loads(stdout)["status"] == "interrupted"
     assert " of 3 partitions were completed." in stderr

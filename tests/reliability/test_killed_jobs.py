@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from prefect.client.orchestration import PrefectClient
 
 from benchmarks.outages import MortalServer
-from tests.reliability.faults import POINTS, Faults, wait_until
+from tests.cli.conftest import Start, start  # noqa: F401 - a fixture
+from tests.reliability.faults import POINTS, WAIT_SECONDS, Faults, wait_until
 from tests.reliability.runs import (
     assert_all_ended,
     assert_as_undisturbed,
@@ -32,36 +30,32 @@ def faults(tmp_path: Path) -> Faults:
     return Faults(tmp_path / "faults")
 
 
-def start(
-    folder: Path, api_url: str, faults: Faults, job_per: str, grain: str
-) -> subprocess.Popen[str]:
-    """`trading demo` of one contract, with all its folders in `folder`."""
-    return subprocess.Popen(
-        [
-            sys.executable, "-c", "from cli.app import main; main()", "demo", "--json",
-            "--contracts", "AAPL", "--grain", grain, "--job-per", job_per,
-            "--input-dir", str(folder / "input"), "--output-dir", str(folder / "output"),
-            "--server-dir", str(folder / "demo"),
-        ],
-        env=os.environ
-        | faults.environment()
-        | {"PREFECT_API_URL": api_url, "TRADING_INLINE_IN_FLIGHT": "1"},
-        cwd=folder,
-        stdout=subprocess.PIPE,
-        text=True,
-    )  # fmt: skip
+def command(job_per: str, grain: str) -> tuple[str, ...]:
+    """The demo of one contract."""
+    return "demo", "--json", "--contracts", "AAPL", "--grain", grain, "--job-per", job_per
+
+
+def environment(server: MortalServer, faults: Faults) -> dict[str, str]:
+    """One partition after the other, on this server, with these faults."""
+    return faults.environment() | {
+        "PREFECT_API_URL": server.api_url,
+        "TRADING_INLINE_IN_FLIGHT": "1",
+    }
 
 
 async def test_a_partitions_job_killed_before_during_and_after_its_write_is_done_at_the_third(
-    own_server: MortalServer, faults: Faults, tmp_path: Path
+    start: Start,  # noqa: F811
+    own_server: MortalServer,
+    faults: Faults,
+    tmp_path: Path,
 ) -> None:
     """Fails when a crash is not followed by another run; when the last crash, whose result is
     there, does not count as done; when the write opens the result itself."""
     plans = [faults.kill(point, "AAPL/2024-01.parquet") for point in POINTS]
     output = tmp_path / "output"
-    command = start(tmp_path, own_server.api_url, faults, "partition", "month")
-    stdout, _ = command.communicate()
-    assert command.returncode == 0
+    demo = start(*command("partition", "month"), **environment(own_server, faults))
+    stdout, stderr = demo.communicate(timeout=WAIT_SECONDS)
+    assert demo.returncode == 0, stderr
     assert json.loads(stdout)["partitions"] == {
         "total": 1, "completed": 1, "skipped": 0, "failed": 0,
     }  # fmt: skip
@@ -76,7 +70,10 @@ async def test_a_partitions_job_killed_before_during_and_after_its_write_is_done
 
 
 async def test_a_contracts_job_is_killed_twice_and_then_its_command_and_the_next_finishes(
-    own_server: MortalServer, faults: Faults, tmp_path: Path
+    start: Start,  # noqa: F811
+    own_server: MortalServer,
+    faults: Faults,
+    tmp_path: Path,
 ) -> None:
     """Fails when a contract's crash is not followed by another run of it; when the runs inside its
     process stay Running; when the next command does not look for those of the killed one."""
@@ -84,18 +81,18 @@ async def test_a_contracts_job_is_killed_twice_and_then_its_command_and_the_next
     faults.kill("before", FIRST)
     faults.kill("during", SECOND)
     held = faults.hold("after", SECOND)
-    killed = start(tmp_path, own_server.api_url, faults, "symbol", "session")
+    killed = start(*command("symbol", "session"), **environment(own_server, faults))
     wait_until(lambda: faults.holds(held) or killed.poll() is not None, "the third attempt")
     assert killed.poll() is None
     killed.send_signal(signal.SIGKILL)
-    killed.communicate()
+    killed.communicate(timeout=WAIT_SECONDS)
     assert_every_file_is_whole(output)
     assert (output / SECOND).exists()
     assert not (output / LAST).exists()
 
-    following = start(tmp_path, own_server.api_url, faults, "run", "session")
-    stdout, _ = following.communicate()
-    assert following.returncode == 0
+    following = start(*command("run", "session"), **environment(own_server, faults))
+    stdout, stderr = following.communicate(timeout=WAIT_SECONDS)
+    assert following.returncode == 0, stderr
     assert json.loads(stdout)["partitions"] == {
         "total": 3, "completed": 1, "skipped": 2, "failed": 0,
     }  # fmt: skip
