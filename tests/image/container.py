@@ -70,7 +70,7 @@ class Container:
     def execute(self, command: Sequence[str], **env: str) -> subprocess.CompletedProcess[str]:
         """Run one more command inside, as `kubectl exec` does."""
         into = [*_ENTER, f"--target={self._first()}", *BECOME.split()]
-        assignments = [f"{name}={value}" for name, value in (self.env | env).items()]
+        assignments = [f"{name}={value}" for name, value in {**self.env, **env}.items()]
         return subprocess.run(
             [*into, "/usr/bin/env", "--ignore-environment", *assignments, *command],
             capture_output=True, text=True, check=False, timeout=START_SECONDS,
@@ -119,7 +119,7 @@ def running(
         env: Environment besides the image's own.
         surroundings: What it finds beside the image.
     """
-    environment = image.env | (env or {})
+    environment = {**image.env, **(env or {})}
     script = _script(image, command, environment, surroundings)
     with log.open("ab") as output:
         process = subprocess.Popen(
