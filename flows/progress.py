@@ -1,5 +1,6 @@
 """The progress bar that the Prefect UI shows while a fan-out runs."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -25,11 +26,13 @@ class FanOutProgress:
         self._artifact_id = artifact_id
         self._total = sum(due.values())
         self._ended: dict[str, int] = {}
+        self._fraction = 0.0
         self._updated_at = time.monotonic()
+        self._turn = asyncio.Lock()
 
     async def partitions_ended(self, contract: str, ended: int) -> None:
         """Note how many partitions of a contract have ended."""
-        self._ended[contract] = ended
+        self._ended[contract] = max(ended, self._ended.get(contract, 0))
         await self._show(sum(self._ended.values()) / self._total)
 
     async def contracts_ended(self, progress: Progress) -> None:
@@ -37,10 +40,13 @@ class FanOutProgress:
         await self._show(progress.done / progress.total)
 
     async def _show(self, fraction: float) -> None:
-        if fraction < 1 and time.monotonic() - self._updated_at < UPDATE_SECONDS:
-            return
-        self._updated_at = time.monotonic()
-        await aupdate_progress_artifact(self._artifact_id, progress=100 * fraction)
+        self._fraction = max(fraction, self._fraction)
+        # One request at a time: of two on their way, the older could arrive last and stay.
+        async with self._turn:
+            if self._fraction < 1 and time.monotonic() - self._updated_at < UPDATE_SECONDS:
+                return
+            self._updated_at = time.monotonic()
+            await aupdate_progress_artifact(self._artifact_id, progress=100 * self._fraction)
 
 
 @asynccontextmanager
