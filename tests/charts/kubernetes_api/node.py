@@ -1,0 +1,311 @@
+"""The Job controller and one node's kubelet: each Job gets one pod, each pod is a process."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.charts.kubernetes_api.objects import Manifest, Objects, now
+
+FAULT_FOLDER = Path(__file__).parent / "fault"
+KILLED = 137
+
+
+@dataclass(slots=True)
+class Fault:
+    """A misfortune of the next pod whose flow run has this name.
+
+    Attributes:
+        flow_run: The run's name, as its label has it.
+        kind: See `fault/sitecustomize.py`; `evicted` is `held`, and evicted meanwhile; of one that
+            is `unschedulable` no container ever starts.
+    """
+
+    flow_run: str
+    kind: str
+
+
+class NotStartableError(Exception):
+    """A container that waits for something that is not there.
+
+    Args:
+        reason: The reason of its waiting state.
+    """
+
+    def __init__(self, reason: str, message: str) -> None:
+        self.reason = reason
+        super().__init__(message)
+
+
+@dataclass(eq=False)
+class Pod:
+    """A pod under way, and why it has to stop, once it has."""
+
+    name: str
+    job: str
+    spec: Manifest
+    fault: Fault | None
+    stop: asyncio.Future[str]
+    process: asyncio.subprocess.Process | None = None
+
+
+@dataclass
+class Node:
+    """Runs Jobs: starts their containers' commands as processes, and says how they ended.
+
+    Attributes:
+        objects: The cluster's objects.
+        folder: For the pods' own files and logs.
+        image: The one image there is.
+        secrets: Secret name -> its keys.
+        faults: Misfortunes to come.
+        capacity: Pods that run at once; others wait as Pending.
+    """
+
+    objects: Objects
+    folder: Path
+    image: str
+    secrets: Mapping[str, Mapping[str, str]]
+    capacity: int = 6
+    faults: list[Fault] = field(default_factory=list)
+    pods: dict[str, Pod] = field(default_factory=dict)
+    tasks: set[asyncio.Task[None]] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self._room = asyncio.Semaphore(self.capacity)
+
+    def accept(self, job: Manifest) -> None:
+        """Run a Job that was just created."""
+        self._start(self._run_job(job))
+
+    def delete_job(self, name: str) -> None:
+        """As with the propagation policies Foreground and Background: its pod ends first."""
+        self.objects.update("jobs", name, metadata={"deletionTimestamp": now()})
+        if pod := self.pods.get(name):
+            _stop(pod, "deleted")
+        else:
+            self._remove(name)
+
+    def log(self, pod: str) -> Path:
+        return self.folder / f"{pod}.log"
+
+    async def close(self) -> None:
+        """Kill what runs."""
+        for task in self.tasks:
+            task.cancel()
+        await asyncio.gather(*self.tasks, return_exceptions=True)
+
+    def _start(self, coroutine: Any) -> None:
+        task = asyncio.get_running_loop().create_task(coroutine)
+        self.tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self.tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            asyncio.get_running_loop().call_exception_handler(
+                {"message": "the stand-in broke", "exception": error}
+            )
+
+    async def _run_job(self, job: Manifest) -> None:
+        name, spec = job["metadata"]["name"], job["spec"]
+        template = spec["template"]
+        labels = {**template["metadata"]["labels"], "job-name": name}
+        pod = self.objects.create(
+            "pods",
+            {
+                "metadata": {
+                    "generateName": f"{name}-",
+                    "namespace": job["metadata"]["namespace"],
+                    "labels": {**labels, "batch.kubernetes.io/job-name": name},
+                },
+                "spec": template["spec"],
+                "status": {"phase": "Pending"},
+            },
+        )
+        running = Pod(
+            name=pod["metadata"]["name"],
+            job=name,
+            spec=template["spec"],
+            fault=self._next_fault(labels),
+            stop=asyncio.get_running_loop().create_future(),
+        )
+        self.pods[name] = running
+        self.objects.update("jobs", name, status={"active": 1, "startTime": now()})
+        deadline = spec.get("activeDeadlineSeconds")
+        timer = None
+        if deadline is not None:
+            loop = asyncio.get_running_loop()
+            timer = loop.call_later(deadline, _stop, running, "deadline")
+        try:
+            code = await self._run_pod(running)
+        finally:
+            del self.pods[name]
+            if timer:
+                timer.cancel()
+        self._finish(running, code, spec)
+
+    def _next_fault(self, labels: Mapping[str, str]) -> Fault | None:
+        for fault in self.faults:
+            if fault.flow_run == labels["prefect.io/flow-run-name"]:
+                self.faults.remove(fault)
+                return fault
+        return None
+
+    async def _run_pod(self, pod: Pod) -> int | None:
+        """The exit code of the pod's container; None when it never started."""
+        if pod.fault and pod.fault.kind == "unschedulable":
+            await pod.stop
+            return None
+        self._show(pod, "Pending", {"waiting": {"reason": "ContainerCreating"}})
+        scheduled = asyncio.ensure_future(self._room.acquire())
+        either: list[asyncio.Future[Any]] = [scheduled, pod.stop]
+        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        if not scheduled.done():
+            scheduled.cancel()
+            return None
+        try:
+            environment = self._environment(pod)
+        except NotStartableError as wait:
+            self._show(pod, "Pending", {"waiting": {"reason": wait.reason, "message": str(wait)}})
+            self._room.release()
+            await pod.stop
+            return None
+        try:
+            return await self._run_process(pod, environment)
+        finally:
+            self._room.release()
+
+    def _environment(self, pod: Pod) -> dict[str, str]:
+        """What the image and the pod set, and nothing of this process's own environment."""
+        (container,) = pod.spec["containers"]
+        if container["image"] != self.image:
+            raise NotStartableError(
+                "ImagePullBackOff", f'Back-off pulling image "{container["image"]}"'
+            )
+        home = self.folder / pod.name
+        # The empty folder that the image has where the container starts.
+        (home / "start").mkdir(parents=True)
+        environment = {
+            "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.defpath]),
+            "HOME": str(home),
+            "TMPDIR": str(home),
+            "PYTHONUNBUFFERED": "1",
+        }
+        for source in container.get("envFrom", []):
+            environment |= self._secret(source["secretRef"]["name"])
+        for variable in container.get("env", []):
+            if reference := variable.get("valueFrom"):
+                of = reference["secretKeyRef"]
+                environment[variable["name"]] = self._secret(of["name"])[of["key"]]
+            else:
+                environment[variable["name"]] = variable["value"]
+        if pod.fault:
+            environment |= {
+                "PYTHONPATH": str(FAULT_FOLDER),
+                "STAND_IN_FAULT": "held" if pod.fault.kind == "evicted" else pod.fault.kind,
+                "STAND_IN_MARK": str(home / "held"),
+            }
+        return environment
+
+    def _secret(self, name: str) -> Mapping[str, str]:
+        if name not in self.secrets:
+            raise NotStartableError("CreateContainerConfigError", f'secret "{name}" not found')
+        return self.secrets[name]
+
+    async def _run_process(self, pod: Pod, environment: dict[str, str]) -> int:
+        (container,) = pod.spec["containers"]
+        with self.log(pod.name).open("wb") as log:
+            process = await asyncio.create_subprocess_exec(
+                *container["args"],
+                env=environment,
+                cwd=self.folder / pod.name / "start",
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        pod.process = process
+        self._show(pod, "Running", {"running": {"startedAt": now()}})
+        exited = asyncio.ensure_future(process.wait())
+        either: list[asyncio.Future[Any]] = [exited, pod.stop]
+        eviction = asyncio.ensure_future(self._evict_when_held(pod, environment))
+        try:
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+            if not exited.done():
+                # A container's first process is asked to end; then all are killed.
+                process.terminate()
+                grace = pod.spec["terminationGracePeriodSeconds"]
+                await asyncio.wait([exited], timeout=grace)
+        finally:
+            eviction.cancel()
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+        code = await exited
+        return code if code >= 0 else 128 - code
+
+    async def _evict_when_held(self, pod: Pod, environment: Mapping[str, str]) -> None:
+        if pod.fault and pod.fault.kind == "evicted":
+            mark = Path(environment["STAND_IN_MARK"])
+            while not mark.exists():  # noqa: ASYNC110, ASYNC240 - another process makes it
+                await asyncio.sleep(0.02)
+            _stop(pod, "evicted")
+
+    def _finish(self, pod: Pod, code: int | None, spec: Manifest) -> None:
+        why = pod.stop.result() if pod.stop.done() else None
+        if why == "deleted":
+            self.objects.delete("pods", pod.name)
+            self._remove(pod.job)
+            return
+        failed = why is not None or code != 0
+        if code is not None:
+            name = "OOMKilled" if code == KILLED else "Error" if code else "Completed"
+            ended = {"exitCode": code, "reason": name, "startedAt": now(), "finishedAt": now()}
+            self._show(pod, "Failed" if failed else "Succeeded", {"terminated": ended})
+        if why == "evicted":
+            said = {"reason": "Evicted", "message": "The node was low on resource: memory."}
+            self.objects.update("pods", pod.name, status={"phase": "Failed", **said})
+        if why == "deadline":
+            self.objects.delete("pods", pod.name)
+        reason = "DeadlineExceeded" if why == "deadline" else "BackoffLimitExceeded"
+        kind = {"type": "Failed", "reason": reason} if failed else {"type": "Complete"}
+        count = {"failed": 1} if failed else {"succeeded": 1, "completionTime": now()}
+        condition = {**kind, "status": "True", "lastTransitionTime": now()}
+        status = {"active": 0, **count, "conditions": [condition]}
+        self.objects.update("jobs", pod.job, status=status)
+        if (ttl := spec.get("ttlSecondsAfterFinished")) is not None:
+            asyncio.get_running_loop().call_later(ttl, self._expire, pod)
+
+    def _expire(self, pod: Pod) -> None:
+        if self.objects.get("pods", pod.name):
+            self.objects.delete("pods", pod.name)
+        self._remove(pod.job)
+
+    def _remove(self, job: str) -> None:
+        if self.objects.get("jobs", job):
+            self.objects.delete("jobs", job)
+
+    def _show(self, pod: Pod, phase: str, state: Manifest) -> None:
+        (container,) = pod.spec["containers"]
+        status = {
+            "name": container["name"],
+            "image": container["image"],
+            "imageID": "sha256:0" if phase != "Pending" else "",
+            "ready": phase == "Running",
+            "restartCount": 0,
+            "state": state,
+        }
+        parts = {"phase": phase, "startTime": now(), "containerStatuses": [status]}
+        self.objects.update("pods", pod.name, status=parts)
+
+
+def _stop(pod: Pod, why: str) -> None:
+    if not pod.stop.done():
+        pod.stop.set_result(why)

@@ -1,0 +1,177 @@
+"""`trading register` against a real server: what it makes, leaves alone, and refuses."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from subprocess import CompletedProcess
+from uuid import uuid4
+
+import pytest
+from prefect.client.orchestration import PrefectClient
+from prefect.client.schemas.schedules import SCHEDULE_TYPES, IntervalSchedule
+from prefect.exceptions import ObjectNotFound
+
+from cli.errors import CommandError
+from cli.local_server import available_port, start_server
+from cli.register import RegisterOptions, run_register
+from flows.registration import Installation, differences, install
+from flows.wiring import JobVariables
+from trading.errors import ParameterError
+
+TEMPLATE = Path(__file__).parents[2] / "charts/trading-fanout/files/base-job-template.json"
+ORCHESTRATOR = "trading-orchestrator/orchestrator"
+Run = Callable[..., CompletedProcess[str]]
+
+
+def wanted(pool: str, image: str, **more: int) -> Installation:
+    return Installation(
+        work_pool=pool,
+        pool_type="kubernetes",
+        base_job_template=json.loads(TEMPLATE.read_text()),
+        job_variables=JobVariables({"image": image}),
+        **more,
+    )
+
+
+@pytest.fixture(scope="module")
+def own_server(
+    migrated: Callable[[Path], Path], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """A server that asks for a password: registrations here disturb no other test's."""
+    if "CLUSTER_TESTS" not in os.environ:
+        pytest.skip("takes half a minute of CPU time; set CLUSTER_TESTS=1")
+    folder = migrated(tmp_path_factory.mktemp("server"))
+    read, write = os.pipe()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PREFECT_SERVER_API_AUTH_STRING", "admin:secret")
+        server = start_server(folder, available_port(0), stdin=read, keep_open=[])
+    os.close(read)
+    try:
+        server.wait_until_healthy()
+        yield server.api_url
+    finally:
+        os.close(write)
+        server.process.wait(120)
+
+
+async def test_a_second_run_changes_nothing_and_a_new_image_only_that(own_server: str) -> None:
+    pool = f"pool-{uuid4().hex[:6]}"
+    async with PrefectClient(own_server, auth_string="admin:secret") as client:
+        made = await install(client, wanted(pool, "app:1", partition_limit=7))
+        assert len(made) == 8
+        found = await client.read_work_pool(pool)
+        assert (found.type, found.base_job_template) == (
+            "kubernetes", json.loads(TEMPLATE.read_text()),
+        )  # fmt: skip
+        parents = await client.read_work_queue_by_name("parents", pool)
+        partitions = await client.read_work_queue_by_name("partitions", pool)
+        assert parents.priority < partitions.priority
+        assert (parents.concurrency_limit, partitions.concurrency_limit) == (None, 7)
+
+        deployment = await client.read_deployment_by_name(ORCHESTRATOR)
+        hourly: list[tuple[SCHEDULE_TYPES, bool]] = [
+            (IntervalSchedule(interval=timedelta(hours=1)), False)
+        ]
+        await client.create_deployment_schedules(deployment.id, hourly)
+        assert await install(client, wanted(pool, "app:1", partition_limit=7)) == []
+
+        before = await client.read_deployment_by_name(ORCHESTRATOR)
+        assert await differences(client, wanted(pool, "app:2")) == [
+            f"deployment {name}: another image"
+            for name in (
+                ORCHESTRATOR, "ingest-market-data/ingest-market-data",
+                "validate-data/validate-data", "analyze-symbol/analyze-symbol",
+                "analyze-time-partition/analyze-time-partition",
+                "aggregate-portfolio/aggregate-portfolio",
+            )
+        ]  # fmt: skip
+        assert len(await install(client, wanted(pool, "app:2"))) == 6
+        after = await client.read_deployment_by_name(ORCHESTRATOR)
+        assert after.job_variables == {**before.job_variables, "image": "app:2"}
+        same = {"job_variables", "updated", "updated_by"}
+        assert after.model_dump(exclude=same) == before.model_dump(exclude=same)
+        assert len(after.schedules) == 1
+        # Another pool takes its queues along.
+        other = f"{pool}-other"
+        await install(client, wanted(other, "app:2"))
+        moved = await client.read_deployment_by_name(ORCHESTRATOR)
+        assert (moved.work_pool_name, moved.work_queue_name) == (other, "parents")
+
+
+async def test_a_pool_of_another_type_or_jobs_without_an_image_change_nothing(
+    own_server: str,
+) -> None:
+    pool = f"pool-{uuid4().hex[:6]}"
+    async with PrefectClient(own_server, auth_string="admin:secret") as client:
+        without_image = Installation(
+            work_pool=pool,
+            pool_type="kubernetes",
+            base_job_template=json.loads(TEMPLATE.read_text()),
+        )
+        with pytest.raises(ParameterError, match=r"--image"):
+            await install(client, without_image)
+        with pytest.raises(ObjectNotFound):
+            await client.read_work_pool(pool)
+        await install(client, wanted(pool, "app:1"))
+        with pytest.raises(ParameterError, match="kubernetes; pass another --pool"):
+            await install(client, Installation(work_pool=pool, pool_type="process"))
+
+
+def test_the_command_registers_checks_and_says_what_is_wrong(
+    own_server: str, run: Run, tmp_path: Path
+) -> None:
+    pool = f"pool-{uuid4().hex[:6]}"
+    arguments = ["register", "--pool", pool, "--work-pool-type", "kubernetes",
+                 "--base-job-template", str(TEMPLATE)]  # fmt: skip
+    server = {"PREFECT_API_URL": own_server, "PREFECT_API_AUTH_STRING": "admin:secret"}
+    done = run(*arguments, "--image", "app:1", **server)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert run(*arguments, "--image", "app:1", "--check", **server).returncode == 0
+    different = run(*arguments, "--image", "app:2", "--check", **server)
+    assert different.returncode == 1
+    assert "another image" in different.stderr
+
+    wrong = run(*arguments, "--image", "app:1", **{**server, "PREFECT_API_AUTH_STRING": "a:wrong"})
+    assert wrong.returncode == 1
+    assert "PREFECT_API_AUTH_STRING" in wrong.stderr
+    assert "wrong" not in wrong.stderr
+    assert len(wrong.stderr.splitlines()) == 1
+
+    # No worker takes the partition: it is cancelled, and nothing is left of its sample.
+    trial = run(
+        *arguments, "--image", "app:1", "--check", "--run-partition", "--wait", "1", **server
+    )
+    assert trial.returncode == 1
+    assert "check that a worker of the pool runs" in trial.stderr
+    assert list((tmp_path / "output").iterdir()) == []
+
+
+def test_a_server_that_is_not_there_is_named_when_the_wait_is_over(run: Run) -> None:
+    nowhere = f"http://127.0.0.1:{available_port(0)}/api"
+    done = run("register", "--wait", "1", PREFECT_API_URL=nowhere)
+    assert done.returncode == 1
+    last = done.stderr.splitlines()[-1]
+    assert "did not answer as a Prefect API within 1 s" in last
+    assert nowhere in last
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [(None, "cannot be read"), ("{", "is not JSON"), ("[]", "has no objects variables")],
+)
+def test_a_template_that_is_none_is_refused_before_anything_is_asked(
+    content: str | None, said: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "template.json"
+    if content is not None:
+        file.write_text(content)
+    options = RegisterOptions(
+        pool="p", pool_type=None, base_job_template=file, image=None, job_variables=[],
+        partition_limit=None, wait=1, check=False, run_partition=False,
+    )  # fmt: skip
+    with pytest.raises(CommandError, match=said):
+        run_register(options)
