@@ -16,6 +16,8 @@ async def test_a_run_its_form_and_its_charts_can_be_looked_at(
 ) -> None:
     ended = await pipeline.orchestrate(grain="session")
     assert ended.state.is_completed(), ended.message
+    said = "2 partitions: 2 computed, 0 up to date, 0 failed"
+    assert said in await pipeline.log(ended.id), "sent before the page asks for it"
     ui = prefect_server.removesuffix("/api")
     watched = await watched_page(await browser.new_context())
     page = watched.page
@@ -28,9 +30,7 @@ async def test_a_run_its_form_and_its_charts_can_be_looked_at(
         "aggregate-portfolio / aggregate portfolio",
     }  # fmt: skip
     await expect(page.locator("canvas").first).to_be_visible(timeout=PATIENCE_MS)
-    await expect(
-        page.get_by_text("2 partitions: 2 computed, 0 up to date, 0 failed")
-    ).to_be_visible(timeout=PATIENCE_MS)
+    await expect(page.get_by_text(said).first).to_be_visible(timeout=PATIENCE_MS)
 
     await page.goto(f"{ui}/deployments/deployment/{ended.run.deployment_id}/run")
     for sentence in (
@@ -38,7 +38,7 @@ async def test_a_run_its_form_and_its_charts_can_be_looked_at(
         "How much runs in a job of its own: run (nothing), symbol or partition.",
         "Cost of one trade in basis points; used in aggregation only.",
     ):
-        await expect(page.get_by_text(sentence)).to_be_visible(timeout=PATIENCE_MS)
+        await expect(page.get_by_text(sentence).first).to_be_visible(timeout=PATIENCE_MS)
 
     children = {run.name: run.id for run in await pipeline.children(ended.id)}
     wanted = ArtifactFilter(key=ArtifactFilterKey(any_=["portfolio-summary"]))
