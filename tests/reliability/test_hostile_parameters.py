@@ -40,6 +40,11 @@ from trading.partition_run import run_partition
 from trading.planning import plan
 from trading.validation import validate
 
+UNHURRIED = hypothesis_settings(
+    max_examples=50,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 BAR = "2024-01-03T09:30:00-05:00"
 HUGE = 10_000_000
 AnyFlow = Flow[..., Any]
@@ -146,6 +151,7 @@ def test_no_timestamp_but_a_bar_of_the_data_is_computed(
     assert name.isprintable()
 
 
+@UNHURRIED
 @given(st.text(max_size=40) | st.datetimes().map(datetime.isoformat))
 @example("2024-01-03T09:30:00-05:00")
 @example("1900-01-01T00:00:00+23:59")
@@ -231,7 +237,7 @@ def test_dates_outside_the_calendar_are_refused_before_anything_is_fetched() -> 
         assert refused(trading_orchestrator, ingestion_end_date=text)
 
 
-@hypothesis_settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@UNHURRIED
 @given(
     st.dictionaries(
         st.sampled_from(["contract", "timestamp", "grain", "strategy", "input_dir", "x"]),
