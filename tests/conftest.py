@@ -11,6 +11,7 @@ import os
 import shutil
 import sqlite3
 import tempfile
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -25,7 +26,18 @@ if TYPE_CHECKING:
     from prefect.client.orchestration import PrefectClient
 
 _FOLDER_VARIABLE = "TRADING_TEST_SERVER_FOLDER"
+_SOAK_ENDS_VARIABLE = "TRADING_TEST_SOAK_ENDS"
 _lifeline = pytest.StashKey[int]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """How long tests of the mark `soak` may go on to begin."""
+    parser.addoption(
+        "--soak-minutes",
+        type=float,
+        default=8.0,
+        help="No test marked soak begins later than so many minutes after the session.",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -38,6 +50,8 @@ def pytest_configure(config: pytest.Config) -> None:
     for name in [name for name in os.environ if name.startswith(("PREFECT_", "TRADING_"))]:
         del os.environ[name]
     os.environ[_FOLDER_VARIABLE] = str(folder)
+    soak_seconds = 60 * config.getoption("--soak-minutes")
+    os.environ[_SOAK_ENDS_VARIABLE] = str(time.time() + soak_seconds)
     os.environ["PREFECT_HOME"] = str(folder / "prefect")
     # No test may start a server by accident: a flow without `prefect_server` fails at once.
     os.environ["PREFECT_SERVER_ALLOW_EPHEMERAL_MODE"] = "false"
@@ -51,6 +65,17 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         with (folder / "server.lock").open("a") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes whole processes and minutes comes last."""
+    items.sort(key=lambda item: item.get_closest_marker("soak") is not None)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Begin no test marked soak when its time is over: a slow machine runs fewer of them."""
+    if item.get_closest_marker("soak") and time.time() > float(os.environ[_SOAK_ENDS_VARIABLE]):
+        pytest.skip("no time is left for it: uv run pytest -m soak --soak-minutes 60")
 
 
 @pytest.fixture(scope="session")

@@ -58,6 +58,7 @@ async def leaves_below(orchestrator: str) -> list[FlowRun]:
         return await below(*[str(run.id) for run in symbols])
 
 
+@pytest.mark.soak
 def test_exactly_what_is_asked_for_runs(results: SmallResults) -> None:
     register(settings().work_pool, None)
     for name in ("AAPL/20240102", "AAPL/20240103", "BRK-B/20240103"):

@@ -14,6 +14,8 @@ from tests.image.build import Root
 from tests.image.conftest import PROJECT
 from tests.image.container import FOREIGN, run
 
+pytestmark = pytest.mark.soak
+
 PROJECT_DATA = tomllib.loads((PROJECT / "pyproject.toml").read_text())
 DEPLOYMENTS = yaml.safe_load((PROJECT / "prefect.yaml").read_text())["deployments"]
 

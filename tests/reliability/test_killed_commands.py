@@ -30,6 +30,7 @@ def faults(tmp_path: Path) -> Faults:
     return Faults(tmp_path / "faults")
 
 
+@pytest.mark.soak
 async def test_a_command_killed_before_during_and_after_a_write_is_finished_by_the_next(
     start: Start,  # noqa: F811
     prefect_server: str,

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+import pytest
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.filters import FlowRunFilter
 from prefect.client.schemas.objects import StateType
@@ -99,6 +100,7 @@ async def states_below(client: PrefectClient, orchestrator: str) -> dict[str, li
     return found
 
 
+@pytest.mark.soak
 async def test_a_server_that_fails_every_tenth_request_and_a_killed_worker_lose_no_partition(
     own_server: MortalServer, tmp_path: Path
 ) -> None:
