@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from playwright.async_api import Browser, expect
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
 
@@ -9,6 +10,7 @@ from tests.browser.conftest import PATIENCE_MS, watched_page
 from tests.flows.conftest import Pipeline, pipeline, small_market  # noqa: F401 - fixtures
 
 
+@pytest.mark.soak
 async def test_a_run_its_form_and_its_charts_can_be_looked_at(
     browser: Browser,
     prefect_server: str,

@@ -83,6 +83,7 @@ async def orchestrate(
     return await pipeline.run(ORCHESTRATOR, {"job_per": "run", **asked, **places})
 
 
+@pytest.mark.soak
 async def test_the_fan_out_runs_over_the_days_and_contracts_that_were_fetched(
     pipeline: Pipeline, server: YahooServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -104,6 +105,7 @@ async def test_the_fan_out_runs_over_the_days_and_contracts_that_were_fetched(
     }
 
 
+@pytest.mark.soak
 async def test_days_too_long_ago_for_hourly_bars_are_told_and_taken_as_daily_ones(
     pipeline: Pipeline, server: YahooServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

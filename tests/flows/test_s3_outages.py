@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -58,6 +59,7 @@ async def counts(ended: Ended) -> tuple[int, int, int]:
     return summary.completed, summary.skipped, summary.failed
 
 
+@pytest.mark.soak
 async def test_a_run_outlasts_an_outage_in_its_middle(
     pipeline: Pipeline, places: dict[str, str], wire: Wire, small_market: Market, tmp_path: Path
 ) -> None:
@@ -69,6 +71,7 @@ async def test_a_run_outlasts_an_outage_in_its_middle(
     assert_equal_to_local(pipeline, places, small_market, tmp_path)
 
 
+@pytest.mark.soak
 async def test_an_outage_for_good_ends_the_run_and_the_next_does_the_rest(
     pipeline: Pipeline, places: dict[str, str], wire: Wire, small_market: Market, tmp_path: Path
 ) -> None:
@@ -76,7 +79,10 @@ async def test_an_outage_for_good_ends_the_run_and_the_next_does_the_rest(
     with stamina.set_testing(True, attempts=3):  # as often as in a minute, without the minute
         failed = await pipeline.orchestrate(**places)
     assert failed.state.is_failed()
-    assert failed.message.startswith("11 of 16 partitions are not done; redo each with")
+    # The last that was written may not have heard of it.
+    left = re.match(r"(\d+) of 16 partitions are not done; redo each with", failed.message)
+    assert left is not None
+    assert int(left[1]) in {11, 12}
     assert "the store does not answer" in failed.message
     assert "Redo: prefect deployment run analyze-time-partition" in failed.message
     artifacts = await pipeline.artifacts(failed.id)

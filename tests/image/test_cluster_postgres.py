@@ -13,6 +13,8 @@ from cli.errors import CommandError
 from tests.image.build import Root
 from tests.image.container import Container, Surroundings, running
 
+pytestmark = pytest.mark.soak
+
 COMMAND = ["python", "-m", "cli.cluster_postgres", "-c", "max_connections=50"]
 ACTIVE = (
     "psql -X -At -h /tmp -U postgres -c "

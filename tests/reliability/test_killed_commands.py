@@ -65,6 +65,7 @@ async def test_a_command_killed_before_during_and_after_a_write_is_finished_by_t
     )
 
 
+@pytest.mark.soak
 async def test_a_terminated_command_keeps_what_is_done_and_ends_its_runs(
     start: Start,  # noqa: F811
     prefect_server: str,

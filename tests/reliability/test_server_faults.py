@@ -268,7 +268,8 @@ async def test_a_slow_server_is_asked_no_more_often_than_a_fast_one(
         sent = wire.requests[before:]
         states = await toy.states()
     assert states == {item: [COMPLETED] for item in range(8)}
-    assert most[BULK_CREATE] == most["flow_runs/filter"] == 1
+    assert most[BULK_CREATE] == 1
+    assert most.get("flow_runs/filter", 0) <= 1
     assert most["/set_state"] <= 4
     changes = [
         r for r in sent if "/set_state" in r.url.path and str(parent.run.id) not in str(r.url)
