@@ -59,7 +59,7 @@ class Sizes:
 
 
 FULL = Sizes(contracts=10, bars=24, jobs=24, naive=16, growth=(480, 960), repeats=3)
-SMALL = Sizes(contracts=1, bars=8, jobs=8, naive=2, growth=(16,), repeats=1)
+SMALL = Sizes(contracts=1, bars=8, jobs=2, naive=1, growth=(16,), repeats=1)
 
 
 def main() -> None:

@@ -35,7 +35,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--soak-minutes",
         type=float,
-        default=6.0,
+        default=5.0,
         help="No test marked soak begins later than so many minutes after the session.",
     )
 
