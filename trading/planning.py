@@ -6,11 +6,10 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from trading.errors import ParameterError
-from trading.fingerprint import fingerprints
 from trading.market_data import MarketData, check_contract
 from trading.parameters import Grain, StrategyParameters
 from trading.partitions import Partition, partitions
-from trading.results import read_fingerprints
+from trading.status import PartitionStatus, partition_states
 from trading.storage import open_directory
 
 
@@ -70,13 +69,8 @@ def plan(
         every = _selected(every, only, grain)
     if reprocess:
         return ContractPlan(contract, every, 0, len(every))
-    stored = read_fingerprints(directory, contract)
-    wanted = fingerprints(bars, every, strategy) if stored else [""] * len(every)
-    due = [
-        partition
-        for partition, fingerprint in zip(every, wanted, strict=True)
-        if stored.get(partition.relative_path) != fingerprint
-    ]
+    states = partition_states(directory, bars, every, strategy)
+    due = [p for p, state in zip(every, states, strict=True) if state is not PartitionStatus.DONE]
     return ContractPlan(contract, due, len(every) - len(due), len(every))
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 
 import numpy as np
 
+from trading.bars import Bars
 from trading.contracts import CONTRACT_PATTERN
 from trading.errors import ParameterError
 from trading.exchange_time import NEW_YORK, parse_timestamp, to_datetime64
@@ -106,13 +107,30 @@ def contract_status(
     bars = market.bars(contract, 0, market.rows, strategy)
     check_contract(bars)
     every = partitions(bars.timestamps, contract, grain)
-    stored = read_fingerprints(directory, contract)
+    states = partition_states(directory, bars, every, strategy)
+    return ContractStatus(contract, tuple(every), tuple(states))
+
+
+def partition_states(
+    directory: Directory, bars: Bars, every: Sequence[Partition], strategy: StrategyParameters
+) -> list[PartitionStatus]:
+    """Done, stale or missing, for each of a contract's partitions.
+
+    Args:
+        directory: Where results are kept.
+        bars: All bars of the contract.
+        every: Partitions of these bars.
+        strategy: The strategy's parameters.
+
+    Raises:
+        StorageError: The results cannot be accessed.
+    """
+    stored = read_fingerprints(directory, bars.contract)
     wanted = fingerprints(bars, every, strategy) if stored else [""] * len(every)
-    states = (
+    return [
         _state(stored.get(partition.relative_path), fingerprint)
         for partition, fingerprint in zip(every, wanted, strict=True)
-    )
-    return ContractStatus(contract, tuple(every), tuple(states))
+    ]
 
 
 def _state(stored: str | None, wanted: str) -> PartitionStatus:
