@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from cli.connection import prefect_connection
 from cli.credentials import use_credentials_block
 from cli.errors import USAGE, CommandError
-from cli.installation import installation
+from cli.installation import absolute, installation
 from cli.pipeline import Pipeline, point_to_the_ui, quiet_prefect, tell
 from cli.progress import Display, progress_display
 from cli.s3_server import S3Server, s3_server
@@ -22,7 +22,6 @@ from cli.up import STARTING, Child, wait_for_end
 from cli.worker import process_worker
 from trading.errors import shown
 from trading.s3 import s3_store
-from trading.storage import open_directory
 
 if TYPE_CHECKING:
     from flows.settings import Settings
@@ -134,8 +133,8 @@ def orchestrator_parameters(options: DemoOptions, settings: Settings) -> dict[st
         "job_per": options.job_per or settings.job_per.value,
         "grain": options.grain,
         "reprocess": options.reprocess,
-        "input_dir": _absolute(options.input_dir or settings.input_dir, "input_dir"),
-        "output_dir": _absolute(options.output_dir or settings.output_dir, "output_dir"),
+        "input_dir": absolute(options.input_dir or settings.input_dir, "input_dir"),
+        "output_dir": absolute(options.output_dir or settings.output_dir, "output_dir"),
     }
 
 
@@ -151,11 +150,6 @@ def on_s3(options: DemoOptions, server: S3Server) -> DemoOptions:
         input_dir=options.input_dir or f"s3://{BUCKET}/input",
         output_dir=options.output_dir or f"s3://{BUCKET}/output",
     )
-
-
-def _absolute(url: str, parameter: str) -> str:
-    directory = open_directory(url, parameter)
-    return directory.path if directory.is_local else url
 
 
 def _prepare(parameters: dict[str, Any], display: Display) -> None:

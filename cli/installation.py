@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from cli.errors import USAGE, CommandError
 from trading.errors import shown
+from trading.storage import open_directory
 
 if TYPE_CHECKING:
     from flows.settings import Settings
@@ -31,3 +32,17 @@ def installation() -> Settings:
             "variable or unset it.",
             USAGE,
         ) from None
+
+
+def absolute(url: str, parameter: str) -> str:
+    """A location as a process in another working directory names it.
+
+    Args:
+        url: A path or fsspec URL.
+        parameter: What the user calls it.
+
+    Raises:
+        ParameterError: It is not usable.
+    """
+    directory = open_directory(url, parameter)
+    return directory.path if directory.is_local else url

@@ -11,8 +11,8 @@ import typer
 
 from cli.errors import CommandError
 from cli.failures import named_server, server_note, with_failures
-from cli.installation import installation
-from cli.situation import Question, absolute, as_json, places, read_status
+from cli.installation import absolute, installation
+from cli.situation import Question, as_json, places, read_status
 from trading.aggregation import Aggregation, aggregate, stored_cost_bps
 from trading.market_data import open_market_data
 from trading.parameters import StrategyParameters

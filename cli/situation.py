@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from cli.errors import USAGE, CommandError
+from cli.installation import absolute
 from trading.contracts import selected_contracts
 from trading.exchange_time import to_datetime
 from trading.market_data import open_market_data
@@ -22,7 +23,6 @@ from trading.status import (
     rows_between,
     stored_settings,
 )
-from trading.storage import open_directory
 
 if TYPE_CHECKING:
     from flows.settings import Settings
@@ -88,12 +88,6 @@ def places(settings: Settings, question: Question) -> Places:
         strategy=chosen or stored.strategy or StrategyParameters(),
         stored=stored,
     )
-
-
-def absolute(url: str, parameter: str) -> str:
-    """The URL as a process in another working directory names it."""
-    directory = open_directory(url, parameter)
-    return directory.path if directory.is_local else url
 
 
 def _strategy(text: str | None) -> StrategyParameters | None:
