@@ -11,6 +11,7 @@ from cli.connection import REACH_SECONDS, Connection, without_credentials
 from cli.credentials import use_credentials_block
 from cli.errors import CommandError
 from cli.local_server import is_healthy
+from flows.deployments import ANALYZE_TIME_PARTITION
 from trading.status import ContractStatus, PartitionStatus
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from flows.settings import Settings
 
-DEPLOYMENT = "analyze-time-partition"
+_, DEPLOYMENT = ANALYZE_TIME_PARTITION.split("/")
 
 PAGE = 200
 """Flow runs of one answer, the server's limit."""
