@@ -26,6 +26,11 @@ ServerDir = Annotated[
         show_default=".trading in the project",
     ),
 ]
+GrainName = Literal["bar", "session", "month", "year", "all"]
+JobPer = Annotated[
+    Literal["run", "symbol", "partition"] | None,
+    typer.Option(help="What runs in a process of its own. Default: TRADING_JOB_PER, else run."),
+]
 Contracts = Annotated[
     str | None,
     typer.Option(
@@ -43,7 +48,7 @@ OutputDir = Annotated[
     typer.Option(help="Results, a path or fsspec URL. Default: TRADING_OUTPUT_DIR.", metavar="URL"),
 ]
 StoredGrain = Annotated[
-    Literal["bar", "session", "month", "year", "all"] | None,
+    GrainName | None,
     typer.Option(help="What one partition covers. Default: that of the results."),
 ]
 StoredStrategy = Annotated[

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
 from cli.exit_codes import exit_codes
 from cli.local_server import DEFAULT_PORT
-from cli.options import DEFAULT_FOLDER, Json, Port, ServerDir
+from cli.options import DEFAULT_FOLDER, GrainName, JobPer, Json, Port, ServerDir
 
 
 def demo(
@@ -17,14 +17,8 @@ def demo(
         str | None,
         typer.Option(help="How many contracts, or which: 10 or AAPL,MSFT.", metavar="N|NAMES"),
     ] = None,
-    job_per: Annotated[
-        Literal["run", "symbol", "partition"] | None,
-        typer.Option(help="What runs in a process of its own. Default: TRADING_JOB_PER, else run."),
-    ] = None,
-    grain: Annotated[
-        Literal["bar", "session", "month", "year", "all"],
-        typer.Option(help="What one partition covers."),
-    ] = "bar",
+    job_per: JobPer = None,
+    grain: Annotated[GrainName, typer.Option(help="What one partition covers.")] = "bar",
     input_dir: Annotated[
         str | None,
         typer.Option(

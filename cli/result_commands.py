@@ -13,6 +13,7 @@ from cli.options import (
     Contracts,
     First,
     InputDir,
+    JobPer,
     Json,
     Last,
     OutputDir,
@@ -80,10 +81,7 @@ def redo(
     input_dir: InputDir = None,
     grain: StoredGrain = None,
     strategy: StoredStrategy = None,
-    job_per: Annotated[
-        Literal["run", "symbol", "partition"] | None,
-        typer.Option(help="What runs in a process of its own. Default: TRADING_JOB_PER, else run."),
-    ] = None,
+    job_per: JobPer = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print what would be redone, and stop.")
     ] = False,
