@@ -84,7 +84,7 @@ class Shown:
         return {"Completed": self.looks}
 
     def phase(self, text: str) -> None:
-        raise NotImplementedError
+        raise AssertionError(text)
 
     def partitions(self, progress: PartitionProgress) -> None:
         self.seen.append(progress)
