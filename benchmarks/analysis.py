@@ -15,23 +15,21 @@ import tempfile
 import time
 import tracemalloc
 from collections.abc import Callable
-from datetime import date
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from benchmarks.market import market_of, write_market
 from cli.s3_server import s3_server
 from trading.analysis import analyze_panel
-from trading.calendar import hourly_bars, sessions
-from trading.market_data import MarketData, write_market_data
+from trading.market_data import MarketData
 from trading.parameters import StrategyParameters
 from trading.s3 import s3_store
 from trading.storage import open_directory
-from trading.synthetic import SyntheticMarket, contract_names, synthetic_market
+from trading.synthetic import SyntheticMarket
 
-FIRST, LAST = date(2000, 1, 3), date(2013, 12, 31)
 WINDOW = 20
 SHORT_HISTORY = 1_000
 
@@ -42,8 +40,7 @@ def main() -> None:
     parser.add_argument("--small", action="store_true", help="a short run, to see that it works")
     small = parser.parse_args().small
     contracts, bars, repeats = (20, 2_000, 1) if small else (419, 28_000, 5)
-    stamps = hourly_bars(sessions(FIRST, LAST))[:bars]
-    market = synthetic_market(contract_names(contracts), stamps, seed=0)
+    market = market_of(contracts, bars)
     strategy = StrategyParameters(beta_window=WINDOW)
     _panel(market, strategy, repeats)
     with tempfile.TemporaryDirectory() as folder:
@@ -106,7 +103,7 @@ def _partition(
     long = len(market.timestamps)
     histories = {bars: f"{place}/{bars}" for bars in (min(SHORT_HISTORY, long // 2), long)}
     for bars, home in histories.items():
-        _write(market, bars, home)
+        write_market(home, market, bars)
     rounds = 20 * repeats
     seconds = _in_turn(
         {str(bars): partial(_read_last, home, bars, strategy) for bars, home in histories.items()},
@@ -119,20 +116,6 @@ def _partition(
         milliseconds = 1e3 * seconds[str(bars)]
         print(f"| {bars:,} bars of {contracts} contracts | {milliseconds:.2f} ms |")
     print(f"| ratio | {full / short:.2f} |")
-
-
-def _write(market: SyntheticMarket, bars: int, input_dir: str) -> None:
-    stamps = market.timestamps[:bars]
-    write_market_data(
-        input_dir,
-        stamps,
-        market.prices[:bars],
-        list(market.contracts),
-        stamps,
-        market.vix[:bars],
-        stamps,
-        market.spx[:bars],
-    )
 
 
 def _read_last(input_dir: str, bars: int, strategy: StrategyParameters) -> None:

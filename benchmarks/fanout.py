@@ -15,7 +15,6 @@ import sys
 import tempfile
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,16 +24,11 @@ if __name__ == "__main__" and __package__ in (None, ""):
     # of the same name.
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
+from benchmarks.market import market_of, write_market
 from benchmarks.measuring import Bench, Measurement, bench_server
-from trading.calendar import hourly_bars, sessions
-from trading.market_data import write_market_data
-from trading.synthetic import contract_names, synthetic_market
 
 if TYPE_CHECKING:
     from benchmarks.workloads import Data
-
-BARS_PER_SESSION = 8
-FIRST_SESSION = date(2024, 1, 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +37,7 @@ class Sizes:
 
     Attributes:
         contracts: Contracts of the inline workloads.
-        bars: Bars of each, a multiple of eight.
+        bars: Bars of each.
         jobs: Partitions that run in processes of their own.
         naive: Partitions of the naive way, whose cost per partition is what is compared.
         growth: Further partition counts for the inline workload.
@@ -131,21 +125,7 @@ def _data(folder: Path, contracts: int, bars: int) -> Data:
 
     home = folder / f"{contracts}x{bars}"
     if not home.exists():
-        days = bars // BARS_PER_SESSION
-        within = sessions(FIRST_SESSION, FIRST_SESSION + timedelta(days=2 * days + 10))
-        stamps = hourly_bars(within)[:bars]
-        names = contract_names(contracts)
-        market = synthetic_market(names, stamps, seed=0)
-        write_market_data(
-            str(home / "input"),
-            stamps,
-            market.prices,
-            names,
-            stamps,
-            market.vix,
-            stamps,
-            market.spx,
-        )
+        write_market(str(home / "input"), market_of(contracts, bars))
     return Data(str(home / "input"), str(home / "output"))
 
 

@@ -12,21 +12,17 @@ import argparse
 import asyncio
 import sys
 import tempfile
-from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from benchmarks.market import market_of, write_market
 from benchmarks.measuring import Bench, Measurement, bench_server
-from trading.calendar import hourly_bars, sessions
-from trading.market_data import write_market_data
 from trading.parameters import Grain
-from trading.synthetic import contract_names, synthetic_market
 
 if TYPE_CHECKING:
     from benchmarks.workloads import Data
 
 CONTRACTS = 419
-FIRST, LAST = date(2000, 1, 3), date(2013, 12, 31)
 
 
 def main() -> None:
@@ -49,22 +45,13 @@ async def _run(
 
     await w.register()
     input_dir = str(folder / "input")
-    _write(input_dir, contracts)
+    write_market(input_dir, market_of(contracts))
     rows = {}
     for grain in grains:
         data: Data = w.Data(input_dir, str(folder / "output"), grain)
         rows[grain] = await w.orchestrated(bench, data, contracts, JobPer.RUN)
         print(f"by {grain.value}: {rows[grain].wall:.0f} s", file=sys.stderr)
     return rows
-
-
-def _write(input_dir: str, contracts: int) -> None:
-    names = contract_names(contracts)
-    stamps = hourly_bars(sessions(FIRST, LAST))
-    market = synthetic_market(names, stamps, seed=0)
-    write_market_data(
-        input_dir, stamps, market.prices, names, stamps, market.vix, stamps, market.spx
-    )
 
 
 def _print(rows: dict[Grain, Measurement]) -> None:
