@@ -13,20 +13,18 @@ import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
 from trading.errors import ParameterError, StorageError
-from trading.storage import (
-    MAX_READERS,
-    Directory,
-    open_directory,
-)
+from trading.storage import MAX_READERS, Directory, open_directory
 from trading.storage_checks import check_readable, check_writable
 from trading.storage_errors import without_credentials
 
 
-@pytest.fixture(params=["local", "memory"])
+@pytest.fixture(params=["local", "memory", "s3"])
 def directory(request: pytest.FixtureRequest, tmp_path: Path) -> Directory:
     if request.param == "local":
         return open_directory(str(tmp_path / "data"), "output_dir")
-    return open_directory(f"memory://{tmp_path.name}/data", "output_dir")
+    if request.param == "memory":
+        return open_directory(f"memory://{tmp_path.name}/data", "output_dir")
+    return open_directory(f"{request.getfixturevalue('s3_bucket')}/some/data/", "output_dir")
 
 
 def test_a_file_reads_back_as_written(directory: Directory) -> None:
@@ -35,8 +33,13 @@ def test_a_file_reads_back_as_written(directory: Directory) -> None:
     assert directory.read_tail("AAPL/a.parquet", 3) == b"789"
     assert directory.read_tail("AAPL/a.parquet", 300) == b"0123456789"
     with directory.open("AAPL/a.parquet") as file:
-        file.seek(4)
+        assert (file.readable(), file.seekable(), file.seek(-6, os.SEEK_END)) == (True, True, 4)
         assert file.read(2) == b"45"
+        assert file.tell() == 6
+        assert file.readlines() == [b"6789"]
+    directory.write_bytes("empty", b"")
+    assert directory.read_tail("empty", 8) == b""
+    assert directory.read_bytes("empty") == b""
 
 
 def test_a_written_file_replaces_the_one_before(directory: Directory) -> None:
@@ -62,6 +65,18 @@ def test_the_same_size_and_content_written_again_is_another_version(tmp_path: Pa
     directory.write_bytes("b", b"12345")
     (tmp_path / "b").replace(tmp_path / "a")
     assert directory.identity("a") != before
+
+
+def test_a_listing_holds_the_identities_and_what_is_removed_has_none(directory: Directory) -> None:
+    for name in ("B/2", "B/1", "top"):
+        directory.write_bytes(name, name.encode())
+    listed = directory.list_files("B")
+    assert {name: identity.size for name, identity in listed.items()} == {"1": 3, "2": 3}
+    if directory.is_local or directory.store.knows_versions:
+        assert listed == {name[2:]: directory.identity(name) for name in ("B/1", "B/2")}
+    assert directory.identities(["top", "none"]) == {"top": directory.identity("top"), "none": None}
+    directory.remove("top")
+    assert directory.identity("top") is None
 
 
 def test_what_is_missing_has_no_identity_and_lists_as_empty(directory: Directory) -> None:
@@ -149,8 +164,7 @@ def test_the_new_content_is_synced_before_it_takes_the_name(
     assert seen == [(False, 5)]
 
 
-def test_readers_among_writers_see_whole_files_only(tmp_path: Path) -> None:
-    directory = open_directory(str(tmp_path), "output_dir")
+def test_readers_among_writers_see_whole_files_only(directory: Directory) -> None:
     contents = [bytes([letter]) * 200_000 for letter in b"abcd"]
     directory.write_bytes("a", contents[0])
 
@@ -166,7 +180,8 @@ def test_readers_among_writers_see_whole_files_only(tmp_path: Path) -> None:
     for thread in threads:
         thread.join()
     assert directory.read_bytes("a") in contents
-    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+    if directory.is_local:
+        assert [path.name for path in Path(directory.path).iterdir()] == ["a"]
 
 
 def _raising(*errors: BaseException) -> Callable[..., Any]:

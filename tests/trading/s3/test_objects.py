@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import threading
@@ -19,48 +18,7 @@ from trading.errors import ParameterError, StorageError
 from trading.market_data import MarketData, open_market_data
 from trading.results import read_fingerprints, read_rows
 from trading.s3 import S3Store, s3_store
-from trading.storage import (
-    open_directory,
-)
-
-
-def test_files_read_back_as_written(bucket: str) -> None:
-    directory = open_directory(f"{bucket}/some/prefix/", "output_dir")
-    assert (directory.url, directory.is_local) == (f"{bucket}/some/prefix", False)
-    directory.write_bytes("AAPL/a.parquet", b"0123456789")
-    assert directory.read_bytes("AAPL/a.parquet") == b"0123456789"
-    assert directory.read_tail("AAPL/a.parquet", 3) == b"789"
-    assert directory.read_tail("AAPL/a.parquet", 300) == b"0123456789"
-    with directory.open("AAPL/a.parquet") as file:
-        assert (file.readable(), file.seekable(), file.seek(-6, os.SEEK_END)) == (True, True, 4)
-        assert file.read(2) == b"45"
-        assert file.tell() == 6
-        assert file.readlines() == [b"6789"]
-    directory.write_bytes("empty", b"")
-    assert directory.read_tail("empty", 8) == b""
-    assert directory.read_bytes("empty") == b""
-    with pytest.raises(StorageError, match=r"nowhere: it cannot be read: .*not exist"):
-        directory.read_bytes("nowhere")
-    with pytest.raises(StorageError, match=r"nowhere: it cannot be read: .*not exist"):
-        directory.open("nowhere")
-
-
-def test_listings_and_identities_tell_the_same_and_missing_is_none(bucket: str) -> None:
-    directory = open_directory(bucket, "output_dir")
-    for name in ("B/2", "B/1", "B/.hidden", "A/sub/x", "top"):
-        directory.write_bytes(name, name.encode())
-    assert directory.list_folders() == ["A", "B"]
-    assert directory.list_files("B") == {
-        name[2:]: directory.identity(name) for name in ("B/1", "B/2")
-    }
-    assert directory.identities(["top", "none"]) == {"top": directory.identity("top"), "none": None}
-    assert directory.identity("none") is None
-    assert not directory.list_files("nowhere")
-    before = directory.identity("top")
-    directory.write_bytes("top", b"pot")
-    assert directory.identity("top") != before
-    directory.remove("top")
-    assert directory.identity("top") is None
+from trading.storage import open_directory
 
 
 def test_a_listing_goes_on_where_a_page_ends(bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -112,23 +70,6 @@ def test_results_equal_the_local_ones(bucket: str, market: Market, tmp_path: Pat
     assert tables[0].equals(tables[1])
     assert portfolios[0].portfolio.summary == portfolios[1].portfolio.summary
     assert portfolios[1].files[0] == f"{bucket}/output/_portfolio/portfolio.parquet"
-
-
-def test_two_writers_leave_one_whole_object_and_readers_see_whole_ones(bucket: str) -> None:
-    directory = open_directory(bucket, "output_dir")
-    contents = [bytes([letter]) * 200_000 for letter in b"abc"]
-    directory.write_bytes("a", contents[0])
-
-    def write_often(content: bytes) -> None:
-        for _ in range(5):
-            directory.write_bytes("a", content)
-
-    threads = [threading.Thread(target=write_often, args=[content]) for content in contents]
-    for thread in threads:
-        thread.start()
-    while any(thread.is_alive() for thread in threads):
-        assert directory.read_bytes("a") in contents
-    assert directory.read_bytes("a") in contents
 
 
 def test_a_file_replaced_between_two_reads_is_never_mixed(bucket: str) -> None:
