@@ -16,7 +16,7 @@ from prefect import Flow
 from prefect.client.schemas.actions import DeploymentFlowRunCreate
 from prefect.client.schemas.objects import FlowRun, FlowRunPolicy, State, StateType
 from prefect.client.schemas.responses import DeploymentResponse
-from prefect.states import Cancelled, Cancelling, Crashed, Pending, Scheduled, to_state_create
+from prefect.states import Cancelled, Crashed, Pending, Scheduled, to_state_create
 
 from fanout import runs
 from fanout.children import Child, FanOutPolicy, Outcome, Placement, Progress, RunSet
@@ -35,8 +35,6 @@ LOOK_SECONDS = 1.0
 
 CLEAN_UP_SECONDS = 10.0
 """How long a parent that is being stopped may take to cancel its children."""
-
-UNFINISHED = (StateType.SCHEDULED, StateType.PENDING, StateType.RUNNING, StateType.PAUSED)
 
 _log = logging.getLogger(__name__)
 
@@ -298,7 +296,7 @@ class FanOut:
         """Say on the server what happened to runs that nobody executes any more."""
         state: State[None] = Crashed(message=message)
         ids = [t.run.id for t in lost if t.run]
-        await runs.set_states(self.client, ids, state, only=UNFINISHED, force=True)
+        await runs.set_states(self.client, ids, state, only=runs.CANCELLABLE, force=True)
         for t in lost:
             t.saw(state)
         await end_below(self.client, ids)
@@ -338,15 +336,14 @@ class FanOut:
 
     async def _cancel(self, stopped: list[Tracked]) -> None:
         ids = [t.run.id for t in stopped if t.run]
-        if self.placement is Placement.INLINE:
-            # An engine that is interrupted calls its run crashed; here it was meant.
-            gone = (*UNFINISHED, StateType.CRASHED)
-            cancelled: State[None] = Cancelled(message="Cancelled with its parent.")
-            await runs.set_states(self.client, ids, cancelled, only=gone, force=True)
+        message = "Cancelled with its parent."
+        if self.placement is Placement.JOB:
+            await runs.cancel_jobs(self.client, ids, message)
             return
-        # The worker that started a job ends it; what has not started ends at once.
-        cancelling: State[None] = Cancelling(message="Cancelled with its parent.")
-        await runs.set_states(self.client, ids, cancelling, only=UNFINISHED, force=False)
+        # An engine that is interrupted calls its run crashed; here it was meant.
+        gone = (*runs.CANCELLABLE, StateType.CRASHED)
+        cancelled: State[None] = Cancelled(message=message)
+        await runs.set_states(self.client, ids, cancelled, only=gone, force=True)
 
 
 def _being_cancelled() -> bool:

@@ -17,7 +17,7 @@ from prefect.client.schemas.filters import (
     FlowRunFilterStateType,
 )
 from prefect.client.schemas.objects import TERMINAL_STATES, FlowRun, State, StateType
-from prefect.states import Cancelling, Crashed
+from prefect.states import Crashed
 
 from fanout import runs
 from fanout.children import Placement
@@ -67,8 +67,7 @@ async def end_below(client: PrefectClient, parents: Sequence[UUID]) -> None:
         inline = [run for run in below if _is_inline(run)]
         await _end_inline(client, inline)
         jobs = [run.id for run in below if not _is_inline(run)]
-        stopping: State[None] = Cancelling(message="The process that waited for it is gone.")
-        await runs.set_states(client, jobs, stopping, only=UNFINISHED, force=False)
+        await runs.cancel_jobs(client, jobs, "The process that waited for it is gone.")
         level = [run.id for run in inline]
 
 

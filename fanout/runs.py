@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -25,7 +26,7 @@ from prefect.client.schemas.filters import (
 from prefect.client.schemas.objects import TERMINAL_STATES, FlowRun, State, StateType
 from prefect.client.schemas.responses import OrchestrationResult, SetStateStatus
 from prefect.client.schemas.sorting import FlowRunSort
-from prefect.states import Pending, to_state_create
+from prefect.states import Cancelled, Cancelling, Pending, to_state_create
 
 CREATE_LIMIT = 100
 """Most runs that one bulk creation accepts."""
@@ -42,6 +43,12 @@ as SQLite's locks have been seen to keep single items of a bulk creation failing
 
 PATIENCE_SECONDS = 300.0
 """How long a server that is gone is waited for: a restart, with the migration of its database."""
+
+CANCELLABLE = (StateType.SCHEDULED, StateType.PENDING, StateType.RUNNING, StateType.PAUSED)
+"""States of a run that has not ended, and is not being cancelled yet."""
+
+UNBEGUN_SECONDS = 3.0
+"""How long whoever watches over a process has to end one that has not begun its run."""
 
 _PERMANENT = ("Parameter validation failed", "Invalid schema", "Parameter schema enforcement")
 """How the server's answer begins when the same request can never succeed."""
@@ -264,6 +271,30 @@ async def set_states(
         if any(map(_aborted, answers)):
             # What the server cannot be told stops no other work; its own log has the reason.
             _log.warning("The server did not set all of %d runs %s.", len(batch), state.name)
+
+
+async def cancel_jobs(client: PrefectClient, run_ids: Sequence[UUID], message: str) -> None:
+    """Cancel those of the given runs that are jobs under way.
+
+    The server ends at once what no worker has taken. What has a process is ended by whoever
+    watches over it. A process that never begins, as of a Job for which no node has room, is
+    watched by nobody; after a while its run is ended here, and should it begin, it finds that.
+
+    Args:
+        client: The API client.
+        run_ids: The runs.
+        message: Why.
+    """
+    cancelling: State[None] = Cancelling(message=message)
+    await set_states(client, run_ids, cancelling, only=CANCELLABLE, force=False)
+    stopping = await _read_in(client, run_ids, [StateType.CANCELLING])
+    if not any(run.start_time is None for run in stopping.values()):
+        return
+    await asyncio.sleep(UNBEGUN_SECONDS)
+    left = await _read_in(client, list(stopping), [StateType.CANCELLING])
+    unbegun = [run.id for run in left.values() if run.start_time is None]
+    cancelled: State[None] = Cancelled(message=message)
+    await set_states(client, unbegun, cancelled, only=[StateType.CANCELLING], force=True)
 
 
 async def move(

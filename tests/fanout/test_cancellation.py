@@ -10,9 +10,9 @@ import pytest
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import StateType
 from prefect.exceptions import Abort
-from prefect.states import Cancelling
+from prefect.states import Cancelling, Pending, Running
 
-from fanout import FanOutPolicy, Outcome, Progress, loop, run_set
+from fanout import FanOutPolicy, Outcome, Progress, loop, run_set, runs
 from tests.fanout.toy import Body, Leaf, Parent, Toy, Worker, deployed, new_parent, until, working
 from tests.fanout.wire import (
     BULK_CREATE,
@@ -222,6 +222,27 @@ async def test_a_job_that_runs_is_left_to_its_worker_to_end(prefect_client: Pref
                 return await states_of(toy) == {CANCELLED: 2}
 
             await until(ended)
+
+
+async def test_a_job_that_never_begins_is_ended_after_a_while(
+    prefect_client: PrefectClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Fails when the run is left to a supervisor that it will never have."""
+    monkeypatch.setattr(runs, "UNBEGUN_SECONDS", 0.05)
+    async with deployed(prefect_client, Leaf(), pooled=True) as toy:
+        parent = await new_parent(prefect_client)
+        policy = FanOutPolicy(max_in_flight=2, poll_seconds=0.05)
+        task = await never_ending(toy, parent, toy.jobs(2, policy), 2)
+        (waits,), (works,) = (await toy.runs()).values()
+        # A worker has made a Job of each; for one of them no node has room.
+        for run in (waits, works):
+            await prefect_client.set_flow_run_state(run.id, Pending())
+            await prefect_client.update_flow_run(run.id, infrastructure_pid="a-cluster:a-job")
+        await prefect_client.set_flow_run_state(works.id, Running())
+        await stop(task)
+        found = await runs.read_runs(prefect_client, [waits.id, works.id])
+    assert found[waits.id].state_type is CANCELLED
+    assert found[works.id].state_type is StateType.CANCELLING
 
 
 async def test_jobs_of_an_earlier_execution_are_cancelled_too(

@@ -135,12 +135,12 @@ async def pipeline(
 ) -> AsyncIterator[Pipeline]:
     """The six deployments on the session's server, and the small market as input."""
     _retry_soon(monkeypatch)
-    await _register_once(prefect_client)
     small_market.write(tmp_path / "input")
     # Many short waits instead of a few long ones.
     patient = {PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None, PREFECT_CLIENT_MAX_RETRIES: 100}
     with temporary_settings(patient):
         async with delivering():
+            await _register_once(prefect_client)
             yield Pipeline(prefect_client, tmp_path / "input", tmp_path / "output")
 
 

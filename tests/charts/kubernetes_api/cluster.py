@@ -77,7 +77,8 @@ class Cluster:
         self._do(lambda: self._api.node.faults.append(Fault(flow_run, kind)))
 
     def release(self) -> None:
-        """Let what is held go on."""
+        """Let what is held go on, and what is unschedulable start."""
+        self._do(self._api.node.grown.set)
         for mark in self.folder.glob("*/held"):
             mark.with_name("released").touch()
 

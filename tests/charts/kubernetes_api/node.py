@@ -25,7 +25,7 @@ class Fault:
     Attributes:
         flow_run: The run's name, as its label has it.
         kind: See `fault/sitecustomize.py`; `evicted` is `held`, and evicted meanwhile; of one that
-            is `unschedulable` no container ever starts.
+            is `unschedulable` no container starts before the cluster has `grown`.
     """
 
     flow_run: str
@@ -67,6 +67,7 @@ class Node:
         secrets: Secret name -> its keys.
         faults: Misfortunes to come.
         capacity: Pods that run at once; others wait as Pending.
+        grown: Set when there is room for what was unschedulable.
     """
 
     objects: Objects
@@ -77,6 +78,7 @@ class Node:
     faults: list[Fault] = field(default_factory=list)
     pods: dict[str, Pod] = field(default_factory=dict)
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    grown: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __post_init__(self) -> None:
         self._room = asyncio.Semaphore(self.capacity)
@@ -162,8 +164,12 @@ class Node:
     async def _run_pod(self, pod: Pod) -> int | None:
         """The exit code of the pod's container; None when it never started."""
         if pod.fault and pod.fault.kind == "unschedulable":
-            await pod.stop
-            return None
+            grown = asyncio.ensure_future(self.grown.wait())
+            first: list[asyncio.Future[Any]] = [grown, pod.stop]
+            await asyncio.wait(first, return_when=asyncio.FIRST_COMPLETED)
+            if not grown.done():
+                grown.cancel()
+                return None
         self._show(pod, "Pending", {"waiting": {"reason": "ContainerCreating"}})
         scheduled = asyncio.ensure_future(self._room.acquire())
         either: list[asyncio.Future[Any]] = [scheduled, pod.stop]
