@@ -1,7 +1,7 @@
 """Credentials for S3 from a Prefect block, where the settings name one.
 
 The block's document is read from the API as it is. Loading the block's class instead would
-import `prefect_aws` and boto3, a second of CPU in every job, for five plain values.
+import `prefect_aws` and boto3, a second of CPU in every job, for a few plain values.
 """
 
 from collections.abc import Mapping
@@ -60,6 +60,9 @@ async def _credentials(kind: str, name: str) -> S3Credentials:
 def credentials_of(kind: str, data: Mapping[str, Any]) -> S3Credentials:
     """What a block's document says, in the words of its type.
 
+    Of its client parameters, those that say where the store is and how its certificate is
+    checked: `endpoint_url`, `verify` and `verify_cert_path`.
+
     Args:
         kind: `aws-credentials` or `minio-credentials`.
         data: The document's fields.
@@ -69,11 +72,21 @@ def credentials_of(kind: str, data: Mapping[str, Any]) -> S3Credentials:
         if kind == MINIO
         else ("aws_access_key_id", "aws_secret_access_key")
     )
+    client = data.get("aws_client_parameters") or {}
     return S3Credentials(
         access_key_id=data.get(key),
         secret_access_key=data.get(secret),
         session_token=data.get("aws_session_token"),
-        endpoint_url=(data.get("aws_client_parameters") or {}).get("endpoint_url"),
+        endpoint_url=client.get("endpoint_url"),
         region=data.get("region_name"),
         profile=data.get("profile_name"),
+        verify=_verify(client),
     )
+
+
+def _verify(client: Mapping[str, Any]) -> bool | str | None:
+    """Whether, or against what, a block's client parameters have certificates checked."""
+    if client.get("verify") is False:
+        return False
+    file = client.get("verify_cert_path") or client.get("verify")
+    return file if isinstance(file, str) else None

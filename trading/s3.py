@@ -40,6 +40,8 @@ class S3Credentials:
         endpoint_url: Address of a store that is not Amazon's.
         region: Where the buckets are.
         profile: Name of a profile of this machine's AWS configuration.
+        verify: Whether the store's certificate is checked, or the file of authorities that it is
+            checked against.
     """
 
     access_key_id: str | None = None
@@ -48,6 +50,7 @@ class S3Credentials:
     endpoint_url: str | None = None
     region: str | None = None
     profile: str | None = None
+    verify: bool | str | None = None
 
 
 _credentials = S3Credentials()
@@ -70,6 +73,8 @@ def environment() -> dict[str, str]:
         "AWS_ENDPOINT_URL": _credentials.endpoint_url,
         "AWS_DEFAULT_REGION": _credentials.region,
         "AWS_PROFILE": _credentials.profile,
+        # That nothing is checked, no variable says.
+        "AWS_CA_BUNDLE": _credentials.verify if isinstance(_credentials.verify, str) else None,
     }
     inherited = dict(os.environ)
     if _credentials.access_key_id or _credentials.profile:
@@ -98,7 +103,14 @@ def _filesystem(credentials: S3Credentials) -> Any:  # noqa: ANN401 - s3fs has n
         token=credentials.session_token,
         endpoint_url=credentials.endpoint_url,
         profile=credentials.profile,
-        client_kwargs={"region_name": credentials.region} if credentials.region else {},
+        client_kwargs={
+            name: value
+            for name, value in (
+                ("region_name", credentials.region),
+                ("verify", credentials.verify),
+            )
+            if value is not None
+        },
         config_kwargs={
             # Retries are ours alone: three layers of them would multiply.
             "retries": {"mode": "standard", "total_max_attempts": 1},

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
-from collections.abc import Iterator
+import ssl
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
+import trustme
 from prefect.blocks.core import Block
 from prefect_aws.client_parameters import AwsClientParameters
 from prefect_aws.credentials import AwsCredentials, MinIOCredentials
@@ -18,7 +25,7 @@ from flows.settings import Settings, settings
 from tests.flows.conftest import Pipeline
 from tests.s3 import SessionS3
 from tests.trading.conftest import Market
-from trading.errors import ParameterError
+from trading.errors import ParameterError, StorageError
 from trading.s3 import S3Credentials, use_credentials
 from trading.storage import open_directory
 
@@ -34,9 +41,9 @@ def _as_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     settings.cache_clear()
 
 
-def block_of(kind: str, server: SessionS3) -> Block:
+def block_of(kind: str, server: SessionS3, where: AwsClientParameters | None = None) -> Block:
     """A block of the real type that gives the rights of the server's owner."""
-    where = AwsClientParameters(endpoint_url=server.endpoint_url)
+    where = where or AwsClientParameters(endpoint_url=server.endpoint_url)
     key, secret = server.owner.access_key, SecretStr(server.owner.secret_key)
     if kind == MINIO:
         return MinIOCredentials(
@@ -105,6 +112,67 @@ async def test_a_run_uses_the_named_block_and_shows_its_secret_nowhere(
     shown += [await pipeline.log(*[run.id for run in runs]), caplog.text]
     assert any(places["output_dir"] in text for text in shown)
     assert not [text for text in shown if s3_server.owner.secret_key in text]
+
+
+@pytest.mark.parametrize("said", ["nothing", "its authority", "not to check"])
+async def test_a_block_says_how_the_stores_certificate_is_checked(
+    prefect_server: str,
+    s3_server: SessionS3,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    said: str,
+) -> None:
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(tmp_path / "authority.pem"))
+    bucket = s3_server.new_bucket()
+    async with encrypted(s3_server.endpoint_url, authority) as endpoint_url:
+        where = {
+            "nothing": AwsClientParameters(endpoint_url=endpoint_url),
+            "its authority": AwsClientParameters(
+                endpoint_url=endpoint_url, verify_cert_path=tmp_path / "authority.pem"
+            ),
+            "not to check": AwsClientParameters(endpoint_url=endpoint_url, verify=False),
+        }
+        name = f"encrypted-{said.replace(' ', '-')}"
+        await block_of(AWS, s3_server, where[said]).save(name, overwrite=True)
+        monkeypatch.setattr(
+            aws_credentials, "settings", lambda: Settings(aws_credentials_block=name)
+        )
+        await use_credentials_block()
+        directory = replace(open_directory(f"{bucket}/x", "output_dir"), hurried=True)
+        write = asyncio.to_thread(directory.write_bytes, "a", b"1")
+        if said == "nothing":
+            with pytest.raises(StorageError, match="certificate"):
+                await write
+        else:
+            await write
+            assert await asyncio.to_thread(directory.read_bytes, "a") == b"1"
+
+
+@asynccontextmanager
+async def encrypted(endpoint_url: str, authority: trustme.CA) -> AsyncIterator[str]:
+    """The same store behind TLS, with a certificate of this authority."""
+    target = urlsplit(endpoint_url)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+
+    async def pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+        while content := await source.read(65_536):
+            sink.write(content)
+            await sink.drain()
+        sink.close()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(OSError):
+            there, back = await asyncio.open_connection(target.hostname, target.port)
+            await asyncio.gather(pump(reader, back), pump(there, writer))
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context)
+    try:
+        yield f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    finally:
+        server.close()
 
 
 async def test_a_block_that_cannot_be_used_is_refused_before_anything_is_done(
