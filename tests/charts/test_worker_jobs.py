@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -18,10 +17,7 @@ from tests.trading.conftest import session_timestamps
 from trading.market_data import write_market_data
 from trading.synthetic import synthetic_market
 
-pytestmark = pytest.mark.skipif(
-    "CLUSTER_TESTS" not in os.environ,
-    reason="takes a minute of CPU time; set CLUSTER_TESTS=1",
-)
+pytestmark = pytest.mark.soak
 
 ORCHESTRATOR = "trading-orchestrator/orchestrator"
 PARTITION = "analyze-time-partition/analyze-time-partition"

@@ -42,8 +42,6 @@ def own_server(
     migrated: Callable[[Path], Path], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[str]:
     """A server that asks for a password: registrations here disturb no other test's."""
-    if "CLUSTER_TESTS" not in os.environ:
-        pytest.skip("takes half a minute of CPU time; set CLUSTER_TESTS=1")
     folder = migrated(tmp_path_factory.mktemp("server"))
     read, write = os.pipe()
     with pytest.MonkeyPatch.context() as patch:
@@ -58,6 +56,7 @@ def own_server(
         server.process.wait(120)
 
 
+@pytest.mark.soak
 async def test_a_second_run_changes_nothing_and_a_new_image_only_that(own_server: str) -> None:
     pool = f"pool-{uuid4().hex[:6]}"
     async with PrefectClient(own_server, auth_string="admin:secret") as client:
@@ -102,6 +101,7 @@ async def test_a_second_run_changes_nothing_and_a_new_image_only_that(own_server
         assert (moved.work_pool_name, moved.work_queue_name) == (other, "parents")
 
 
+@pytest.mark.soak
 async def test_a_pool_of_another_type_or_jobs_without_an_image_change_nothing(
     own_server: str,
 ) -> None:
@@ -121,6 +121,7 @@ async def test_a_pool_of_another_type_or_jobs_without_an_image_change_nothing(
             await install(client, Installation(work_pool=pool, pool_type="process"))
 
 
+@pytest.mark.soak
 def test_the_command_registers_checks_and_says_what_is_wrong(
     own_server: str, run: Run, tmp_path: Path
 ) -> None:

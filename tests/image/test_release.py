@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import contextlib
 import json
-import os
 import re
 import time
 from collections.abc import Iterator
@@ -22,10 +21,7 @@ from tests.image.build import Root
 from tests.image.container import START_SECONDS, Container
 from tests.image.pods import Node, network
 
-pytestmark = pytest.mark.skipif(
-    "CLUSTER_TESTS" not in os.environ,
-    reason="takes a minute of CPU time; set CLUSTER_TESTS=1",
-)
+pytestmark = pytest.mark.soak
 
 API, STORE = 4200, 8333
 VALIDATE = ["prefect", "deployment", "run", "validate-data/validate-data"]
