@@ -36,6 +36,9 @@ SERVER_SETTINGS = {
     "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
     # Marking a backlog of waiting runs Late, one write each, is what locks SQLite.
     "PREFECT_SERVER_SERVICES_LATE_RUNS_ENABLED": "false",
+    # Looking every 20 s at each unfinished child, whether its parent was cancelled, costs more
+    # than running it where there are a thousand. Our parents cancel their children themselves.
+    "PREFECT_SERVER_SERVICES_CANCELLATION_CLEANUP_LOOP_SECONDS": "300",
 }
 """Defaults of the local server, which the user's own environment overrides."""
 

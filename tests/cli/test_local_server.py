@@ -69,6 +69,7 @@ async def test_our_server_has_the_settings_that_a_laptop_wants(
     server = answer.json()["server"]
     assert server["analytics_enabled"] is False
     assert server["services"]["late_runs"]["enabled"] is False
+    assert server["services"]["cancellation_cleanup"]["loop_seconds"] == 300
     assert server["services"]["task_run_recorder"]["enabled"] is True
     assert server["ui"]["show_promotional_content"] is False
     assert server["api"]["host"] == "127.0.0.1"

@@ -84,6 +84,10 @@
   value: P{{ $server.eventRetentionDays }}D
 - name: PREFECT_SERVER_SERVICES_LATE_RUNS_AFTER_SECONDS
   value: {{ $server.lateRunsAfterSeconds | quote }}
+# Looking every 20 s at each unfinished child, whether its parent was cancelled, costs more than
+# running it where there are thousands. Parents cancel their children themselves.
+- name: PREFECT_SERVER_SERVICES_CANCELLATION_CLEANUP_LOOP_SECONDS
+  value: "300"
 {{- if include "trading-fanout.serverIsReplicated" . }}
 # What servers in the plural share: messages, leases and the work of the background services.
 - name: PREFECT_SERVER_EVENTS_MESSAGING_BROKER
