@@ -1,8 +1,9 @@
 """`python -m flows.job ENTRYPOINT`: Prefect's flow engine, for one short run in its own process.
 
-It is `python -m prefect.flow_engine ENTRYPOINT`, with the garbage collector off: a tenth of the
-CPU time of importing Prefect goes into looking for garbage where there is none, and what the
-process leaves behind at its end the kernel takes back.
+It is `python -m prefect.flow_engine ENTRYPOINT` for a fifth less CPU time. The garbage collector is
+off: there is no garbage in what is imported, and what the process leaves behind at its end the
+kernel takes back. And where the API is reached without TLS, each of Prefect's clients loads one
+authority that it will not ask instead of a hundred.
 
 In a Kubernetes Job it stands where `prefect flow-run execute` would, and does what that does for
 a run that is cancelled, because nobody else can: cancelled before its process came, it is not
@@ -14,13 +15,11 @@ from __future__ import annotations
 import gc
 import os
 import runpy
+from collections.abc import Mapping
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import UUID
-
-import httpx
-from prefect.client.orchestration import get_client
-from prefect.states import Cancelled
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
@@ -33,10 +32,31 @@ SUPERVISED = "PREFECT__ENABLE_CANCELLATION_AND_CRASHED_HOOKS"
 
 def main() -> None:
     """Execute the flow run that the environment names, unless it was cancelled."""
+    gc.disable()
+    os.environ |= authorities(os.environ)
     if os.environ.get(SUPERVISED) == "false":
         _engine()
-        return
-    run_id = UUID(os.environ[RUN_ID])
+    else:
+        _engine_alone(UUID(os.environ[RUN_ID]))
+
+
+def authorities(environment: Mapping[str, str]) -> dict[str, str]:
+    """What to add to the environment so that no authorities are loaded in vain."""
+    name = "PREFECT_API_SSL_CERT_FILE"
+    if name in environment or not environment.get("PREFECT_API_URL", "").startswith("http://"):
+        return {}
+    return {name: str(Path(__file__).with_name("one_authority.pem"))}
+
+
+def _engine() -> None:
+    runpy.run_module("prefect.flow_engine", run_name="__main__", alter_sys=True)
+
+
+def _engine_alone(run_id: UUID) -> None:
+    # Prefect reads the environment when it is imported.
+    import httpx  # noqa: PLC0415
+    from prefect.client.orchestration import get_client  # noqa: PLC0415
+
     with get_client(sync_client=True) as client:
         if _is_cancelled(client, run_id):
             return
@@ -48,12 +68,10 @@ def main() -> None:
                 _is_cancelled(client, run_id)
 
 
-def _engine() -> None:
-    runpy.run_module("prefect.flow_engine", run_name="__main__", alter_sys=True)
-
-
 def _is_cancelled(client: SyncPrefectClient, run_id: UUID) -> bool:
     """Whether the run was cancelled; if its end is still to be said, say it."""
+    from prefect.states import Cancelled  # noqa: PLC0415
+
     state = client.read_flow_run(run_id).state
     if state is not None and state.is_cancelling():
         client.set_flow_run_state(run_id, Cancelled(message=state.message), force=True)
@@ -62,5 +80,4 @@ def _is_cancelled(client: SyncPrefectClient, run_id: UUID) -> bool:
 
 
 if __name__ == "__main__":
-    gc.disable()
     main()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import ssl
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.states import Cancelled, Cancelling, Pending
 
+from flows.job import authorities
 from tests.flows.conftest import FILES, STRATEGY, Pipeline
 from tests.reliability.faults import WAIT_SECONDS, Faults, wait_until
 
@@ -81,6 +83,15 @@ async def test_a_run_that_is_cancelled_while_it_executes_ends_so(
     state = (await pipeline.client.read_flow_run(run.id)).state
     assert state is not None
     assert (state.type, state.message) == (StateType.CANCELLED, "by hand")
+
+
+def test_authorities_are_spared_where_none_is_asked() -> None:
+    (file,) = authorities({"PREFECT_API_URL": "http://127.0.0.1:4200/api"}).values()
+    assert len(ssl.create_default_context(cafile=file).get_ca_certs()) == 1
+    assert not authorities({"PREFECT_API_URL": "https://prefect.example.com/api"})
+    chosen = {"PREFECT_API_URL": "http://x/api", "PREFECT_API_SSL_CERT_FILE": "mine.pem"}
+    assert not authorities(chosen)
+    assert not authorities({})
 
 
 async def test_a_run_that_is_let_be_completes(pipeline: Pipeline) -> None:
