@@ -103,14 +103,8 @@ def _filesystem(credentials: S3Credentials) -> Any:  # noqa: ANN401 - s3fs has n
         token=credentials.session_token,
         endpoint_url=credentials.endpoint_url,
         profile=credentials.profile,
-        client_kwargs={
-            name: value
-            for name, value in (
-                ("region_name", credentials.region),
-                ("verify", credentials.verify),
-            )
-            if value is not None
-        },
+        # None leaves either to the AWS environment.
+        client_kwargs={"region_name": credentials.region, "verify": credentials.verify},
         config_kwargs={
             # Retries are ours alone: three layers of them would multiply.
             "retries": {"mode": "standard", "total_max_attempts": 1},
