@@ -58,18 +58,18 @@ def _engine_alone(run_id: UUID) -> None:
     from prefect.client.orchestration import get_client  # noqa: PLC0415
 
     with get_client(sync_client=True) as client:
-        if _is_cancelled(client, run_id):
+        if _end_cancelled(client, run_id):
             return
         try:
             _engine()
         finally:
             # Of a server that does not answer, the engine has told what there is to tell.
             with suppress(httpx.HTTPError):
-                _is_cancelled(client, run_id)
+                _end_cancelled(client, run_id)
 
 
-def _is_cancelled(client: SyncPrefectClient, run_id: UUID) -> bool:
-    """Whether the run was cancelled; if its end is still to be said, say it."""
+def _end_cancelled(client: SyncPrefectClient, run_id: UUID) -> bool:
+    """End the run as Cancelled if that is what is to come of it; whether it was cancelled."""
     from prefect.states import Cancelled  # noqa: PLC0415
 
     state = client.read_flow_run(run_id).state
