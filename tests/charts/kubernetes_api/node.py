@@ -7,7 +7,7 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -163,19 +163,14 @@ class Node:
 
     async def _run_pod(self, pod: Pod) -> int | None:
         """The exit code of the pod's container; None when it never started."""
-        if pod.fault and pod.fault.kind == "unschedulable":
-            grown = asyncio.ensure_future(self.grown.wait())
-            first: list[asyncio.Future[Any]] = [grown, pod.stop]
-            await asyncio.wait(first, return_when=asyncio.FIRST_COMPLETED)
-            if not grown.done():
-                grown.cancel()
-                return None
+        if (
+            pod.fault
+            and pod.fault.kind == "unschedulable"
+            and not await _before_stop(pod, self.grown.wait())
+        ):
+            return None
         self._show(pod, "Pending", {"waiting": {"reason": "ContainerCreating"}})
-        scheduled = asyncio.ensure_future(self._room.acquire())
-        either: list[asyncio.Future[Any]] = [scheduled, pod.stop]
-        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
-        if not scheduled.done():
-            scheduled.cancel()
+        if not await _before_stop(pod, self._room.acquire()):
             return None
         try:
             environment = self._environment(pod)
@@ -310,6 +305,14 @@ class Node:
         }
         parts = {"phase": phase, "startTime": now(), "containerStatuses": [status]}
         self.objects.update("pods", pod.name, status=parts)
+
+
+async def _before_stop(pod: Pod, event: Coroutine[Any, Any, Any]) -> bool:
+    """Whether the event comes before the pod has to stop; it is waited for no longer then."""
+    coming = asyncio.ensure_future(event)
+    either: list[asyncio.Future[Any]] = [coming, pod.stop]
+    await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+    return coming.done() or not coming.cancel()
 
 
 def _stop(pod: Pod, why: str) -> None:
