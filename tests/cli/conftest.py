@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Protocol
@@ -13,8 +12,7 @@ from typing import Protocol
 import psutil
 import pytest
 
-WAIT_SECONDS = 300.0
-"""How long anything may take where two slow cores run two processes of tests."""
+from tests.waiting import WAIT_SECONDS
 
 WHOLE_COMMAND_SECONDS = 300.0
 """How long a command may take that does all its work: 240 partitions, on a slow machine."""
@@ -64,14 +62,6 @@ def run(start: Start) -> Callable[..., subprocess.CompletedProcess[str]]:
         return subprocess.CompletedProcess(arguments, process.returncode, stdout, stderr)
 
     return run_command
-
-
-def wait_until(condition: Callable[[], object], what: str) -> None:
-    """Return when the condition holds; fail with `what` when it never does."""
-    deadline = time.monotonic() + WAIT_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline, f"waited in vain: {what}"
-        time.sleep(0.02)
 
 
 def assert_all_end(processes: list[psutil.Process]) -> None:

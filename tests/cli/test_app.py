@@ -17,7 +17,8 @@ from typer.main import get_command
 from cli.app import app
 from cli.errors import FAILED, USAGE, CommandError
 from cli.exit_codes import exit_codes
-from tests.cli.conftest import Start, assert_all_end, wait_until
+from tests.cli.conftest import Start, assert_all_end
+from tests.waiting import wait_until
 from trading.errors import DataError, ParameterError
 
 Run = Callable[..., subprocess.CompletedProcess[str]]

@@ -11,7 +11,8 @@ import pytest
 
 from cli import child_process
 from cli.child_process import log_tail, start_child, stop_child, stopping
-from tests.cli.conftest import assert_all_end, wait_until
+from tests.cli.conftest import assert_all_end
+from tests.waiting import wait_until
 
 PARENT = """
 import signal, sys

@@ -18,7 +18,8 @@ from prefect.client.schemas.sorting import FlowRunSort
 from cli.demo import DemoOptions, orchestrator_parameters, selected
 from cli.errors import CommandError
 from flows.settings import JobPer, Settings
-from tests.cli.conftest import WAIT_SECONDS, Start, assert_all_end, wait_until
+from tests.cli.conftest import Start, assert_all_end
+from tests.waiting import WAIT_SECONDS, wait_until
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 

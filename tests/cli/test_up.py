@@ -14,7 +14,8 @@ from cli.connection import Connection
 from cli.errors import CommandError
 from cli.local_server import LocalServer
 from cli.up import instructions, wait_for_end
-from tests.cli.conftest import Start, assert_all_end, wait_until
+from tests.cli.conftest import Start, assert_all_end
+from tests.waiting import wait_until
 
 FOLDERS = ("input_dir", "output_dir")
 

@@ -12,7 +12,7 @@ from cli import worker
 from cli.child_process import start_child
 from cli.errors import CommandError
 from cli.worker import LocalWorker, needing
-from tests.cli.conftest import wait_until
+from tests.waiting import wait_until
 
 
 @pytest.fixture(autouse=True)

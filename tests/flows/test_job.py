@@ -13,7 +13,8 @@ from prefect.states import Cancelled, Cancelling, Pending
 
 from flows.job import authorities
 from tests.flows.conftest import FILES, STRATEGY, Pipeline
-from tests.reliability.faults import WAIT_SECONDS, Faults, wait_until
+from tests.reliability.faults import Faults
+from tests.waiting import WAIT_SECONDS, wait_until
 
 PARTITION = "analyze-time-partition/analyze-time-partition"
 ENTRYPOINT = "flows.analyze_time_partition_flow.analyze_time_partition"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -13,9 +12,6 @@ from flows.settings import project_root
 
 Point = Literal["before", "during", "after"]
 """Of a write: nothing is there yet; the temporary file is complete; it has its name."""
-
-WAIT_SECONDS = 600.0
-"""How long anything may take where two slow cores run two processes of tests."""
 
 POINTS: tuple[Point, ...] = ("before", "during", "after")
 
@@ -62,12 +58,3 @@ class Faults:
         fresh = plan.with_suffix(".new")
         fresh.write_text(json.dumps({"point": point, "file": file, "action": action}))
         return fresh.rename(plan)
-
-
-def wait_until(condition: object, what: str) -> None:
-    """Return when the condition holds; fail with `what` when it never does."""
-    assert callable(condition)
-    deadline = time.monotonic() + WAIT_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline, f"waited in vain: {what}"
-        time.sleep(0.02)

@@ -15,8 +15,9 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from tests.reliability.faults import Faults, wait_until
+from tests.reliability.faults import Faults
 from tests.trading.conftest import SMALL, random_market, session_timestamps
+from tests.waiting import wait_until
 from trading import results
 from trading.market_data import open_market_data
 from trading.parameters import Grain

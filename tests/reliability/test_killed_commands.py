@@ -10,7 +10,7 @@ import pytest
 from prefect.client.orchestration import PrefectClient
 
 from tests.cli.conftest import Start, start  # noqa: F401 - a fixture
-from tests.reliability.faults import POINTS, WAIT_SECONDS, Faults, wait_until
+from tests.reliability.faults import POINTS, Faults
 from tests.reliability.runs import (
     assert_all_ended,
     assert_as_undisturbed,
@@ -18,6 +18,7 @@ from tests.reliability.runs import (
     runs_of,
     states,
 )
+from tests.waiting import WAIT_SECONDS, wait_until
 from trading.parameters import Grain
 
 COMMAND = ("demo", "--contracts", "1", "--grain", "session", "--json")

@@ -11,7 +11,7 @@ from prefect.client.orchestration import PrefectClient
 
 from benchmarks.outages import MortalServer
 from tests.cli.conftest import Start, start  # noqa: F401 - a fixture
-from tests.reliability.faults import POINTS, WAIT_SECONDS, Faults, wait_until
+from tests.reliability.faults import POINTS, Faults
 from tests.reliability.runs import (
     assert_all_ended,
     assert_as_undisturbed,
@@ -19,6 +19,7 @@ from tests.reliability.runs import (
     runs_of,
     states,
 )
+from tests.waiting import WAIT_SECONDS, wait_until
 from trading.parameters import Grain
 
 FIRST, SECOND, LAST = (f"AAPL/2024010{day}.parquet" for day in (2, 3, 4))

@@ -21,10 +21,10 @@ from fanout import FanOutPolicy, Outcome, runs
 from flows.settings import settings
 from tests.fanout.toy import Leaf, Toy, deployed, new_parent
 from tests.flows.conftest import _register_once
+from tests.waiting import WAIT_SECONDS
 
 LIMIT = 15
 CHILDREN = 60
-WAIT_SECONDS = 600.0
 
 
 @dataclass

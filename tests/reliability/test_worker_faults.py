@@ -23,11 +23,9 @@ from cli.sample_data import SAMPLE_CONTRACTS, ensure_market_data
 from flows.registration import register_deployments
 from tests.reliability.faults import Faults
 from tests.reliability.faulty_server import Reply, answer, faulty_server
+from tests.waiting import WAIT_SECONDS
 from trading.parameters import Grain, StrategyParameters
 from trading.partition_run import run_partition
-
-WAIT_SECONDS = 600.0
-"""How long the command may take where everything else is slow too."""
 
 DONE_BEFORE = "2024-01-02T09:30:00-05:00"
 
