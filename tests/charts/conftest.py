@@ -26,7 +26,8 @@ from prefect.client.schemas.objects import FlowRun
 from cli.child_process import start_child, stop_child
 from cli.local_server import available_port
 from tests.charts.kubernetes_api.cluster import Cluster
-from tests.charts.rendering import FULLNAME, NAMESPACE, render
+from tests.charts.matrix import MATRIX
+from tests.charts.rendering import FULLNAME, NAMESPACE, Release, render
 
 WAIT_SECONDS = 480.0
 POOL = "stand-in"
@@ -52,6 +53,12 @@ class Installation:
     cluster: Cluster
     folder: Path
     worker_log: Path
+
+
+@pytest.fixture(params=list(MATRIX))
+def release(request: pytest.FixtureRequest) -> Release:
+    """The chart as each row of the matrix renders it."""
+    return render(MATRIX[request.param])
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -15,78 +14,21 @@ import typer
 from prefect.settings.models.root import Settings
 
 from cli.app import app
+from tests.charts.matrix import MATRIX, containers_of, pods_of, selects
 from tests.charts.rendering import (
     CHART,
-    EXTERNAL_DATABASE,
     FULLNAME,
-    INGRESS,
-    MONITORED,
     NAME,
     NAMESPACE,
-    OWN_API,
-    OWN_STORE,
-    REPLICATED,
-    SAMPLE,
-    SQLITE,
     Manifest,
     Release,
     containers,
-    merged,
-    nested,
     render,
 )
 
-MATRIX = {
-    "defaults": {},
-    "replicated": REPLICATED,
-    "replicated external": merged(REPLICATED, EXTERNAL_DATABASE, OWN_STORE),
-    "sqlite": SQLITE,
-    "own api": OWN_API,
-    "own api and store": merged(OWN_API, OWN_STORE),
-    "own api with a password": {
-        "prefect": {
-            "apiUrl": "http://prefect.tools:4200/api",
-            "auth": {"existingSecret": "password", "key": "login"},
-        }
-    },
-    "everything on": merged(INGRESS, MONITORED, SAMPLE, REPLICATED),
-    "everything off": {
-        "prefect": {"auth": {"enabled": False}},
-        "networkPolicy": {"enabled": False},
-        "podDisruptionBudget": {"enabled": False},
-        "rbac": {"create": False},
-        "serviceAccounts": {
-            role: {"create": False, "name": f"our-{role}"} for role in ("worker", "jobs", "server")
-        },
-    },
-    "any user": nested(
-        "pods.securityContext", {"runAsUser": None, "runAsGroup": None, "fsGroup": None}
-    ),
-    "digest": {
-        "image": {"digest": f"sha256:{'0' * 64}", "pullSecrets": [{"name": "registry"}]},
-    },
-}
 BETWEEN = ("sqlite", "everything on")
 VERSIONS = [f"1.{minor}" for minor in range(30, 37)]
 NATIVE_GROUPS = ("", "apps", "batch", "policy", "networking.k8s.io", "rbac.authorization.k8s.io")
-
-_ROLE_OF_FLOW_RUNS = "flow-run"
-
-
-@pytest.fixture(params=list(MATRIX))
-def release(request: pytest.FixtureRequest) -> Release:
-    return render(MATRIX[request.param])
-
-
-def _pods(release: Release) -> Iterator[tuple[str, Manifest]]:
-    for component, workload in release.workloads().items():
-        yield component, workload["spec"]["template"]
-
-
-def _all_containers(release: Release) -> Iterator[tuple[str, Manifest]]:
-    for component, pod in _pods(release):
-        for container in containers(pod):
-            yield f"{component}/{container['name']}", container
 
 
 def _group(manifest: Manifest) -> str:
@@ -136,29 +78,10 @@ def test_everything_is_in_the_releases_namespace_and_labelled(release: Release) 
         )
 
 
-def test_pods_pass_the_restricted_pod_security_standard(release: Release) -> None:
-    allowed_volumes = {"configMap", "emptyDir", "persistentVolumeClaim", "projected", "secret"}
-    for component, pod in _pods(release):
-        spec = pod["spec"]
-        assert not {"hostNetwork", "hostPID", "hostIPC"} & set(spec), component
-        assert spec["securityContext"]["runAsNonRoot"] is True
-        assert spec["securityContext"].get("runAsUser") != 0
-        assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
-        for volume in spec["volumes"]:
-            assert set(volume) - {"name"} <= allowed_volumes, component
-    for name, container in _all_containers(release):
-        security = container["securityContext"]
-        assert security["allowPrivilegeEscalation"] is False, name
-        assert security["readOnlyRootFilesystem"] is True
-        assert security["capabilities"] == {"drop": ["ALL"]}
-        assert not {"privileged", "runAsUser", "procMount", "seLinuxOptions"} & set(security)
-        assert not any("hostPort" in port for port in container.get("ports", []))
-
-
 def test_containers_have_a_pinned_image_requests_limits_and_a_place_to_write(
     release: Release,
 ) -> None:
-    for name, container in _all_containers(release):
+    for name, container in containers_of(release):
         assert re.fullmatch(r"[^:@]+(:[0-9][^:@]*|@sha256:[0-9a-f]{64})", container["image"]), name
         for kind in ("requests", "limits"):
             assert {"cpu", "memory", "ephemeral-storage"} <= set(container["resources"][kind]), name
@@ -178,7 +101,7 @@ def test_what_serves_has_probes_and_jobs_have_an_end(release: Release) -> None:
 
 
 def test_named_ports_of_probes_and_services_exist(release: Release) -> None:
-    for name, container in _all_containers(release):
+    for name, container in containers_of(release):
         ports = {port["name"] for port in container.get("ports", [])}
         for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
             if "httpGet" in container.get(probe, {}):
@@ -189,139 +112,18 @@ def test_named_ports_of_probes_and_services_exist(release: Release) -> None:
         assert {port["targetPort"] for port in service["spec"]["ports"]} <= ports
 
 
-def _selects(selector: dict[str, str], pod: Manifest) -> bool:
-    labels: dict[str, str] = pod["metadata"]["labels"]
-    return selector.items() <= labels.items()
-
-
 def test_selectors_select_their_own_pods_and_no_others(release: Release) -> None:
-    pods = dict(_pods(release))
+    pods = dict(pods_of(release))
     for component, workload in release.workloads().items():
         if workload["kind"] != "Job":
             selector = workload["spec"]["selector"]["matchLabels"]
-            assert [other for other in pods if _selects(selector, pods[other])] == [component]
+            assert [other for other in pods if selects(selector, pods[other])] == [component]
     for kind in ("Service", "PodDisruptionBudget"):
         for manifest in release.all(kind):
             component = manifest["metadata"]["labels"]["app.kubernetes.io/component"]
             selector = manifest["spec"]["selector"]
             selector = selector.get("matchLabels", selector)
-            assert [other for other in pods if _selects(selector, pods[other])] == [component]
-
-
-def test_every_pod_is_covered_by_exactly_one_network_policy(release: Release) -> None:
-    policies = [
-        policy["spec"]["podSelector"]["matchLabels"] for policy in release.all("NetworkPolicy")
-    ]
-    if not policies:
-        pytest.skip("these values turn NetworkPolicies off")
-    for component, pod in _pods(release):
-        assert sum(_selects(policy, pod) for policy in policies) == 1, component
-    spec = release.job_template()["job_configuration"]["job_manifest"]["spec"]["template"]
-    flow_run = {
-        name: value.replace("{{ release }}", release.job_default("release"))
-        for name, value in spec["metadata"]["labels"].items()
-    }
-    covering = [policy for policy in policies if policy.items() <= flow_run.items()]
-    assert covering == [
-        {"trading-fanout/component": _ROLE_OF_FLOW_RUNS, "trading-fanout/release": NAME}
-    ]
-    for policy in release.all("NetworkPolicy"):
-        assert sorted(policy["spec"]["policyTypes"]) == ["Egress", "Ingress"]
-    assert len(policies) == len(release.workloads()) + 1
-
-
-def test_network_policies_let_only_named_pods_reach_database_and_store(release: Release) -> None:
-    for policy in release.all("NetworkPolicy"):
-        for rule in policy["spec"].get("ingress", []):
-            assert rule["from"], policy["metadata"]["name"]
-            assert rule["ports"]
-    for component, expected in {
-        "postgres": {"server", "background-services"},
-        "store": {"flow-run", "prepare-storage", "test"},
-    }.items():
-        if release.has("NetworkPolicy", component):
-            (rule,) = release.one("NetworkPolicy", component)["spec"]["ingress"]
-            peers = [peer["podSelector"]["matchLabels"] for peer in rule["from"]]
-            names = {
-                peer.get("app.kubernetes.io/component", peer.get("trading-fanout/component"))
-                for peer in peers
-            }
-            assert names == expected
-            assert "egress" not in release.one("NetworkPolicy", component)["spec"]
-
-
-def test_only_the_worker_talks_to_the_kubernetes_api(release: Release) -> None:
-    tokens = {component for component, pod in _pods(release)
-              if pod["spec"]["automountServiceAccountToken"]}  # fmt: skip
-    assert tokens == {"worker"}
-    for account in release.all("ServiceAccount"):
-        assert account["automountServiceAccountToken"] is False
-    manifest = release.job_template()["job_configuration"]["job_manifest"]
-    assert manifest["spec"]["template"]["spec"]["automountServiceAccountToken"] is False
-
-
-def test_rights_are_the_workers_and_exactly_what_it_asks_for(release: Release) -> None:
-    assert not release.all("ClusterRole")
-    assert not release.all("ClusterRoleBinding")
-    if not release.all("Role"):
-        pytest.skip("these values turn the Role off")
-    (role,) = release.all("Role")
-    rights = {
-        (group, resource, verb)
-        for rule in role["rules"]
-        for group in rule["apiGroups"]
-        for resource in rule["resources"]
-        for verb in rule["verbs"]
-    }
-    assert rights == {
-        *(("batch", "jobs", verb) for verb in ("create", "get", "list", "watch", "delete")),
-        ("", "pods", "list"),
-        ("", "pods", "watch"),
-        ("", "pods/log", "get"),
-    }
-    (binding,) = release.all("RoleBinding")
-    assert binding["roleRef"]["name"] == role["metadata"]["name"]
-    (subject,) = binding["subjects"]
-    assert (subject["name"], subject["namespace"]) == (f"{FULLNAME}-worker", NAMESPACE)
-    namespaces = "PREFECT_INTEGRATIONS_KUBERNETES_OBSERVER_NAMESPACES"
-    assert release.variables("worker")[namespaces] == NAMESPACE
-
-
-_SECRET = re.compile(r"KEY|PASSWORD|AUTH_STRING|SECRET|TOKEN|CONNECTION_URL|REDIS.*URL|DOCKET_URL")
-_NAMES_OF_SECRETS = re.compile(r"_SECRET_(NAME|KEY)$")
-
-
-def test_no_secret_is_in_plain_sight(release: Release) -> None:
-    values = [
-        value
-        for secret in release.all("Secret")
-        for value in secret["stringData"].values()
-        if value != "admin"
-    ]
-    assert all(len(value) >= 20 for value in values)
-    elsewhere = repr([one for one in release.manifests if one["kind"] != "Secret"])
-    assert not any(value in elsewhere for value in values)
-    for name, container in _all_containers(release):
-        for variable in container.get("env", []):
-            if "value" not in variable or _NAMES_OF_SECRETS.search(variable["name"]):
-                continue
-            if _SECRET.search(variable["name"]):
-                assert variable["value"].startswith("sqlite+"), f"{name} {variable['name']}"
-    assert not any(_SECRET.search(name) for name in release.settings())
-
-
-def test_jobs_refer_to_the_secret_with_which_the_worker_itself_signs_in(release: Release) -> None:
-    environment = release.variables("worker")
-    prefix = "PREFECT_INTEGRATIONS_KUBERNETES_WORKER_API"
-    for variable, settings in {
-        "PREFECT_API_KEY": f"{prefix}_KEY_SECRET",
-        "PREFECT_API_AUTH_STRING": f"{prefix}_AUTH_STRING_SECRET",
-    }.items():
-        source = environment.get(variable)
-        named = {"name": environment.get(f"{settings}_NAME"),
-                 "key": environment.get(f"{settings}_KEY")}  # fmt: skip
-        expected = {"name": None, "key": None} if source is None else source["secretKeyRef"]
-        assert named == expected
+            assert [other for other in pods if selects(selector, pods[other])] == [component]
 
 
 def _known_settings() -> set[str]:
@@ -359,9 +161,9 @@ def test_variables_have_values_that_prefect_takes(
             assert server.services.db_vacuum.enabled == {"events", "flow_runs"}
 
 
-def test_services_set_no_variables_in_pods(release: Release) -> None:
+def test_services_set_no_variables_inpods_of(release: Release) -> None:
     # A Service called prefect-server would set PREFECT_SERVER_PORT to tcp://...
-    assert all(pod["spec"]["enableServiceLinks"] is False for _, pod in _pods(release))
+    assert all(pod["spec"]["enableServiceLinks"] is False for _, pod in pods_of(release))
 
 
 def test_volumes_that_are_mounted_exist(release: Release) -> None:
@@ -378,7 +180,7 @@ def test_volumes_that_are_mounted_exist(release: Release) -> None:
 def test_what_is_referred_to_is_made_or_named_in_the_values(release: Release) -> None:
     secrets = {secret["metadata"]["name"]: set(secret["stringData"])
                for secret in release.all("Secret")}  # fmt: skip
-    for name, container in _all_containers(release):
+    for name, container in containers_of(release):
         for variable in container.get("env", []):
             source = variable.get("valueFrom", {}).get("secretKeyRef")
             if source and source["name"].startswith(FULLNAME):
@@ -389,7 +191,7 @@ def test_what_is_referred_to_is_made_or_named_in_the_values(release: Release) ->
                     names = made or {one["metadata"]["name"] for one in release.all("ConfigMap")}
                     assert source[kind]["name"] in names
     accounts = {account["metadata"]["name"] for account in release.all("ServiceAccount")}
-    used = {pod["spec"]["serviceAccountName"] for _, pod in _pods(release)}
+    used = {pod["spec"]["serviceAccountName"] for _, pod in pods_of(release)}
     used.add(release.job_default("service_account_name"))
     assert all(name in accounts or name.startswith("our-") for name in used)
 

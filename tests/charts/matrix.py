@@ -1,0 +1,70 @@
+"""The values over which the chart's manifests are checked, and what to look at in them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tests.charts.rendering import (
+    EXTERNAL_DATABASE,
+    INGRESS,
+    MONITORED,
+    OWN_API,
+    OWN_STORE,
+    REPLICATED,
+    SAMPLE,
+    SQLITE,
+    Manifest,
+    Release,
+    containers,
+    merged,
+    nested,
+)
+
+MATRIX = {
+    "defaults": {},
+    "replicated": REPLICATED,
+    "replicated external": merged(REPLICATED, EXTERNAL_DATABASE, OWN_STORE),
+    "sqlite": SQLITE,
+    "own api": OWN_API,
+    "own api and store": merged(OWN_API, OWN_STORE),
+    "own api with a password": {
+        "prefect": {
+            "apiUrl": "http://prefect.tools:4200/api",
+            "auth": {"existingSecret": "password", "key": "login"},
+        }
+    },
+    "everything on": merged(INGRESS, MONITORED, SAMPLE, REPLICATED),
+    "everything off": {
+        "prefect": {"auth": {"enabled": False}},
+        "networkPolicy": {"enabled": False},
+        "podDisruptionBudget": {"enabled": False},
+        "rbac": {"create": False},
+        "serviceAccounts": {
+            role: {"create": False, "name": f"our-{role}"} for role in ("worker", "jobs", "server")
+        },
+    },
+    "any user": nested(
+        "pods.securityContext", {"runAsUser": None, "runAsGroup": None, "fsGroup": None}
+    ),
+    "digest": {
+        "image": {"digest": f"sha256:{'0' * 64}", "pullSecrets": [{"name": "registry"}]},
+    },
+}
+
+
+def pods_of(release: Release) -> Iterator[tuple[str, Manifest]]:
+    """Component -> its pod template, of everything that runs."""
+    for component, workload in release.workloads().items():
+        yield component, workload["spec"]["template"]
+
+
+def containers_of(release: Release) -> Iterator[tuple[str, Manifest]]:
+    """`component/container` and the container, init containers among them."""
+    for component, pod in pods_of(release):
+        for container in containers(pod):
+            yield f"{component}/{container['name']}", container
+
+
+def selects(selector: dict[str, str], pod: Manifest) -> bool:
+    labels: dict[str, str] = pod["metadata"]["labels"]
+    return selector.items() <= labels.items()
