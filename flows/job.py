@@ -1,9 +1,9 @@
 """`python -m flows.job ENTRYPOINT`: Prefect's flow engine, for one short run in its own process.
 
-It is `python -m prefect.flow_engine ENTRYPOINT` for a fifth less CPU time. The garbage collector is
-off: there is no garbage in what is imported, and what the process leaves behind at its end the
-kernel takes back. And where the API is reached without TLS, each of Prefect's clients loads one
-authority that it will not ask instead of a hundred.
+It is `python -m prefect.flow_engine ENTRYPOINT` for less CPU time. The garbage collector is off:
+there is no garbage in what is imported, and what the process leaves behind at its end the kernel
+takes back. And where the API is reached without TLS, each of Prefect's clients loads one authority
+that it will not ask instead of a hundred.
 
 In a Kubernetes Job it stands where `prefect flow-run execute` would, and does what that does for
 a run that is cancelled, because nobody else can: cancelled before its process came, it is not
