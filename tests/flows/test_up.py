@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shlex
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,6 +28,7 @@ from prefect.client.schemas.objects import FlowRun, StateType
 
 from flows.settings import project_root
 from tests.cli.conftest import assert_all_end
+from tests.documentation.commands import documented_commands
 from tests.trading.conftest import session_timestamps
 from trading.market_data import write_market_data
 from trading.synthetic import contract_names, synthetic_market
@@ -36,17 +36,18 @@ from trading.synthetic import contract_names, synthetic_market
 WAIT_SECONDS = 150.0
 PROGRAMS = Path(sys.executable).parent
 
-RUN = "prefect deployment run "
-FIRST = (
-    RUN + 'analyze-symbol/analyze-symbol --param contract="AAPL"',
-    RUN + "validate-data/validate-data",
-    RUN + 'analyze-time-partition/analyze-time-partition --param contract="MSFT" '
-    '--param timestamp="2024-01-02T09:30:00-05:00"',
-)
+README = {
+    command.words[5].partition("/")[0]: command.words[2:]
+    for command in documented_commands()
+    if command.document == "README.md" and command.words[2:5] == ("prefect", "deployment", "run")
+}
+"""Flow -> the command of the README's table that runs it, without `uv run`."""
+
+FIRST = (README["analyze-symbol"], README["validate-data"])
 THEN = (
-    RUN + "trading-orchestrator/orchestrator --param num_contracts=10 --param run_validation=true "
-    "--param run_ingestion=false",
-    RUN + "aggregate-portfolio/aggregate-portfolio",
+    README["analyze-time-partition"],
+    README["trading-orchestrator"],
+    README["aggregate-portfolio"],
 )
 
 DEPLOYMENTS = (
@@ -63,19 +64,19 @@ class Up:
     client: PrefectClient
     environment: Mapping[str, str]
 
-    async def commands(self, *lines: str) -> list[tuple[int, str]]:
+    async def commands(self, *typed: Sequence[str]) -> list[tuple[int, str]]:
         """Type commands in other terminals, all at once: exit codes and what they print."""
         shells = [
             await asyncio.create_subprocess_exec(
-                PROGRAMS / shlex.split(line)[0],
-                *shlex.split(line)[1:],
+                PROGRAMS / program,
+                *words,
                 env=dict(self.environment),
                 cwd=project_root(),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.STDOUT,
             )
-            for line in lines
+            for program, *words in typed
         ]
         outputs = await asyncio.gather(*(shell.communicate() for shell in shells))
         return [
@@ -165,9 +166,9 @@ async def test_the_commands_of_the_readme_jobs_of_their_own_and_deploy(
 ) -> None:
     output, elsewhere = tmp_path / "output", tmp_path / "elsewhere"
     jobs = await up.submit(contracts=["AAPL"], job_per="partition", output_dir=str(elsewhere))
-    for lines, runs_so_far in ((FIRST, len(FIRST) + 1), (THEN, len(FIRST) + 1 + len(THEN))):
-        answers = await up.commands(*lines)
-        assert [code for code, _ in answers] == [0] * len(lines), answers
+    for typed, runs_so_far in ((FIRST, len(FIRST) + 1), (THEN, len(FIRST) + 1 + len(THEN))):
+        answers = await up.commands(*typed)
+        assert [code for code, _ in answers] == [0] * len(typed), answers
         runs = await up.top_level(runs_so_far)
         assert {run.state_type for run in runs} == {StateType.COMPLETED}, messages(runs)
     assert len(list(output.glob("*/2*.parquet"))) == 20
@@ -218,7 +219,7 @@ async def assert_deploy_registers_the_same(up: Up) -> None:
     assert set(registered) == set(DEPLOYMENTS)
     for deployment in await up.client.read_deployments():
         await up.client.delete_deployment(deployment.id)
-    ((code, printed),) = await up.commands("prefect deploy --all")
+    ((code, printed),) = await up.commands(("prefect", "deploy", "--all"))
     assert code == 0, printed
     assert await up.deployments(DEPLOYMENTS) == registered
     assert len(await up.client.read_deployments()) == len(DEPLOYMENTS)

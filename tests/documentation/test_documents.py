@@ -9,39 +9,47 @@ from typer.main import get_command
 
 from cli.app import app
 from flows.settings import project_root
+from tests.documentation.commands import DOCUMENTS, fences, text_of
 
-DOCUMENTS = (
-    "CONTRIBUTING.md", "docs/how-it-works.md", "docs/analysis.md", "docs/extending.md",
-    "docs/scaling.md",
-)  # fmt: skip
+ROOT = project_root()
 ROOMS = ("trading", "fanout", "flows", "cli", "charts", "k8s", "benchmarks", "docs", "tests")
 FILE = re.compile(rf"`((?:{'|'.join(ROOMS)})/[\w/.-]*|[\w.-]+\.(?:yaml|md))`")
 
 
-def text_of(document: str) -> str:
-    return (project_root() / document).read_text()
+def links(document: str) -> list[str]:
+    """The files that a document links to."""
+    return [link for link in re.findall(r"\]\(([^)#]+)", text_of(document)) if "://" not in link]
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)
 def test_what_a_document_names_or_links_to_exists(document: str) -> None:
-    text = text_of(document)
     below = (project_root() / document).parent
-    links = [link for link in re.findall(r"\]\(([^)#]+)", text) if "://" not in link]
-    named = FILE.findall(text)
-    assert links or named
-    places = [below / link for link in links] + [project_root() / name for name in named]
+    assert [link for link in links(document) if not (below / link).exists()] == []
+    named = FILE.findall(re.sub(r"\[[^]]*\]\(", "](", text_of(document)))
+    missing = [n for n in named if not any((folder / n).exists() for folder in (below, ROOT))]
+    assert missing == []
 
-    assert [str(place) for place in places if not place.exists()] == []
+
+def test_links_are_found() -> None:
+    assert "docs/reliability.md" in links("README.md")
+    assert "../charts/trading-fanout/UPGRADING.md" in links("k8s/README.md")
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)
 def test_every_python_block_runs(document: str) -> None:
-    for block in re.findall(r"^```python\n(.*?)^```", text_of(document), re.MULTILINE | re.DOTALL):
-        exec(compile(block, document, "exec"), {"__name__": "documented"})  # noqa: S102 - our own
+    for language, block in fences(document):
+        if language == "python":
+            exec(compile(block, document, "exec"), {"__name__": "documented"})  # noqa: S102 - ours
 
 
-@pytest.mark.parametrize("document", [*DOCUMENTS, "CHANGELOG.md", "README.md"])
-def test_every_command_and_option_is_one_of_the_command_lines(document: str) -> None:
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_every_block_says_what_it_is(document: str) -> None:
+    """A block without a language would be looked at by no test."""
+    assert {language for language, _ in fences(document)} <= {"sh", "python", "text"}
+
+
+@pytest.mark.parametrize("document", [*DOCUMENTS, "CHANGELOG.md"])
+def test_every_option_in_the_text_is_one_of_the_command_lines(document: str) -> None:
     commands = get_command(app).commands  # type: ignore[attr-defined] # a group
     called = re.findall(
         r"(?:^|[\s`(])trading ([a-z][a-z-]*)([^`\n]*)", text_of(document), re.MULTILINE
@@ -62,6 +70,6 @@ def test_the_columns_that_are_explained_are_those_of_the_results() -> None:
 
 
 def test_there_are_pictures_small_enough_for_a_page() -> None:
-    pictures = sorted((project_root() / "docs" / "images").glob("*.png"))
+    pictures = sorted((ROOT / "docs" / "images").glob("*.png"))
     assert pictures
     assert {p.name: p.stat().st_size for p in pictures if p.stat().st_size >= 200_000} == {}
