@@ -267,8 +267,7 @@ def _read_files(
     def read(name: str) -> tuple[Metadata, pa.Table]:
         return _file_rows(directory, name, contract, columns)
 
-    # Threads shorten the wait for a remote store; what a local file takes is this process's work.
-    found = [read(name) for name in names] if directory.is_local else directory.map(read, names)
+    found = directory.map(read, names)
     order = sorted(range(len(names)), key=lambda i: (found[i][0][b"written_at"], names[i]))
     return [found[i] for i in order]
 

@@ -165,8 +165,12 @@ class Directory:
         return _shown(self._call("", "listed", self.store.list).folders)
 
     def map(self, function: Callable[[str], T], names: list[str]) -> list[T]:
-        """`function` of every name, in order; some at the same time, since each one waits."""
-        if len(names) < MAX_READERS:
+        """`function` of every name, in order.
+
+        Some at the same time where each one waits for a remote store; what a local file takes is
+        this process's work, which threads would only divide.
+        """
+        if self.is_local or len(names) < MAX_READERS:
             return [function(name) for name in names]
         with ThreadPoolExecutor(MAX_READERS) as pool:
             return list(pool.map(function, names))
