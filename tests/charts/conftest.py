@@ -8,13 +8,14 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
-from prefect.client.orchestration import PrefectClient, get_client
+from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.filters import (
     LogFilter,
     LogFilterFlowRunId,
@@ -28,11 +29,12 @@ from cli.local_server import available_port
 from tests.charts.kubernetes_api.cluster import Cluster
 from tests.charts.matrix import MATRIX
 from tests.charts.rendering import FULLNAME, NAMESPACE, Release, render
+from tests.own_server import server_with_password
 
 WAIT_SECONDS = 480.0
 POOL = "stand-in"
 IMAGE = "registry.example.com/trading-fanout:1.0.0"
-PASSWORD = "of-nobody:and-nowhere"  # noqa: S105 - of a server that asks for none
+PASSWORD = "of-nobody:and-nowhere"  # noqa: S105 - of a server that lives for a minute
 RELEASE = render({"prefect": {"workPool": POOL}})
 AUTH = f"{FULLNAME}-auth"
 TEMPLATE = Path(__file__).parents[2] / "charts/trading-fanout/files/base-job-template.json"
@@ -48,11 +50,13 @@ class Installation:
         cluster: The cluster.
         folder: Below it are the market data and the results.
         worker_log: What the worker prints.
+        api_url: Of the Prefect server.
     """
 
     cluster: Cluster
     folder: Path
     worker_log: Path
+    api_url: str
 
 
 @pytest.fixture(params=list(MATRIX))
@@ -63,11 +67,26 @@ def release(request: pytest.FixtureRequest) -> Release:
 
 @pytest.fixture(scope="module")
 def installation(
-    prefect_server: str, tmp_path_factory: pytest.TempPathFactory
+    migrated: Callable[[Path], Path], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Installation]:
-    """The stand-in with the chart's Role, our registration, and the unmodified worker."""
+    """The stand-in with the chart's Role, our registration, and the unmodified worker.
+
+    On a server of its own: on the session's, other tests register the deployments for their pool.
+    """
     folder = tmp_path_factory.mktemp("cluster")
     (folder / "node").mkdir()
+    with (
+        server_with_password(migrated(folder / "server"), PASSWORD) as api_url,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        patch.setenv("PREFECT_API_URL", api_url)
+        patch.setenv("PREFECT_API_AUTH_STRING", PASSWORD)
+        with _installed(folder, api_url) as installed:
+            yield installed
+
+
+@contextmanager
+def _installed(folder: Path, api_url: str) -> Iterator[Installation]:
     rules = RELEASE.one("Role", "worker")["rules"]
     secrets = {AUTH: {"auth-string": PASSWORD}, "store": {"TRADING_POLL_SECONDS": "0.5"}}
     with Cluster(
@@ -85,7 +104,7 @@ def installation(
             "prefect", _worker_arguments(), log=log, env=_worker_environment(cluster)
         )
         try:
-            yield Installation(cluster, folder, log)
+            yield Installation(cluster, folder, log, api_url)
         finally:
             stop_child(worker)
 
@@ -173,5 +192,5 @@ class Server:
 
 @pytest.fixture
 async def server(installation: Installation) -> AsyncIterator[Server]:
-    async with get_client() as client:
+    async with PrefectClient(installation.api_url, auth_string=PASSWORD) as client:
         yield Server(client)

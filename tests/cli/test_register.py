@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -16,10 +15,11 @@ from prefect.client.schemas.schedules import SCHEDULE_TYPES, IntervalSchedule
 from prefect.exceptions import ObjectNotFound
 
 from cli.errors import CommandError
-from cli.local_server import available_port, start_server
+from cli.local_server import available_port
 from cli.register import RegisterOptions, run_register
 from flows.registration import Installation, differences, install
 from flows.wiring import JobVariables
+from tests.own_server import server_with_password
 from trading.errors import ParameterError
 
 TEMPLATE = Path(__file__).parents[2] / "charts/trading-fanout/files/base-job-template.json"
@@ -43,17 +43,8 @@ def own_server(
 ) -> Iterator[str]:
     """A server that asks for a password: registrations here disturb no other test's."""
     folder = migrated(tmp_path_factory.mktemp("server"))
-    read, write = os.pipe()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PREFECT_SERVER_API_AUTH_STRING", "admin:secret")
-        server = start_server(folder, available_port(0), stdin=read, keep_open=[])
-    os.close(read)
-    try:
-        server.wait_until_healthy()
-        yield server.api_url
-    finally:
-        os.close(write)
-        server.process.wait(120)
+    with server_with_password(folder, "admin:secret") as api_url:
+        yield api_url
 
 
 @pytest.mark.soak
