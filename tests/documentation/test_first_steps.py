@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-import sys
+import shlex
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from subprocess import CompletedProcess
@@ -11,6 +11,7 @@ from subprocess import CompletedProcess
 import pytest
 
 from cli.status import INCOMPLETE
+from tests.cli.conftest import run, start  # noqa: F401 - fixtures
 from tests.documentation.commands import documented_commands
 
 SECTION = ("demo", "status", "redo", "redo", "report")
@@ -29,7 +30,7 @@ def test_the_readme_begins_with_these_commands() -> None:
 
 @pytest.mark.soak
 def test_the_readmes_first_commands_do_what_it_says(
-    run: Callable[..., CompletedProcess[str]],
+    run: Callable[..., CompletedProcess[str]],  # noqa: F811 - the fixture
     migrated: Callable[[Path], Path],
     tmp_path: Path,
 ) -> None:
@@ -54,11 +55,10 @@ def test_the_readmes_first_commands_do_what_it_says(
     assert done.returncode == 0, done
     assert [file.exists() for file in gone] == [True, True, False], "GOOGL was not asked for"
 
-    opened = tmp_path / "opened"
-    browser = (
-        f'{sys.executable} -c \'open({str(opened)!r},"w").write(__import__("sys").argv[1])\' %s'
-    )
-    seen = run(*report, BROWSER=browser)
+    opened, browser = tmp_path / "opened", tmp_path / "browser"
+    browser.write_text(f'#!/bin/sh\nprintf %s "$1" > {shlex.quote(str(opened))}\n')
+    browser.chmod(0o700)
+    seen = run(*report, BROWSER=str(browser))
     assert seen.returncode == 0, seen
     assert opened.read_text() == (results / "_portfolio" / "report.html").as_uri()
 
