@@ -4,36 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tests.charts.rendering import (
-    EXTERNAL_DATABASE,
-    INGRESS,
-    MONITORED,
-    OWN_API,
-    OWN_STORE,
-    REPLICATED,
-    SAMPLE,
-    SQLITE,
-    Manifest,
-    Release,
-    containers,
-    merged,
-    nested,
-)
+from tests.charts import given
+from tests.charts.rendering import Manifest, Release, containers, merged, nested
 
 MATRIX = {
     "defaults": {},
-    "replicated": REPLICATED,
-    "replicated external": merged(REPLICATED, EXTERNAL_DATABASE, OWN_STORE),
-    "sqlite": SQLITE,
-    "own api": OWN_API,
-    "own api and store": merged(OWN_API, OWN_STORE),
+    "replicated": given.REPLICATED,
+    "replicated external": merged(given.REPLICATED, given.EXTERNAL_DATABASE, given.OWN_STORE),
+    "sqlite": given.SQLITE,
+    "own api": given.OWN_API,
+    "own api and store": merged(given.OWN_API, given.OWN_STORE),
     "own api with a password": {
         "prefect": {
             "apiUrl": "http://prefect.tools:4200/api",
             "auth": {"existingSecret": "password", "key": "login"},
         }
     },
-    "everything on": merged(INGRESS, MONITORED, SAMPLE, REPLICATED),
+    "everything on": merged(given.INGRESS, given.MONITORED, given.SAMPLE, given.REPLICATED),
     "everything off": {
         "prefect": {"auth": {"enabled": False}},
         "networkPolicy": {"enabled": False},

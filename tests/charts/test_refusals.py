@@ -10,19 +10,8 @@ import pytest
 import yaml
 from helm_python import HelmError
 
-from tests.charts.rendering import (
-    CHART,
-    EXTERNAL_DATABASE,
-    INGRESS,
-    OWN_API,
-    OWN_STORE,
-    REPLICATED,
-    SQLITE,
-    Values,
-    merged,
-    nested,
-    render,
-)
+from tests.charts import given
+from tests.charts.rendering import CHART, Values, merged, nested, render
 
 
 def _maps(values: dict[str, Any], prefix: str = "") -> Iterator[str]:
@@ -57,7 +46,7 @@ def test_a_misspelt_setting_of_one_components_pods_is_refused(block: str) -> Non
     ("values", "named"),
     [
         (nested("server.replicas", 2), "/redis/existingSecret"),
-        (merged(REPLICATED, SQLITE), "/database/type"),
+        (merged(given.REPLICATED, given.SQLITE), "/database/type"),
         (nested("database.type", "external"), "/database/external/existingSecret"),
         (nested("database.type", "mysql"), "/database/type"),
         (nested("prefect.apiUrl", "https://prefect.example.com/api"), "/prefect/auth/enabled"),
@@ -91,15 +80,15 @@ def test_the_schema_names_the_value_that_is_wrong(values: Values, named: str) ->
     ("values", "sentence"),
     [
         (
-            merged(SQLITE, nested("worker.maxPartitionJobs", 20)),
+            merged(given.SQLITE, nested("worker.maxPartitionJobs", 20)),
             "database.type=sqlite with worker.maxPartitionJobs=20: .*; set ",
         ),
         (
-            merged(OWN_API, nested("monitoring.serviceMonitor.enabled", True)),  # noqa: FBT003
+            merged(given.OWN_API, nested("monitoring.serviceMonitor.enabled", True)),  # noqa: FBT003
             "monitoring.serviceMonitor.enabled=true with prefect.apiUrl=https://.*; set ",
         ),
         (
-            merged(OWN_API, INGRESS),
+            merged(given.OWN_API, given.INGRESS),
             "server.ingress.enabled=true with prefect.apiUrl=https://.*; set ",
         ),
         (
@@ -114,7 +103,14 @@ def test_combinations_are_refused_with_a_sentence(values: Values, sentence: str)
 
 
 @pytest.mark.parametrize(
-    "values", [REPLICATED, merged(REPLICATED, EXTERNAL_DATABASE), SQLITE, OWN_API, OWN_STORE]
+    "values",
+    [
+        given.REPLICATED,
+        merged(given.REPLICATED, given.EXTERNAL_DATABASE),
+        given.SQLITE,
+        given.OWN_API,
+        given.OWN_STORE,
+    ],
 )
 def test_what_the_refusals_ask_for_is_accepted(values: Values) -> None:
     assert render(values).manifests

@@ -8,18 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.charts.rendering import (
-    CHART,
-    INGRESS,
-    OWN_API,
-    OWN_STORE,
-    REPLICATED,
-    SAMPLE,
-    Manifest,
-    Values,
-    nested,
-    render,
-)
+from tests.charts import given
+from tests.charts.rendering import CHART, Manifest, Values, nested, render
 from tests.charts.value_rows import (
     MOUNT,
     NEAR,
@@ -104,14 +94,14 @@ def test_a_setting_of_pods_shows_in_all_or_in_one_component(key: str) -> None:
     every = {name: value for name, (value, _, _) in POD_SETTINGS.items()}
 
     def shown(values: Values) -> set[str]:
-        release = render(REPLICATED, values)
+        release = render(given.REPLICATED, values)
         return {
             component
             for component in release.workloads()
             if shows(release.pod(component), release.container(component)) == expected
         }
 
-    everywhere = set(render(REPLICATED).workloads())
+    everywhere = set(render(given.REPLICATED).workloads())
     assert shown({}) == set()
     assert shown(nested("pods", every)) == everywhere
     hooks = {"register", "prepare-storage", "test"}
@@ -131,7 +121,7 @@ def test_a_components_own_setting_wins_over_that_of_all_pods() -> None:
 @pytest.mark.parametrize("block", COMPONENTS)
 def test_resources_are_those_of_the_component(block: str) -> None:
     wanted = amounts("1750m")
-    release = render(REPLICATED, nested(f"{block}.resources", wanted))
+    release = render(given.REPLICATED, nested(f"{block}.resources", wanted))
     changed = {one for one in release.workloads() if container_resources(one)(release) == wanted}
     hooks = {"register", "prepare-storage", "test"}
     assert changed == (hooks if block == "hooks" else {COMPONENTS[block]})
@@ -142,14 +132,16 @@ def test_flow_runs_take_user_and_group_of_the_pods() -> None:
     assert (own.job_default("run_as_user"), own.job_default("run_as_group")) == (4711, None)
 
 
-@pytest.mark.parametrize("values", [{}, SAMPLE, OWN_API, INGRESS], ids=["", "sample", "api", "ui"])
+@pytest.mark.parametrize(
+    "values", [{}, given.SAMPLE, given.OWN_API, given.INGRESS], ids=["", "sample", "api", "ui"]
+)
 def test_the_notes_hold_the_next_three_commands(values: Values) -> None:
     notes = render(values).notes
     assert "helm test demo --namespace research" in notes
     assert "deployment run trading-orchestrator/orchestrator --param num_contracts=10" in notes
     assert [f"{number}. " in notes for number in (1, 2, 3)] == [True] * 3
-    assert ("port-forward" in notes) == (values in ({}, SAMPLE))
-    assert ("sampleData.enabled=true" in notes) == (values != SAMPLE)
+    assert ("port-forward" in notes) == (values in ({}, given.SAMPLE))
+    assert ("sampleData.enabled=true" in notes) == (values != given.SAMPLE)
 
 
 def test_the_notes_say_what_an_uninstallation_leaves() -> None:
@@ -157,6 +149,6 @@ def test_the_notes_say_what_an_uninstallation_leaves() -> None:
                     "storage": {"embedded": {"whenDeleted": "Delete"}}}  # fmt: skip
     assert "data of the database and the store" in render().notes
     assert "data of the" not in render(gone).notes
-    assert "data of the" not in render(OWN_API, OWN_STORE).notes
+    assert "data of the" not in render(given.OWN_API, given.OWN_STORE).notes
     assert "3600 seconds after their end" in render(gone).notes
     assert "--timeout 22m" in render(nested("hooks.testSeconds", 1000)).notes

@@ -16,7 +16,8 @@ import pytest
 from prefect.client.schemas.objects import FlowRun
 from prefect_kubernetes.worker import KubernetesWorkerJobConfiguration
 
-from tests.charts.rendering import SAMPLE, Manifest, merged, render
+from tests.charts import given
+from tests.charts.rendering import Manifest, merged, render
 from tests.image.build import Root
 from tests.image.container import START_SECONDS, Container
 from tests.image.pods import Node, network
@@ -37,7 +38,7 @@ IS_THERE = (
 
 @pytest.fixture
 def node(image: Root, tmp_path: Path) -> Iterator[Node]:
-    release = render(merged(SAMPLE, {"sampleData": {"contracts": 1}}))
+    release = render(merged(given.SAMPLE, {"sampleData": {"contracts": 1}}))
     with network() as shared:
         yield Node(image, release, shared, tmp_path)
 

@@ -47,8 +47,8 @@ async def test_a_command_killed_before_during_and_after_a_write_is_finished_by_t
     for point in POINTS:
         faults.kill(point, FILE)
         killed = start(*COMMAND, **environment)
-        killed.communicate(timeout=WAIT_SECONDS)
-        assert killed.returncode == -signal.SIGKILL
+        _, stderr = killed.communicate(timeout=WAIT_SECONDS)
+        assert killed.returncode == -signal.SIGKILL, stderr
         assert (output / FILE).exists() == (point == "after")
         assert_every_file_is_whole(output)
     last = start(*COMMAND, **environment)
