@@ -1,7 +1,8 @@
-"""One real Prefect server for the whole test session, whatever number of workers share it.
+"""A real Prefect server for each process of tests: no test meets another's runs under way.
 
-The first test that asks for `prefect_server` starts it. Its lifeline is a FIFO that only the
-session's main process holds open, so it ends with the session, even with one that is killed.
+The first test of a process that asks for `prefect_server` starts it. Its lifeline is a FIFO that
+only the session's main process holds open, so it ends with the session, even with one that is
+killed.
 """
 
 from __future__ import annotations
@@ -58,7 +59,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    """End the server and wait until it has ended: it holds the lock as long as it lives."""
+    """End the servers and wait until they have: they hold the lock as long as they live."""
     if _lifeline in config.stash:
         folder = Path(os.environ[_FOLDER_VARIABLE])
         os.close(config.stash[_lifeline])
@@ -84,11 +85,17 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 @pytest.fixture(scope="session")
-def prefect_server() -> Iterator[str]:
-    """The API URL of the session's server, set for this process and those it starts."""
+def server_folder() -> Path:
+    """Where this process's server keeps its database and its log."""
+    return Path(os.environ[_FOLDER_VARIABLE]) / os.environ.get("PYTEST_XDIST_WORKER", "alone")
+
+
+@pytest.fixture(scope="session")
+def prefect_server(server_folder: Path) -> Iterator[str]:
+    """The API URL of this process's server, set for it and those it starts."""
     from prefect.settings import PREFECT_API_URL, temporary_settings  # noqa: PLC0415 - slow
 
-    api_url = _session_server(Path(os.environ[_FOLDER_VARIABLE]))
+    api_url = _started(server_folder)
     with pytest.MonkeyPatch.context() as patch, temporary_settings({PREFECT_API_URL: api_url}):
         patch.setenv("PREFECT_API_URL", api_url)
         yield api_url
@@ -96,7 +103,7 @@ def prefect_server() -> Iterator[str]:
 
 @pytest.fixture
 async def prefect_client(prefect_server: str) -> AsyncIterator[PrefectClient]:
-    """A client of the session's server."""
+    """A client of this process's server."""
     from prefect.client.orchestration import get_client  # noqa: PLC0415 - slow
 
     async with get_client() as client:
@@ -105,44 +112,50 @@ async def prefect_client(prefect_server: str) -> AsyncIterator[PrefectClient]:
 
 @pytest.fixture(scope="session")
 def migrated(prefect_server: str) -> Callable[[Path], Path]:
-    """Give a server to come the tables of the session's, which takes it half of its first start.
+    """Give a server to come the tables of this one, which takes it half of its first start.
 
     Called with the folder of the server, which it returns.
     """
 
     def copy_tables(folder: Path) -> Path:
-        (folder / "prefect").mkdir(parents=True)
-        shutil.copy(_tables(Path(os.environ[_FOLDER_VARIABLE])), folder / "prefect" / "prefect.db")
+        _copy_tables(Path(os.environ[_FOLDER_VARIABLE]), folder)
         return folder
 
     return copy_tables
 
 
-def _session_server(folder: Path) -> str:
-    """Start the session's server, or wait for the one that another worker is starting."""
-    address = folder / "api_url"
-    with (folder / "start.lock").open("a") as turn:
+def _started(folder: Path) -> str:
+    """Start a server there; the first of the session makes its tables for the others too."""
+    session = folder.parent
+    folder.mkdir()
+    with (session / "start.lock").open("a") as turn, (session / "server.lock").open("a") as lock:
         fcntl.flock(turn, fcntl.LOCK_EX)
-        if not address.exists():
-            address.write_text(_start_session_server(folder))
-        return address.read_text()
-
-
-def _start_session_server(folder: Path) -> str:
-    lifeline = os.open(folder / "lifeline", os.O_RDONLY)
-    with (folder / "server.lock").open("a") as lock:
+        first = not _tables(session).exists()
+        if not first:
+            _copy_tables(session, folder)
         fcntl.flock(lock, fcntl.LOCK_SH)
+        lifeline = os.open(session / "lifeline", os.O_RDONLY)
         server = start_server(folder, available_port(0), stdin=lifeline, keep_open=[lock.fileno()])
         os.close(lifeline)
         server.wait_until_healthy()
-    with (
-        closing(sqlite3.connect(folder / "prefect" / "prefect.db")) as database,
-        closing(sqlite3.connect(_tables(folder))) as copy,
-    ):
-        database.backup(copy)
+        if first:
+            _keep_tables(folder, session)
     return server.api_url
 
 
-def _tables(folder: Path) -> Path:
-    """A copy of the session server's database as it was before any test."""
-    return folder / "tables.db"
+def _keep_tables(folder: Path, session: Path) -> None:
+    with (
+        closing(sqlite3.connect(folder / "prefect" / "prefect.db")) as database,
+        closing(sqlite3.connect(_tables(session))) as copy,
+    ):
+        database.backup(copy)
+
+
+def _copy_tables(session: Path, folder: Path) -> None:
+    (folder / "prefect").mkdir(parents=True)
+    shutil.copy(_tables(session), folder / "prefect" / "prefect.db")
+
+
+def _tables(session: Path) -> Path:
+    """A copy of the first server's database as it was before any test."""
+    return session / "tables.db"

@@ -7,7 +7,7 @@ from playwright.async_api import Browser, expect
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
 
 from tests.browser.conftest import PATIENCE_MS, watched_page
-from tests.flows.conftest import Pipeline, pipeline, small_market  # noqa: F401 - fixtures
+from tests.flows.conftest import Pipeline, pipeline, registered, small_market  # noqa: F401
 
 
 @pytest.mark.soak

@@ -24,7 +24,7 @@ def any_task() -> None:
 
 
 class Tree:
-    """Flow runs of deployments on the session's server, as parents and children."""
+    """Flow runs of deployments as parents and children."""
 
     def __init__(self, client: PrefectClient) -> None:
         self.client = client

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,7 @@ from uuid import UUID
 import anyio
 import pytest
 from prefect import Flow
-from prefect.client.orchestration import PrefectClient
+from prefect.client.orchestration import PrefectClient, get_client
 from prefect.client.schemas.filters import (
     ArtifactFilter,
     ArtifactFilterFlowRunId,
@@ -126,21 +125,32 @@ def small_market() -> Market:
     return random_market(session_timestamps(1), contracts=2)
 
 
+@pytest.fixture(scope="session")
+def registered(prefect_server: str) -> None:
+    """The six deployments on this process's server."""
+
+    async def register() -> None:
+        async with get_client() as client:
+            await register_deployments(client, settings().work_pool)
+
+    asyncio.run(register())
+
+
 @pytest.fixture
 async def pipeline(
+    registered: None,
     prefect_client: PrefectClient,
     small_market: Market,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> AsyncIterator[Pipeline]:
-    """The six deployments on the session's server, and the small market as input."""
+    """The six deployments, and the small market as input."""
     _retry_soon(monkeypatch)
     small_market.write(tmp_path / "input")
     # Many short waits instead of a few long ones.
     patient = {PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None, PREFECT_CLIENT_MAX_RETRIES: 100}
     with temporary_settings(patient):
         async with delivering():
-            await _register_once(prefect_client)
             yield Pipeline(prefect_client, tmp_path / "input", tmp_path / "output")
 
 
@@ -151,13 +161,3 @@ def _retry_soon(monkeypatch: pytest.MonkeyPatch) -> None:
         await anyio.sleep(min(seconds, 0.2))
 
     monkeypatch.setattr("prefect.client.base.anyio", SimpleNamespace(sleep=nap, Lock=anyio.Lock))
-
-
-async def _register_once(client: PrefectClient) -> None:
-    """Register the deployments, unless another test or worker of this session has."""
-    done = Path(os.environ["TRADING_TEST_SERVER_FOLDER"]) / "deployments"
-    with done.with_suffix(".lock").open("a") as turn:
-        fcntl.flock(turn, fcntl.LOCK_EX)
-        if not done.exists():
-            await register_deployments(client, settings().work_pool)
-            done.touch()

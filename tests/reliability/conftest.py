@@ -1,4 +1,4 @@
-"""A server that tests may kill, and whose pool no other test's worker serves."""
+"""A server that tests may kill."""
 
 from __future__ import annotations
 
@@ -11,10 +11,6 @@ from benchmarks.outages import MortalServer, mortal_server
 
 @pytest.fixture(scope="session")
 def own_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MortalServer]:
-    """A server for one test at a time: one for each process of tests that needs it.
-
-    The session's server serves several at once: a worker started there would take the runs of
-    others' tests, and nobody may kill it.
-    """
+    """A server of each process of tests that needs it, beside the one that outlives all tests."""
     with mortal_server(tmp_path_factory.mktemp("own-server")) as running:
         yield running

@@ -20,7 +20,7 @@ from prefect.states import Completed, Pending
 from fanout import FanOutPolicy, Outcome, runs
 from flows.settings import settings
 from tests.fanout.toy import Leaf, Toy, deployed, new_parent
-from tests.flows.conftest import _register_once
+from tests.flows.conftest import registered  # noqa: F401 - a fixture
 from tests.waiting import WAIT_SECONDS
 
 LIMIT = 15
@@ -86,13 +86,13 @@ async def test_children_pass_through_a_limited_pool_and_all_start(
 
 
 async def test_parents_wait_in_another_queue_than_partitions_and_no_deployment_is_limited(
+    registered: None,  # noqa: F811 - the fixture
     prefect_client: PrefectClient,
 ) -> None:
     """Fails with `*partitions` for `analyze-symbol` in prefect.yaml: parents would hold the slots
     that their partitions need. A deployment's limit needs a lease, whose loss ends a run that
     does well (Prefect #18839), so there is none."""
     pool = settings().work_pool
-    await _register_once(prefect_client)
     deployments = [d for d in await prefect_client.read_deployments() if d.work_pool_name == pool]
     queues = await prefect_client.read_work_queues(work_pool_name=pool)
     limits = {queue.name: queue.concurrency_limit for queue in queues}

@@ -15,7 +15,14 @@ import trading.fingerprint
 import trading.results
 from flows.analyze_time_partition_flow import analyze_time_partition
 from flows.settings import settings
-from tests.flows.conftest import FILES, STRATEGY, Pipeline, pipeline, small_market  # noqa: F401
+from tests.flows.conftest import (  # noqa: F401 - fixtures
+    FILES,
+    STRATEGY,
+    Pipeline,
+    pipeline,
+    registered,
+    small_market,
+)
 from tests.reliability.runs import assert_all_ended, assert_every_file_is_whole, runs_of
 from trading.results import read_rows
 

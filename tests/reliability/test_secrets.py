@@ -20,7 +20,7 @@ from fanout.runs import read_all
 from flows import aws_credentials
 from flows.settings import settings
 from tests.cli.conftest import run, start  # noqa: F401 - fixtures
-from tests.flows.conftest import Pipeline, pipeline, small_market  # noqa: F401 - fixtures
+from tests.flows.conftest import Pipeline, pipeline, registered, small_market  # noqa: F401
 from tests.reliability.runs import runs_of
 from tests.s3 import SessionS3
 from trading.s3 import S3Credentials, use_credentials
@@ -54,6 +54,7 @@ async def test_no_failure_shows_a_secret(  # noqa: PLR0917 - fixtures
     s3_server: SessionS3,
     wrong_secret: str,
     prefect_server: str,
+    server_folder: Path,
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
 ) -> None:
@@ -127,7 +128,7 @@ async def test_no_failure_shows_a_secret(  # noqa: PLR0917 - fixtures
     for run_id in ids:
         told.append(json.dumps(await pipeline.artifacts(run_id), default=str))
     assert not [text for text in told if CANARY in text]
-    assert _files_with(CANARY, Path(os.environ["TRADING_TEST_SERVER_FOLDER"]), tmp_path) == []
+    assert _files_with(CANARY, server_folder, tmp_path) == []
 
 
 def _files_with(secret: str, *folders: Path) -> list[Path]:
