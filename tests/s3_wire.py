@@ -51,8 +51,9 @@ class Wire:
                 client, _ = self._listener.accept()
                 self.in_vain += self._unplugged or self.refusals > 0
                 if self._unplugged:
-                    client.close()
+                    # Before the client sees anything: what the test does then comes after it.
                     self._unplugged = self.in_vain < self.back_after
+                    client.close()
                 elif self.refusals:
                     self.refusals -= 1
                     client.recv(65_536)
