@@ -13,7 +13,7 @@ from cli.errors import CommandError
 from cli.leases import Leases
 from cli.local_server import LocalServer, is_healthy, local_server
 
-REACH_SECONDS = 5.0
+REACH_SECONDS = 15.0
 """How long a server that the user named may take to answer before it counts as unreachable."""
 
 CLIENT_SETTINGS = {
