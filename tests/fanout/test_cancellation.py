@@ -65,7 +65,7 @@ async def test_a_stopped_parent_cancels_what_has_not_ended(prefect_client: Prefe
 
 def both_blocked(leaf: Leaf):  # type: ignore[no-untyped-def] # noqa: ANN201 - a condition
     async def condition() -> bool:
-        return leaf.running == 2
+        return leaf.waiting == 2
 
     return condition
 

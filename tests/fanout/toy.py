@@ -74,6 +74,7 @@ class Leaf:
         failing: Items whose run fails, each time.
         crashing: How often an item's run crashes before it completes.
         blocking: Items that wait for `gate`.
+        waiting: How many have come to it.
     """
 
     failing: frozenset[int] = frozenset()
@@ -81,6 +82,7 @@ class Leaf:
     blocking: frozenset[int] = frozenset()
     gate: asyncio.Event = field(default_factory=asyncio.Event)
     blocked: asyncio.Event = field(default_factory=asyncio.Event)
+    waiting: int = 0
     calls: Counter[int] = field(default_factory=Counter)
     running: int = 0
     most_running: int = 0
@@ -96,6 +98,7 @@ class Leaf:
 
     async def _work(self, item: int) -> int:
         if item in self.blocking:
+            self.waiting += 1
             self.blocked.set()
             await self.gate.wait()
         if self.calls[item] <= self.crashing.get(item, 0):
