@@ -36,7 +36,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--soak-minutes",
         type=float,
-        default=11.0,
+        default=12.0,
         help="No test marked soak begins later than so many minutes after the session.",
     )
 

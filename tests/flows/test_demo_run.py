@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from trading.synthetic import contract_names
@@ -15,7 +16,10 @@ SESSIONS = ("20240102", "20240103", "20240104")
 TIMES = ("0930", "1030", "1130", "1230", "1330", "1430", "1530", "1600")
 
 
-def test_the_demo_makes_240_runs_and_240_files_and_says_so(tmp_path: Path) -> None:
+def test_the_demo_makes_240_runs_and_240_files_and_says_so(
+    migrated: Callable[[Path], Path], tmp_path: Path
+) -> None:
+    migrated(tmp_path / "server")
     output = tmp_path / "results"
     inherited = {name: value for name, value in os.environ.items() if name != "PREFECT_API_URL"}
     demo = subprocess.run(
