@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -14,6 +15,7 @@ from prefect.states import Scheduled
 import trading.fingerprint
 import trading.results
 from flows.analyze_time_partition_flow import analyze_time_partition
+from flows.contract_work import Work
 from flows.settings import settings
 from tests.flows.conftest import (  # noqa: F401 - fixtures
     FILES,
@@ -24,6 +26,8 @@ from tests.flows.conftest import (  # noqa: F401 - fixtures
     small_market,
 )
 from tests.reliability.runs import assert_all_ended, assert_every_file_is_whole, runs_of
+from tests.waiting import WAIT_SECONDS
+from trading.planning import ContractPlan
 from trading.results import read_rows
 
 LEAF = "analyze-time-partition/analyze-time-partition"
@@ -35,9 +39,18 @@ WHOLE = {"contracts": ["AAPL"], "grain": "session"}
 @pytest.mark.soak
 async def test_two_orchestrators_and_two_leaves_at_once_leave_one_whole_result_each(
     pipeline: Pipeline,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Fails when a result is written under its own name: one reads what the other has half
     written, or their runs share an idempotency key."""
+    both_have_planned, plans = threading.Barrier(2), Work.plans
+
+    def planned_together(work: Work, contracts: list[str]) -> list[ContractPlan]:
+        made = plans(work, contracts)
+        both_have_planned.wait(WAIT_SECONDS)
+        return made
+
+    monkeypatch.setattr(Work, "plans", planned_together)
     twice = [pipeline.orchestrate(contracts=["AAPL"]) for _ in range(2)]
     first, second = await asyncio.gather(*twice)
     assert first.state.is_completed(), first.message
