@@ -62,6 +62,18 @@ async def test_the_sessions_server_is_one_of_ours_and_answers(
     assert is_healthy(prefect_server, timeout=30)
 
 
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="Linux binds processes")
+def test_a_server_stays_on_one_processor_and_what_started_it_does_not(tmp_path: Path) -> None:
+    before = os.sched_getaffinity(0)
+
+    with local_server(tmp_path / "server", 0) as server:
+        bound = os.sched_getaffinity(server.process.pid)
+
+    assert len(bound) == 1
+    assert bound <= before
+    assert os.sched_getaffinity(0) == before
+
+
 async def test_our_server_has_the_settings_that_a_laptop_wants(
     prefect_client: PrefectClient,
 ) -> None:
