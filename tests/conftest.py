@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 _FOLDER_VARIABLE = "TRADING_TEST_SERVER_FOLDER"
 _SOAK_ENDS_VARIABLE = "TRADING_TEST_SOAK_ENDS"
 _SPARED_MINUTES = 3
+_NO_TIME = "no time is left for it"
 _lifeline = pytest.StashKey[int]()
 _promised = pytest.StashKey[bool]()
 
@@ -73,9 +74,9 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What takes whole processes and minutes comes last, and first of it what has been promised."""
-    document = (Path(__file__).parents[1] / "docs" / "reliability.md").read_text()
+    document = _promises()
     for item in items:
-        item.stash[_promised] = f"`{item.nodeid.partition('[')[0]}`" in document
+        item.stash[_promised] = _is_named(item.nodeid, document)
 
     def turn(item: pytest.Item) -> tuple[bool, bool]:
         soak = item.get_closest_marker("soak") is not None
@@ -84,12 +85,32 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=turn)
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say which promises were not tested for want of time, so that a green run hides none."""
+    document = _promises()
+    late = {
+        report.nodeid
+        for report in terminalreporter.stats.get("skipped", [])
+        if _NO_TIME in str(report.longrepr) and _is_named(report.nodeid, document)
+    }
+    for nodeid in sorted(late):
+        terminalreporter.write_line(f"docs/reliability.md promises it, not run: {nodeid}")
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Begin no test marked soak when its time is over: a slow machine runs fewer of them."""
     if item.get_closest_marker("soak"):
         spared = 0 if item.stash[_promised] else 60 * _SPARED_MINUTES
         if time.time() > float(os.environ[_SOAK_ENDS_VARIABLE]) - spared:
-            pytest.skip("no time is left for it: uv run pytest -m soak --soak-minutes 60")
+            pytest.skip(f"{_NO_TIME}: uv run pytest -m soak --soak-minutes 60")
+
+
+def _promises() -> str:
+    return (Path(__file__).parents[1] / "docs" / "reliability.md").read_text()
+
+
+def _is_named(nodeid: str, document: str) -> bool:
+    return f"`{nodeid.partition('[')[0]}`" in document
 
 
 @pytest.fixture(scope="session")
