@@ -15,6 +15,7 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import closing
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,7 +32,6 @@ _SOAK_ENDS_VARIABLE = "TRADING_TEST_SOAK_ENDS"
 _SPARED_MINUTES = 3
 _NO_TIME = "no time is left for it"
 _lifeline = pytest.StashKey[int]()
-_promised = pytest.StashKey[bool]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -74,24 +74,20 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What takes whole processes and minutes comes last, and first of it what has been promised."""
-    document = _promises()
-    for item in items:
-        item.stash[_promised] = _is_named(item.nodeid, document)
 
     def turn(item: pytest.Item) -> tuple[bool, bool]:
         soak = item.get_closest_marker("soak") is not None
-        return soak, soak and not item.stash[_promised]
+        return soak, soak and not _is_promised(item.nodeid)
 
     items.sort(key=turn)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say which promises were not tested for want of time, so that a green run hides none."""
-    document = _promises()
     late = {
         report.nodeid
         for report in terminalreporter.stats.get("skipped", [])
-        if _NO_TIME in str(report.longrepr) and _is_named(report.nodeid, document)
+        if _NO_TIME in str(report.longrepr) and _is_promised(report.nodeid)
     }
     for nodeid in sorted(late):
         terminalreporter.write_line(f"docs/reliability.md promises it, not run: {nodeid}")
@@ -100,17 +96,18 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Begin no test marked soak when its time is over: a slow machine runs fewer of them."""
     if item.get_closest_marker("soak"):
-        spared = 0 if item.stash[_promised] else 60 * _SPARED_MINUTES
+        spared = 0 if _is_promised(item.nodeid) else 60 * _SPARED_MINUTES
         if time.time() > float(os.environ[_SOAK_ENDS_VARIABLE]) - spared:
             pytest.skip(f"{_NO_TIME}: uv run pytest -m soak --soak-minutes 60")
 
 
+@cache
 def _promises() -> str:
     return (Path(__file__).parents[1] / "docs" / "reliability.md").read_text()
 
 
-def _is_named(nodeid: str, document: str) -> bool:
-    return f"`{nodeid.partition('[')[0]}`" in document
+def _is_promised(nodeid: str) -> bool:
+    return f"`{nodeid.partition('[')[0]}`" in _promises()
 
 
 @pytest.fixture(scope="session")
