@@ -149,7 +149,8 @@ def _stay_on_one_processor(pid: int) -> None:
     """
     if not hasattr(os, "sched_setaffinity"):
         return
-    with contextlib.suppress(OSError):  # it ended already, which the wait for its health tells
+    # It ended already, which the wait for its health tells; or we may not, and it is just slower.
+    with contextlib.suppress(OSError):
         # The 39th field; the second, in brackets, may hold spaces.
         stat = Path(f"/proc/{pid}/stat").read_text()
         os.sched_setaffinity(pid, {int(stat.rpartition(")")[2].split()[36])})
