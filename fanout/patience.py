@@ -1,15 +1,19 @@
-"""A connection to a local server that asks again, soon, when its database is locked.
+"""A connection to a local server that does not make its database wait for itself.
 
-A Prefect server on SQLite answers 503 when two of its transactions want to write at once; the
-lock is gone after milliseconds. Prefect's client waits 2 s before it asks again, then 4, then 8:
-a few of those are a third of the time that 240 short runs take.
+A Prefect server on SQLite answers 503 when a transaction that has read wants to write after
+another has written. Creations read first, changes of state do not: so this connection creates
+when it does nothing else. Another process's changes can still come between. That lock is gone after
+milliseconds, but Prefect's client waits 2 s before it asks again, then 4, then 8: a few of those
+are a third of the time that 240 short runs take.
 """
 
 from __future__ import annotations
 
 import asyncio
 import random
+from contextlib import AsyncExitStack
 from ipaddress import ip_address
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
@@ -17,15 +21,39 @@ import httpx
 PAUSES = (0.02, 0.05, 0.1, 0.2, 0.4)
 """Seconds, each jittered by half; after the last one the client's own patience begins."""
 
+PLACES = 4
+"""Changes of state that are under way at once; a creation takes all places. The server, one
+process, does not become faster by more."""
+
 LIMITS = httpx.Limits(max_connections=16, max_keepalive_connections=16, keepalive_expiry=25)
 """As many connections as Prefect's client opens."""
 
 
 class PatientTransport(httpx.AsyncHTTPTransport):
-    """httpx's transport, but a 503 without `Retry-After` is asked again a few times, soon."""
+    """httpx's transport, but what may be refused is sent alone, and what is refused again.
+
+    Creations wait for changes of state under way, and those for them; a 503 without `Retry-After`
+    is asked again a few times, soon.
+    """
+
+    def __init__(self, **settings: Any) -> None:  # noqa: ANN401 - httpx's own
+        super().__init__(**settings)
+        self._places = asyncio.Semaphore(PLACES)
+        self._all_places = asyncio.Lock()
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send the request; of several answers the last one is returned."""
+        if request.method == "GET":
+            return await self._ask(request)
+        if request.url.path.endswith(("/set_state", "/filter")):
+            async with self._places:
+                return await self._ask(request)
+        async with self._all_places, AsyncExitStack() as taken:
+            for _ in range(PLACES):
+                await taken.enter_async_context(self._places)
+            return await self._ask(request)
+
+    async def _ask(self, request: httpx.Request) -> httpx.Response:
         response = await super().handle_async_request(request)
         for pause in PAUSES:
             if response.status_code != httpx.codes.SERVICE_UNAVAILABLE:

@@ -113,7 +113,7 @@ async def fan_out_contracts(work: Work, plans: list[ContractPlan]) -> RunSet:
                 deployment=ANALYZE_SYMBOL,
                 placement=placement,
                 flow=analyze_symbol if inline else None,
-                policy=settings().symbol_policy(placement),
+                policy=settings().symbol_policy(placement, max(due.values())),
                 satisfied=work.done,
                 on_progress=None if inline else progress.contracts_ended,
             )

@@ -99,13 +99,19 @@ class Settings(BaseSettings):
             return value
         return str(project_root() / value)
 
-    def symbol_policy(self, placement: Placement) -> FanOutPolicy:
+    def symbol_policy(self, placement: Placement, widest: int) -> FanOutPolicy:
         """The limits of an orchestrator's fan-out over contracts.
 
-        Inline, contracts follow one another: their partitions keep the server busy already,
-        and creating one contract's runs while another's execute makes both wait.
+        Inline, as many contracts at once as together have the partitions that may execute at
+        once: a wide one keeps the server busy, narrow ones leave it waiting in between.
+
+        Args:
+            placement: Where the contracts' runs execute.
+            widest: Partitions of the contract that has most to do.
         """
-        return self._policy(1 if placement is Placement.INLINE else self.symbol_jobs_in_flight)
+        if placement is Placement.INLINE:
+            return self._policy(max(1, self.inline_in_flight // widest))
+        return self._policy(self.symbol_jobs_in_flight)
 
     def partition_policy(self, placement: Placement) -> FanOutPolicy:
         """The limits of one contract's fan-out over its partitions."""

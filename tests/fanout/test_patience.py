@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,7 +12,7 @@ import httpx
 import pytest
 
 from fanout import patience
-from fanout.patience import PAUSES, PatientTransport, client_settings
+from fanout.patience import PAUSES, PLACES, PatientTransport, client_settings
 
 Answer = tuple[int, dict[str, str]]
 LOCKED: Answer = (503, {})
@@ -47,11 +48,18 @@ def server(answer: Callable[[int], Answer]) -> Iterator[tuple[str, list[bytes]]]
         def log_message(self, *_: object) -> None:
             """Keep the test's output clean."""
 
-    http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    with serving(Handler) as url:
+        yield url, bodies
+
+
+@contextmanager
+def serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
+    """The URL of a server with this handler."""
+    http = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=http.serve_forever)
     thread.start()
     try:
-        yield f"http://127.0.0.1:{http.server_port}", bodies
+        yield f"http://127.0.0.1:{http.server_port}"
     finally:
         http.shutdown()
         thread.join()
@@ -76,6 +84,49 @@ async def test_its_patience_ends_and_the_last_answer_is_told() -> None:
         response = await post(url)
     assert response.status_code == 503
     assert len(bodies) == len(PAUSES) + 1
+
+
+async def test_a_creation_waits_for_changes_of_state_which_are_made_at_once() -> None:
+    changing = threading.Barrier(PLACES + 1)
+    seen: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            self._answer()
+
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            seen.append(self.path)
+            if self.path.endswith("/set_state"):
+                changing.wait(30)
+                changing.wait(30)
+            seen.append(f"{self.path} done")
+            self._answer()
+
+        def _answer(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Keep the test's output clean."""
+
+    with serving(Handler) as url:
+        async with httpx.AsyncClient(base_url=url, transport=PatientTransport()) as client:
+            changes = [
+                asyncio.create_task(client.post(f"/{n}/set_state", json={})) for n in range(PLACES)
+            ]
+            await asyncio.to_thread(changing.wait, 30)  # all of them are under way
+            creation = asyncio.create_task(client.post("/bulk", json={}))
+            for _ in range(3):
+                await client.get("/")  # time enough for the creation to arrive
+            before = [path for path in seen if not path.endswith("/set_state")]
+            await asyncio.to_thread(changing.wait, 30)
+            await asyncio.gather(creation, *changes)
+    assert before == []
+    assert seen[-2:] == ["/bulk", "/bulk done"]
 
 
 @pytest.mark.parametrize("answer", [(429, {}), (500, {}), (503, {"Retry-After": "1"}), DONE])

@@ -30,6 +30,15 @@ def test_the_environment_sets_them(monkeypatch: pytest.MonkeyPatch) -> None:
     assert settings.partition_policy(Placement.INLINE).max_in_flight == 9
 
 
+@pytest.mark.parametrize(("widest", "at_once"), [(1, 4), (2, 2), (3, 1), (4, 1), (24, 1)])
+def test_narrow_contracts_run_at_once_up_to_the_partitions_wanted(
+    widest: int, at_once: int
+) -> None:
+    settings = Settings(inline_in_flight=4, symbol_jobs_in_flight=7)
+    assert settings.symbol_policy(Placement.INLINE, widest).max_in_flight == at_once
+    assert settings.symbol_policy(Placement.JOB, widest).max_in_flight == 7
+
+
 def test_a_value_that_is_not_allowed_names_its_field(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TRADING_JOB_PER", "galaxy")
     with pytest.raises(ValidationError, match="job_per"):
