@@ -37,8 +37,8 @@ from flows.errors import UnfinishedError
 from flows.orchestrator_flow import OrchestrationSummary, trading_orchestrator
 from flows.registration import register_deployments
 
-WATCH_SECONDS = 1.0
-"""Pause between two looks at the partitions: each costs the server some 10 to 20 ms."""
+WATCH_SECONDS = 2.0
+"""Pause between two looks at the partitions: each costs the server some 50 ms."""
 
 DELIVERY_SECONDS = 10.0
 """How long the last logs and events may take to reach the server."""

@@ -57,6 +57,7 @@ class Pipeline:
         from cli.orchestration import register  # noqa: PLC0415 - loads Prefect
         from cli.recovery import recover  # noqa: PLC0415 - as above
 
+        _load_what_a_run_needs()
         self.connection.wait_until_ready()
         register(self.settings.work_pool, self.connection.partition_limit)
         recover(leases_of(self.connection, self.server_dir))
@@ -78,6 +79,13 @@ class Pipeline:
             worker = process_worker(self.settings.work_pool, self.worker_log)
         leases = leases_of(self.connection, self.server_dir)
         return run_orchestration(parameters, worker=worker, display=self.display, leases=leases)
+
+
+def _load_what_a_run_needs() -> None:
+    """Load while a server starts what flows load when they come to it, and then wait for."""
+    import exchange_calendars  # noqa: F401, PLC0415
+    import trading.report.making  # noqa: F401, PLC0415
+    import trading.schemas  # noqa: F401, PLC0415
 
 
 def tell(

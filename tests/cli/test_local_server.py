@@ -4,7 +4,7 @@ import fcntl
 import json
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Thread
@@ -15,6 +15,7 @@ from prefect.client.orchestration import PrefectClient
 from cli.child_process import start_child, stopping
 from cli.errors import USAGE, CommandError
 from cli.local_server import (
+    REGISTERED_BLOCKS,
     LocalServer,
     available_port,
     default_folder,
@@ -72,6 +73,55 @@ def test_a_server_stays_on_one_processor_and_what_started_it_does_not(tmp_path: 
     assert len(bound) == 1
     assert bound <= before
     assert os.sched_getaffinity(0) == before
+
+
+REGISTERS = "PREFECT_SERVER_REGISTER_BLOCKS_ON_START"
+
+
+async def test_a_start_on_known_tables_has_the_block_types_of_all_collections(
+    migrated: Callable[[Path], Path], tmp_path: Path
+) -> None:
+    with local_server(migrated(tmp_path / "server"), 0) as server:
+        server.wait_until_healthy()
+        async with PrefectClient(server.api_url) as client:
+            settings = (await client.request("GET", "/admin/settings")).json()
+            types = {found.slug for found in await client.read_block_types()}
+    assert settings["server"]["register_blocks_on_start"] is False
+    assert {"secret", "s3-bucket", "aws-credentials", "minio-credentials"} <= types
+
+
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="reads a child's environment")
+@pytest.mark.parametrize(
+    ("disturbed", "spared"),
+    [(None, True), ("a collection", False), ("the tables", False), ("the note", False)],
+)
+def test_a_start_spares_only_what_is_known_to_be_registered(
+    disturbed: str | None, spared: bool, migrated: Callable[[Path], Path], tmp_path: Path
+) -> None:
+    folder = migrated(tmp_path / "server")
+    note = folder / REGISTERED_BLOCKS
+    match disturbed:
+        case "a collection":
+            note.write_text(note.read_text().replace("prefect-aws ", "prefect-aws 0."))
+        case "the tables":
+            (folder / "prefect" / "prefect.db").unlink()
+        case "the note":
+            note.unlink()
+    assert (f"{REGISTERS}=false" in _environment_of_a_server(folder)) is spared
+
+
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="reads a child's environment")
+def test_a_start_registers_block_types_in_a_database_of_the_users(
+    migrated: Callable[[Path], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = f"sqlite+aiosqlite:///{tmp_path}/own.db"
+    monkeypatch.setenv("PREFECT_SERVER_DATABASE_CONNECTION_URL", url)
+    assert f"{REGISTERS}=false" not in _environment_of_a_server(migrated(tmp_path / "server"))
+
+
+def _environment_of_a_server(folder: Path) -> list[str]:
+    with local_server(folder, 0) as server:
+        return Path(f"/proc/{server.process.pid}/environ").read_text().split("\0")
 
 
 async def test_our_server_has_the_settings_that_a_laptop_wants(
