@@ -7,6 +7,7 @@ import os
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -83,9 +84,8 @@ class Pipeline:
 
 def _load_what_a_run_needs() -> None:
     """Load while a server starts what flows load when they come to it, and then wait for."""
-    import exchange_calendars  # noqa: F401, PLC0415
-    import trading.report.making  # noqa: F401, PLC0415
-    import trading.schemas  # noqa: F401, PLC0415
+    for module in ("exchange_calendars", "trading.schemas", "trading.report.making"):
+        import_module(module)
 
 
 def tell(
