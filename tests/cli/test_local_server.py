@@ -96,7 +96,10 @@ async def test_a_start_on_known_tables_has_the_block_types_of_all_collections(
     [(None, True), ("a collection", False), ("the tables", False), ("the note", False)],
 )
 def test_a_start_spares_only_what_is_known_to_be_registered(
-    disturbed: str | None, spared: bool, migrated: Callable[[Path], Path], tmp_path: Path
+    disturbed: str | None,
+    spared: bool,  # noqa: FBT001 - a column of the table above
+    migrated: Callable[[Path], Path],
+    tmp_path: Path,
 ) -> None:
     folder = migrated(tmp_path / "server")
     note = folder / REGISTERED_BLOCKS
