@@ -100,9 +100,10 @@ class LocalServer:
                     f"the end of {self.log}:\n{log_tail(self.log)}"
                 )
             time.sleep(_POLL_SECONDS)
-        # Once it answers, it has registered them. Without the note the next start does it again.
-        with contextlib.suppress(OSError):
-            (self.folder / REGISTERED_BLOCKS).write_text(_collections(), encoding="utf-8")
+        if _fills_own_tables(os.environ):
+            # Once it answers it has. Without the note the next start does it again.
+            with contextlib.suppress(OSError):
+                (self.folder / REGISTERED_BLOCKS).write_text(_collections(), encoding="utf-8")
 
 
 def project_root() -> Path:
@@ -157,13 +158,19 @@ def start_server(
 
 def _has_registered_blocks(folder: Path, env: Mapping[str, str]) -> bool:
     """Whether the folder's database has the block types of all collections installed now."""
-    if any("DATABASE" in name for name in env if name.startswith("PREFECT_")):
-        return False  # perhaps another database, of which we know nothing
+    if not _fills_own_tables(env):
+        return False
     with contextlib.suppress(OSError, UnicodeDecodeError):
         return (folder / "prefect" / "prefect.db").is_file() and (
             (folder / REGISTERED_BLOCKS).read_text(encoding="utf-8") == _collections()
         )
     return False
+
+
+def _fills_own_tables(env: Mapping[str, str]) -> bool:
+    """Whether a server's database is the one in its folder, and block types are left to us."""
+    names = [name for name in env if name.startswith("PREFECT_")]
+    return not any("DATABASE" in name or "BLOCK" in name for name in names)
 
 
 def _collections() -> str:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import shutil
 import socket
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -120,6 +121,18 @@ def test_a_start_registers_block_types_in_a_database_of_the_users(
     url = f"sqlite+aiosqlite:///{tmp_path}/own.db"
     monkeypatch.setenv("PREFECT_SERVER_DATABASE_CONNECTION_URL", url)
     assert f"{REGISTERS}=false" not in _environment_of_a_server(migrated(tmp_path / "server"))
+
+
+def test_what_another_database_has_is_not_noted(
+    migrated: Callable[[Path], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = migrated(tmp_path / "server")
+    (folder / REGISTERED_BLOCKS).unlink()
+    own = shutil.copy(folder / "prefect" / "prefect.db", tmp_path / "own.db")
+    monkeypatch.setenv("PREFECT_SERVER_DATABASE_CONNECTION_URL", f"sqlite+aiosqlite:///{own}")
+    with local_server(folder, 0) as server:
+        server.wait_until_healthy()
+    assert not (folder / REGISTERED_BLOCKS).exists()
 
 
 def _environment_of_a_server(folder: Path) -> list[str]:
