@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -29,24 +29,31 @@ def wire() -> None:
     """Leave the transport as it is: it is what is tested here."""
 
 
+class QuietHandler(BaseHTTPRequestHandler):
+    """Keeps connections open, and the test's output clean."""
+
+    protocol_version = "HTTP/1.1"
+
+    def answer(self, status: int = 200, headers: Mapping[str, str] | None = None) -> None:
+        """Answer with an empty body."""
+        self.send_response(status)
+        for name, value in {"Content-Length": "0", **(headers or {})}.items():
+            self.send_header(name, value)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
 @contextmanager
 def server(answer: Callable[[int], Answer]) -> Iterator[tuple[str, list[bytes]]]:
     """A server whose n-th answer is `answer(n)`; its URL and the bodies it was sent."""
     bodies: list[bytes] = []
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
+    class Handler(QuietHandler):
         def do_POST(self) -> None:
             bodies.append(self.rfile.read(int(self.headers["Content-Length"])))
-            status, headers = answer(len(bodies))
-            self.send_response(status)
-            for name, value in {"Content-Length": "0", **headers}.items():
-                self.send_header(name, value)
-            self.end_headers()
-
-        def log_message(self, *_: object) -> None:
-            """Keep the test's output clean."""
+            self.answer(*answer(len(bodies)))
 
     with serving(Handler) as url:
         yield url, bodies
@@ -90,11 +97,9 @@ async def test_a_creation_waits_for_changes_of_state_which_are_made_at_once() ->
     changing = threading.Barrier(PLACES + 1)
     seen: list[str] = []
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
+    class Handler(QuietHandler):
         def do_GET(self) -> None:
-            self._answer()
+            self.answer()
 
         def do_POST(self) -> None:
             self.rfile.read(int(self.headers["Content-Length"]))
@@ -103,15 +108,7 @@ async def test_a_creation_waits_for_changes_of_state_which_are_made_at_once() ->
                 changing.wait(30)
                 changing.wait(30)
             seen.append(f"{self.path} done")
-            self._answer()
-
-        def _answer(self) -> None:
-            self.send_response(200)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-
-        def log_message(self, *_: object) -> None:
-            """Keep the test's output clean."""
+            self.answer()
 
     with serving(Handler) as url:
         async with httpx.AsyncClient(base_url=url, transport=PatientTransport()) as client:
