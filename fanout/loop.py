@@ -16,6 +16,7 @@ from prefect import Flow
 from prefect.client.schemas.actions import DeploymentFlowRunCreate
 from prefect.client.schemas.objects import FlowRun, FlowRunPolicy, State, StateType
 from prefect.client.schemas.responses import DeploymentResponse
+from prefect.exceptions import TerminationSignal
 from prefect.states import Cancelled, Crashed, Pending, Scheduled, to_state_create
 
 from fanout import runs
@@ -33,8 +34,9 @@ OnProgress = Callable[[Progress], Awaitable[None]]
 LOOK_SECONDS = 1.0
 """How long a cancellation of a run that waits here for its execution may go unnoticed."""
 
-CLEAN_UP_SECONDS = 10.0
-"""How long a parent that is being stopped may take to cancel its children."""
+CLEAN_UP_SECONDS = 20.0
+"""How long a parent that is being stopped may take to cancel its children: less than the 30 s
+after which Prefect kills its process."""
 
 _log = logging.getLogger(__name__)
 
@@ -324,15 +326,33 @@ class FanOut:
         """Cancel what has not ended, whatever stops the parent; that is what it will report."""
         with anyio.move_on_after(CLEAN_UP_SECONDS, shield=True) as bound:
             try:
-                if self.creation is not None:
-                    await asyncio.wait([self.creation])
-                await self._cancel([t for t in tracked if t.unfinished])
+                await self._cancel_whatever_comes(tracked, bound)
             except Exception:  # noqa: BLE001 - nothing may take the place of what stops the parent
                 _log.warning("Not all children could be cancelled.", exc_info=True)
         if bound.cancelled_caught:
             _log.warning("Not all children could be cancelled in %g s.", CLEAN_UP_SECONDS)
         if self.creation is not None:
             self.creation.cancel()
+
+    async def _cancel_whatever_comes(
+        self, tracked: Sequence[Tracked], bound: anyio.CancelScope
+    ) -> None:
+        """Cancel what has not ended, from the start again when that is interrupted.
+
+        A parent is often stopped twice: it has just seen that its run is cancelled, and then
+        comes the signal for its process. It raises where the process happens to be, or cancels
+        every task, this one too.
+        """
+        while True:
+            try:
+                if self.creation is not None:
+                    await asyncio.wait([self.creation])
+                await self._cancel([t for t in tracked if t.unfinished])
+            except (asyncio.CancelledError, TerminationSignal):
+                if bound.cancel_called:
+                    raise
+            else:
+                return
 
     async def _cancel(self, stopped: list[Tracked]) -> None:
         ids = [t.run.id for t in stopped if t.run]

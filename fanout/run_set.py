@@ -12,7 +12,7 @@ from prefect import Flow
 from prefect.client.orchestration import PrefectClient, get_client
 from prefect.client.schemas.objects import FlowRun
 from prefect.context import AsyncClientContext, FlowRunContext
-from prefect.exceptions import Abort
+from prefect.exceptions import Abort, TerminationSignal
 from prefect.states import Cancelled
 
 from fanout.children import Child, FanOutPolicy, Placement, RunSet
@@ -122,16 +122,12 @@ async def _heeding_cancellation(client: InlineClient, parent_id: UUID) -> AsyncI
     cancelled = asyncio.Event()
 
     async def watch() -> None:
-        while True:
-            await asyncio.sleep(CANCELLATION_POLL_SECONDS)
-            # A server that does not answer now is asked again; the body reports it if it lasts.
-            with suppress(Exception):
-                state = (await client.read_flow_run(parent_id)).state
-                if state is not None and (state.is_cancelling() or state.is_cancelled()):
-                    cancelled.set()
-                    if body is not None:
-                        body.cancel()
-                    return
+        # The signal that stops the process raises where it happens to be. In here it would be lost.
+        with suppress(TerminationSignal):
+            await _until_cancelled(client, parent_id)
+            cancelled.set()
+        if body is not None:
+            body.cancel()
 
     watcher = asyncio.create_task(watch())
     try:
@@ -145,3 +141,13 @@ async def _heeding_cancellation(client: InlineClient, parent_id: UUID) -> AsyncI
         raise Abort("The flow run was cancelled.") from None
     finally:
         watcher.cancel()
+
+
+async def _until_cancelled(client: InlineClient, run_id: UUID) -> None:
+    while True:
+        await asyncio.sleep(CANCELLATION_POLL_SECONDS)
+        # A server that does not answer now is asked again; the body reports it if it lasts.
+        with suppress(Exception):
+            state = (await client.read_flow_run(run_id)).state
+            if state is not None and (state.is_cancelling() or state.is_cancelled()):
+                return

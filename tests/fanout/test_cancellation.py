@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from signal import SIGTERM
 
 import httpx
 import pytest
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import StateType
-from prefect.exceptions import Abort
+from prefect.exceptions import Abort, TerminationSignal
 from prefect.states import Cancelling, Pending, Running
 
 from fanout import FanOutPolicy, Outcome, Progress, loop, run_set, runs
@@ -243,6 +244,52 @@ async def test_a_job_that_never_begins_is_ended_after_a_while(
         found = await runs.read_runs(prefect_client, [waits.id, works.id])
     assert found[waits.id].state_type is CANCELLED
     assert found[works.id].state_type is StateType.CANCELLING
+
+
+@pytest.mark.parametrize("signal", [False, True], ids=["every-task-cancelled", "signal"])
+async def test_a_parent_stopped_again_while_it_cancels_begins_again(
+    prefect_client: PrefectClient, wire: Wire, monkeypatch: pytest.MonkeyPatch, *, signal: bool
+) -> None:
+    """It sees that its run is cancelled, and then the signal for its process arrives."""
+    monkeypatch.setattr(runs, "UNBEGUN_SECONDS", 0.05)
+
+    async def stopped_again(request: httpx.Request, send: Send) -> httpx.Response:
+        if signal:
+            raise TerminationSignal(SIGTERM)
+        task.cancel()
+        return await send()
+
+    async with deployed(prefect_client, Leaf(), pooled=True) as toy:
+        parent = await new_parent(prefect_client)
+        policy = FanOutPolicy(max_in_flight=1, poll_seconds=60)
+        task = await never_ending(toy, parent, toy.jobs(1, policy), 1)
+        ((run,),) = (await toy.runs()).values()
+        await prefect_client.set_flow_run_state(run.id, Pending())
+        await prefect_client.update_flow_run(run.id, infrastructure_pid="a-cluster:a-job")
+        # What follows the first request of the clean-up is its look at what that has done.
+        wire.disturb("flow_runs/filter", stopped_again)
+        await stop(task)
+        assert await states_of(toy) == {CANCELLED: 1}
+
+
+async def test_a_signal_that_meets_the_watcher_stops_its_parent(
+    prefect_client: PrefectClient, wire: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A signal raises where the process happens to be; in a task of its own, for nobody."""
+    monkeypatch.setattr(run_set, "CANCELLATION_POLL_SECONDS", 0.05)
+
+    async def terminate(request: httpx.Request, send: Send) -> httpx.Response:
+        raise TerminationSignal(SIGTERM)
+
+    leaf = Leaf(blocking=frozenset({0}))
+    async with deployed(prefect_client, leaf) as toy:
+        parent = await new_parent(prefect_client)
+        task = asyncio.create_task(parent.execute(toy.inline(2, ONE)))
+        await leaf.blocked.wait()
+        wire.disturb(f"flow_runs/{parent.run.id}", terminate)
+        await asyncio.wait([task], timeout=30)
+        assert task.cancelled()
+        assert await states_of(toy) == {CANCELLED: 2}
 
 
 async def test_jobs_of_an_earlier_execution_are_cancelled_too(
