@@ -170,11 +170,17 @@ class Server:
         filters = LogFilter(flow_run_id=LogFilterFlowRunId(any_=[run]))
         return "\n".join(log.message for log in await self.client.read_logs(filters, limit=200))
 
+    async def said(self) -> str:
+        """What has become of the runs, and what they said, for whoever looks for a fault."""
+        logs = [f"{r.name}: {r.state}\n{await self.log(r.id)}" for r in await self.runs()]
+        return "\n".join(logs)
+
     async def until(self, condition: Callable[[], Any], what: str) -> Any:
         """Wait for what an async condition answers."""
         deadline = time.monotonic() + WAIT_SECONDS
         while not (answer := await condition()):
-            assert time.monotonic() < deadline, f"waited in vain: {what}"
+            if time.monotonic() > deadline:
+                pytest.fail(f"waited in vain: {what}; {await self.said()}")
             await asyncio.sleep(0.2)
         return answer
 
