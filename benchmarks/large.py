@@ -68,7 +68,8 @@ def _print(rows: dict[Grain, tuple[Measurement, Measurement]]) -> None:
         n = m.partitions
         print(
             f"| `{grain.value}` | {1 / ceiling.rate:.3f} | {n:,} | {m.wall:.0f} "
-            f"| {m.rate:.1f} | {m.server / n:.3f} | {m.client / n:.3f} | {m.requests / n:.1f} | {m.peak_mib:.0f} |"
+            f"| {m.rate:.1f} | {m.server / n:.3f} | {m.client / n:.3f} | {m.requests / n:.1f} "
+            f"| {m.peak_mib:.0f} |"
         )
 
 
