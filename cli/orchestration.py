@@ -13,6 +13,7 @@ import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -29,6 +30,7 @@ from cli.leases import Leases
 from cli.patient_server import server_errors
 from cli.progress import Display, ProgressMeter
 from cli.run_counts import UNFINISHED, RunCounts
+from cli.stop_signals import stopping_once
 from cli.summary import PartitionCounts
 from cli.worker import LocalWorker, needing
 from fanout.runs import set_states
@@ -39,6 +41,8 @@ from flows.registration import register_deployments
 
 WATCH_SECONDS = 2.0
 """Pause between two looks at the partitions: each costs the server some 50 ms."""
+
+STOPPING = "Stopping already: the runs under way are being ended."
 
 DELIVERY_SECONDS = 10.0
 """How long the last logs and events may take to reach the server."""
@@ -118,7 +122,7 @@ async def orchestrate(
         display: Where progress is shown.
         leases: Where to say that this process executes it, on a server that outlives us.
     """
-    async with delivering(), get_client() as client:
+    async with stoppable(display), delivering(), get_client() as client:
         # Pending, not Scheduled: no worker may pick up what this process executes. With a key: a
         # run whose reply was lost is found when it is asked for again.
         deployment = await client.read_deployment_by_name(ORCHESTRATOR)
@@ -137,6 +141,15 @@ async def orchestrate(
                 async with needing(local), watching(counts, display):
                     state = await _execute(flow_run)
         return await _ended(counts, state)
+
+
+@contextlib.asynccontextmanager
+async def stoppable(display: Display) -> AsyncIterator[None]:
+    """Go on stopping the block, whoever presses Ctrl-C again, and say so."""
+    loop = asyncio.get_running_loop()
+    # By the loop: a signal may come in the middle of another line.
+    with stopping_once(partial(loop.call_soon_threadsafe, display.phase, STOPPING)):
+        yield
 
 
 @contextlib.asynccontextmanager

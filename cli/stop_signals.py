@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from types import FrameType
 
 from cli.errors import INTERRUPTED, TERMINATED
+
+SAME_SECONDS = 1.0
+"""So close together, two signals are one Ctrl-C: a terminal sends it to `uv run` as well, which
+hands it on."""
 
 
 @dataclass(slots=True)
@@ -29,3 +36,34 @@ class StopSignals:
     def _as_interrupt(self, _number: int, _frame: FrameType | None) -> None:
         self.exit_code = TERMINATED
         signal.raise_signal(signal.SIGINT)
+
+
+@contextlib.contextmanager
+def stopping_once(say: Callable[[], object]) -> Iterator[None]:
+    """Let only the first Ctrl-C interrupt the block; main thread only.
+
+    The second would break off what the first has begun: what was done would not be counted, runs
+    would stay unfinished on the server, and Prefect would try for a minute to tell them to a
+    server that is stopped by then.
+
+    Args:
+        say: Called for every further one.
+    """
+    interrupt = signal.getsignal(signal.SIGINT)
+
+    def on_first(number: int, frame: FrameType | None) -> None:
+        stopped_at = time.monotonic()
+
+        def on_further(_number: int, _frame: FrameType | None) -> None:
+            if time.monotonic() - stopped_at >= SAME_SECONDS:
+                say()
+
+        signal.signal(signal.SIGINT, on_further)
+        if callable(interrupt):
+            interrupt(number, frame)
+
+    signal.signal(signal.SIGINT, on_first)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, interrupt)

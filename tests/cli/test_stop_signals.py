@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import asyncio
 import signal
 from collections.abc import Iterator
 
 import pytest
 
-from cli.stop_signals import StopSignals
+from cli import stop_signals
+from cli.stop_signals import StopSignals, stopping_once
 
 NUMBERS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -27,3 +29,32 @@ def test_each_signal_interrupts_and_decides_the_exit_code(number: int, code: int
     with pytest.raises(KeyboardInterrupt):
         signal.raise_signal(number)
     assert signals.exit_code == code
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+@pytest.mark.parametrize(("same_seconds", "expected"), [(0.0, ["again"] * 2), (1e9, [])])
+def test_only_the_first_of_many_interrupts_and_what_it_began_comes_to_its_end(
+    number: int, same_seconds: float, expected: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Fails when the second is asyncio's own: that breaks off the clean-up."""
+    monkeypatch.setattr(stop_signals, "SAME_SECONDS", same_seconds)
+    StopSignals().install()
+    said: list[str] = []
+    ended: list[str] = []
+
+    async def body() -> None:
+        with stopping_once(lambda: said.append("again")):
+            try:
+                signal.raise_signal(number)
+                await asyncio.Event().wait()
+            finally:
+                for _ in range(2):
+                    signal.raise_signal(number)
+                    await asyncio.sleep(0)
+                ended.append("clean")
+
+    with pytest.raises(KeyboardInterrupt):
+        asyncio.run(body())
+    assert said == expected
+    assert ended == ["clean"]
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
