@@ -81,7 +81,6 @@ async def _run(bench: Bench, folder: Path, sizes: Sizes) -> dict[str, Measuremen
     data = _data(folder, sizes.contracts, sizes.bars)
     jobs = _data(folder, 1, sizes.jobs)
     rows: dict[str, list[Measurement]] = {}
-    # Prefect sends logs from a thread of its own, at the exit for a minute to a server long gone.
     async with delivering():
         for _ in range(sizes.repeats):
             steps: dict[str, Callable[[], Awaitable[Measurement]]] = {

@@ -51,7 +51,6 @@ async def _run(
     input_dir = str(folder / "input")
     write_market(input_dir, market_of(contracts))
     rows = {}
-    # Prefect sends logs from a thread of its own, at the exit for a minute to a server long gone.
     async with delivering():
         for grain in grains:
             data: Data = w.Data(input_dir, str(folder / "output"), grain)

@@ -12,8 +12,8 @@ from types import FrameType
 from cli.errors import INTERRUPTED, TERMINATED
 
 SAME_SECONDS = 1.0
-"""So close together, two signals are one Ctrl-C: a terminal sends it to `uv run` as well, which
-hands it on."""
+"""So close together, two signals are one: a script's to the process group reaches `uv run` as well,
+which hands it on."""
 
 
 @dataclass(slots=True)
