@@ -17,7 +17,9 @@ from typing import TYPE_CHECKING
 
 from benchmarks.market import market_of, write_market
 from benchmarks.measuring import Bench, Measurement, bench_server
+from trading.errors import ParameterError
 from trading.parameters import Grain
+from trading.synthetic import contract_names
 
 if TYPE_CHECKING:
     from benchmarks.workloads import Data
@@ -34,6 +36,10 @@ def main() -> None:
     parser.add_argument("--grain", choices=["all", "year"], help="only this one")
     parser.add_argument("--contracts", type=int, default=CONTRACTS, help="fewer, to try it")
     options = parser.parse_args()
+    try:
+        contract_names(options.contracts)
+    except ParameterError as error:
+        parser.error(str(error))
     grains = [Grain(options.grain)] if options.grain else [Grain.ALL, Grain.YEAR]
     with tempfile.TemporaryDirectory() as name, bench_server(Path(name) / "server") as bench:
         _print(asyncio.run(_run(bench, Path(name), options.contracts, grains)))
