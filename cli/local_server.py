@@ -11,6 +11,7 @@ import contextlib
 import fcntl
 import json
 import os
+import re
 import socket
 import subprocess
 import time
@@ -52,6 +53,14 @@ _BLOCKS_ARE_REGISTERED = {
     "PREFECT_SERVER_MEMOIZE_BLOCK_AUTO_REGISTRATION": "false",
 }
 """Spares a start the import of all Prefect collections, a third of it."""
+
+_SETTINGS_FILES = ("prefect.toml", "pyproject.toml", ".env")
+"""Files of the current directory with which Prefect's settings can be made."""
+
+_NAMES_DATABASE = re.compile(
+    r"^\s*(\[(tool\.prefect\.)?server\.database\b|server\.database\b|(export\s+)?PREFECT_\w*DATABASE)",
+    re.MULTILINE,
+)
 
 _CLIENT_ONLY = {"PREFECT_API_URL", "PREFECT_PROFILE"}
 """What would point the server's UI, or its settings, at something else."""
@@ -146,14 +155,21 @@ def start_server(
     """Start a server that someone else stops; see `start_child` for the keyword arguments."""
     inherited = {key: value for key, value in os.environ.items() if key not in _CLIENT_ONLY}
     spared = _BLOCKS_ARE_REGISTERED if _has_registered_blocks(folder, inherited) else {}
-    env = SERVER_SETTINGS | spared | inherited | {"PREFECT_HOME": str(folder / "prefect")}
+    database = _in_loop(folder) if _uses_own_database(inherited) else {}
+    env = SERVER_SETTINGS | database | spared | inherited
+    env["PREFECT_HOME"] = str(folder / "prefect")
     # As settings, not as arguments: the UI's pages ask the API at the address the settings name.
     env |= {"PREFECT_SERVER_API_HOST": HOST, "PREFECT_SERVER_API_PORT": str(port)}
     log = folder / "logs" / "server.log"
     arguments = ["server", "start"]
     child = start_child("prefect", arguments, log=log, env=env, stdin=stdin, keep_open=keep_open)
-    _stay_on_one_processor(child.pid)
     return LocalServer(folder, port, child)
+
+
+def _in_loop(folder: Path) -> dict[str, str]:
+    """The setting with which the server reaches the folder's database by `InLoopDialect`."""
+    file = (folder / "prefect" / "prefect.db").absolute()
+    return {"PREFECT_SERVER_DATABASE_CONNECTION_URL": f"sqlite+inloop:///{file}"}
 
 
 def _has_registered_blocks(folder: Path, env: Mapping[str, str]) -> bool:
@@ -169,8 +185,20 @@ def _has_registered_blocks(folder: Path, env: Mapping[str, str]) -> bool:
 
 def _fills_own_tables(env: Mapping[str, str]) -> bool:
     """Whether a server's database is the one in its folder, and block types are left to us."""
-    names = [name for name in env if name.startswith("PREFECT_")]
-    return not any("DATABASE" in name or "BLOCK" in name for name in names)
+    return _uses_own_database(env) and not any(
+        name.startswith("PREFECT_") and "BLOCK" in name for name in env
+    )
+
+
+def _uses_own_database(env: Mapping[str, str]) -> bool:
+    """Whether nobody named a database: in the environment or in a file that Prefect reads here."""
+    if any(name.startswith("PREFECT_") and "DATABASE" in name for name in env):
+        return False
+    for name in _SETTINGS_FILES:
+        with contextlib.suppress(OSError, UnicodeDecodeError):
+            if _NAMES_DATABASE.search(Path(name).read_text(encoding="utf-8")):
+                return False
+    return True
 
 
 def _collections() -> str:
@@ -178,22 +206,6 @@ def _collections() -> str:
     found = {entry.dist for entry in entry_points(group="prefect.collections") if entry.dist}
     lines = {f"{dist.name} {dist.version}" for dist in found} | {f"prefect {version('prefect')}"}
     return "".join(f"{line}\n" for line in sorted(lines))
-
-
-def _stay_on_one_processor(pid: int) -> None:
-    """Bind a process that has just started to the processor on which the kernel started it.
-
-    The server hands each statement of its database to another thread and waits for it: only one
-    of its threads ever has something to do, and waking one on another processor costs more than
-    the statement. Other systems than Linux have no such call.
-    """
-    if not hasattr(os, "sched_setaffinity"):
-        return
-    # It ended already, which the wait for its health tells; or we may not, and it is just slower.
-    with contextlib.suppress(OSError):
-        # The 39th field; the second, in brackets, may hold spaces.
-        stat = Path(f"/proc/{pid}/stat").read_text()
-        os.sched_setaffinity(pid, {int(stat.rpartition(")")[2].split()[36])})
 
 
 def api_url(port: int) -> str:

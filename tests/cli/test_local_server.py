@@ -1,15 +1,18 @@
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
 import shutil
 import socket
+import sqlite3
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Thread
 
+import httpx
 import pytest
 from prefect.client.orchestration import PrefectClient
 
@@ -62,18 +65,6 @@ async def test_the_sessions_server_is_one_of_ours_and_answers(
     assert await prefect_client.api_healthcheck() is None
     assert str(prefect_client.api_url).rstrip("/") == prefect_server
     assert is_healthy(prefect_server, timeout=30)
-
-
-@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="Linux binds processes")
-def test_a_server_stays_on_one_processor_and_what_started_it_does_not(tmp_path: Path) -> None:
-    before = os.sched_getaffinity(0)
-
-    with local_server(tmp_path / "server", 0) as server:
-        bound = os.sched_getaffinity(server.process.pid)
-
-    assert len(bound) == 1
-    assert bound <= before
-    assert os.sched_getaffinity(0) == before
 
 
 REGISTERS = "PREFECT_SERVER_REGISTER_BLOCKS_ON_START"
@@ -133,6 +124,49 @@ def test_what_another_database_has_is_not_noted(
     with local_server(folder, 0) as server:
         server.wait_until_healthy()
     assert not (folder / REGISTERED_BLOCKS).exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("prefect.toml", '[server.database]\nconnection_url = "{url}"\n'),
+        ("prefect.toml", 'server.database.connection_url = "{url}"\n'),
+        ("pyproject.toml", '[tool.prefect.server.database]\nconnection_url = "{url}"\n'),
+        (".env", 'PREFECT_SERVER_DATABASE_CONNECTION_URL="{url}"\n'),
+    ],
+)
+def test_a_database_named_in_a_file_of_settings_is_the_one_used(
+    name: str,
+    text: str,
+    migrated: Callable[[Path], Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    folder = migrated(tmp_path / "server")
+    untouched = (folder / "prefect" / "prefect.db").read_bytes()
+    own = shutil.copy(folder / "prefect" / "prefect.db", tmp_path / "own.db")
+    (tmp_path / name).write_text(text.format(url=f"sqlite+aiosqlite:///{own}"))
+    monkeypatch.chdir(tmp_path)
+
+    with local_server(folder, 0) as server:
+        server.wait_until_healthy()
+        flow = httpx.post(f"{server.api_url}/flows/", json={"name": "asked"})
+
+    assert flow.status_code == httpx.codes.CREATED
+    assert (folder / "prefect" / "prefect.db").read_bytes() == untouched
+    with contextlib.closing(sqlite3.connect(own)) as database:
+        assert database.execute("SELECT name FROM flow WHERE name = 'asked'").fetchall()
+
+
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="reads a child's environment")
+def test_other_settings_in_a_file_leave_the_folders_database(
+    migrated: Callable[[Path], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "prefect.toml").write_text("[server.ui]\nenabled = true\n")
+    monkeypatch.chdir(tmp_path)
+    folder = migrated(tmp_path / "server")
+    url = f"sqlite+inloop:///{folder / 'prefect' / 'prefect.db'}"
+    assert f"PREFECT_SERVER_DATABASE_CONNECTION_URL={url}" in _environment_of_a_server(folder)
 
 
 def _environment_of_a_server(folder: Path) -> list[str]:
