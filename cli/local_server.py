@@ -15,6 +15,7 @@ import re
 import socket
 import subprocess
 import time
+import tomllib
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
@@ -54,13 +55,8 @@ _BLOCKS_ARE_REGISTERED = {
 }
 """Spares a start the import of all Prefect collections, a third of it."""
 
-_SETTINGS_FILES = ("prefect.toml", "pyproject.toml", ".env")
-"""Files of the current directory with which Prefect's settings can be made."""
-
-_NAMES_DATABASE = re.compile(
-    r"^\s*(\[(tool\.prefect\.)?server\.database\b|server\.database\b|(export\s+)?PREFECT_\w*DATABASE)",
-    re.MULTILINE,
-)
+_DATABASE_VARIABLE = re.compile(r"^\s*(export\s+)?PREFECT_\w*DATABASE", re.MULTILINE)
+"""A line of `.env` that names a database, or of a profile."""
 
 _CLIENT_ONLY = {"PREFECT_API_URL", "PREFECT_PROFILE"}
 """What would point the server's UI, or its settings, at something else."""
@@ -109,7 +105,7 @@ class LocalServer:
                     f"the end of {self.log}:\n{log_tail(self.log)}"
                 )
             time.sleep(_POLL_SECONDS)
-        if _fills_own_tables(os.environ):
+        if _fills_own_tables(self.folder, os.environ):
             # Once it answers it has. Without the note the next start does it again.
             with contextlib.suppress(OSError):
                 (self.folder / REGISTERED_BLOCKS).write_text(_collections(), encoding="utf-8")
@@ -155,7 +151,7 @@ def start_server(
     """Start a server that someone else stops; see `start_child` for the keyword arguments."""
     inherited = {key: value for key, value in os.environ.items() if key not in _CLIENT_ONLY}
     spared = _BLOCKS_ARE_REGISTERED if _has_registered_blocks(folder, inherited) else {}
-    database = _in_loop(folder) if _uses_own_database(inherited) else {}
+    database = _in_loop(folder) if _uses_own_database(folder, inherited) else {}
     env = SERVER_SETTINGS | database | spared | inherited
     env["PREFECT_HOME"] = str(folder / "prefect")
     # As settings, not as arguments: the UI's pages ask the API at the address the settings name.
@@ -174,7 +170,7 @@ def _in_loop(folder: Path) -> dict[str, str]:
 
 def _has_registered_blocks(folder: Path, env: Mapping[str, str]) -> bool:
     """Whether the folder's database has the block types of all collections installed now."""
-    if not _fills_own_tables(env):
+    if not _fills_own_tables(folder, env):
         return False
     with contextlib.suppress(OSError, UnicodeDecodeError):
         return (folder / "prefect" / "prefect.db").is_file() and (
@@ -183,22 +179,43 @@ def _has_registered_blocks(folder: Path, env: Mapping[str, str]) -> bool:
     return False
 
 
-def _fills_own_tables(env: Mapping[str, str]) -> bool:
+def _fills_own_tables(folder: Path, env: Mapping[str, str]) -> bool:
     """Whether a server's database is the one in its folder, and block types are left to us."""
-    return _uses_own_database(env) and not any(
+    return _uses_own_database(folder, env) and not any(
         name.startswith("PREFECT_") and "BLOCK" in name for name in env
     )
 
 
-def _uses_own_database(env: Mapping[str, str]) -> bool:
-    """Whether nobody named a database: in the environment or in a file that Prefect reads here."""
+def _uses_own_database(folder: Path, env: Mapping[str, str]) -> bool:
+    """Whether nobody named a database: in the environment or where else Prefect reads settings."""
     if any(name.startswith("PREFECT_") and "DATABASE" in name for name in env):
         return False
-    for name in _SETTINGS_FILES:
-        with contextlib.suppress(OSError, UnicodeDecodeError):
-            if _NAMES_DATABASE.search(Path(name).read_text(encoding="utf-8")):
-                return False
-    return True
+    texts = (_text(Path(".env")), _text(folder / "prefect" / "profiles.toml"))
+    if any(map(_DATABASE_VARIABLE.search, texts)):
+        return False
+    project = _table(_table(_toml(Path("pyproject.toml")), "tool"), "prefect")
+    return not any(
+        "database" in _table(settings, "server")
+        for settings in (_toml(Path("prefect.toml")), project)
+    )
+
+
+def _text(file: Path) -> str:
+    """What a file of settings holds; nothing when it cannot be read, of which Prefect complains."""
+    with contextlib.suppress(OSError, UnicodeDecodeError):
+        return file.read_text(encoding="utf-8")
+    return ""
+
+
+def _toml(file: Path) -> Mapping[str, object]:
+    with contextlib.suppress(tomllib.TOMLDecodeError):
+        return tomllib.loads(_text(file))
+    return {}
+
+
+def _table(parent: Mapping[str, object], key: str) -> Mapping[str, object]:
+    table = parent.get(key)
+    return table if isinstance(table, Mapping) else {}
 
 
 def _collections() -> str:

@@ -132,6 +132,11 @@ def test_what_another_database_has_is_not_noted(
         ("prefect.toml", '[server.database]\nconnection_url = "{url}"\n'),
         ("prefect.toml", 'server.database.connection_url = "{url}"\n'),
         ("pyproject.toml", '[tool.prefect.server.database]\nconnection_url = "{url}"\n'),
+        ("prefect.toml", '[server]\ndatabase = {{ connection_url = "{url}" }}\n'),
+        (
+            "server/prefect/profiles.toml",
+            'active = "own"\n[profiles.own]\nPREFECT_API_DATABASE_CONNECTION_URL = "{url}"\n',
+        ),
         (".env", 'PREFECT_SERVER_DATABASE_CONNECTION_URL="{url}"\n'),
     ],
 )
