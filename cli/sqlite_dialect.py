@@ -39,7 +39,9 @@ makes a writer."""
 class Cursor(sqlite3.Cursor):
     """A cursor that never keeps the event loop waiting for a lock, and reads its rows at once."""
 
-    _rows: deque[Any]
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        super().__init__(connection)
+        self._rows: deque[Any] = deque()
 
     def execute(self, statement: str, parameters: Any = (), /) -> Cursor:  # noqa: ANN401 - sqlite3's own
         """As in sqlite3.
