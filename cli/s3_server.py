@@ -228,13 +228,15 @@ def _log(folder: Path) -> Path:
 
 
 def _free_ports(first: int | None) -> list[int]:
-    """Five ports that are free, as are those of their gRPC twins; `first` as it is, if given."""
+    """Five ports, `first` as it is, if given; free, as are their gRPC twins, all ten different."""
     ports = [] if first is None else [first]
     candidates = list(range(_FIRST_PORT, _LAST_PORT))
     random.shuffle(candidates)
     while len(ports) < 5:  # noqa: PLR2004 - S3, master, volume, filer, admin
         port = candidates.pop()
-        if port not in ports and _is_free(port) and _is_free(port + _GRPC_OFFSET):
+        twin = port + _GRPC_OFFSET
+        taken = {*ports, *(port + _GRPC_OFFSET for port in ports)}
+        if taken.isdisjoint((port, twin)) and _is_free(port) and _is_free(twin):
             ports.append(port)
     return ports
 

@@ -65,6 +65,16 @@ def test_a_server_that_cannot_start_says_why(tmp_path: Path) -> None:
             server.wait_until_healthy()
 
 
+def test_no_port_is_where_another_listens_for_grpc(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    twins = (11_978, 21_978)  # Candidates are taken from the end.
+    monkeypatch.setattr("random.shuffle", lambda ports: ports.sort(key=twins.__contains__))
+    server = start_s3_server(tmp_path)
+    with stopping(server.process):
+        server.wait_until_healthy()
+
+
 def test_without_the_program_the_message_says_what_to_install(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
