@@ -29,6 +29,9 @@ BUY, HOLD, SELL = 1, 0, -1
 SIGNAL_NAMES = {BUY: "buy", HOLD: "hold", SELL: "sell"}
 """What the results call a signal."""
 
+TOTAL_LOSS = -100.0
+"""The change, in per cent, to a price of 0."""
+
 CONTRACTS_AT_ONCE, ROWS_AT_ONCE = 32, 512
 """Block of a row-major price matrix that is turned at once: small enough for the cache."""
 
@@ -170,9 +173,9 @@ class _Market:
         if len(price) != len(self._timestamps):
             raise ValueError(f"{len(price)} prices for {len(self._timestamps)} timestamps")
         change = percent_change(price)
-        beta, correlation = self._regression.on(change)
         # A comparison with NaN is false, so a missing input makes no signal.
         signal = (change > self._buy).view(np.int8) - (change < self._sell).view(np.int8)
+        beta, correlation = self._regression.on(change)
         return Analysis(
             timestamps=self._timestamps,
             price=shown,
@@ -194,18 +197,25 @@ def percent_change(price: Floats) -> Floats:
     NaN at the first row, where either price is not positive and finite, and where the ratio is
     too large for a float64.
     """
-    change = np.empty(len(price))
-    change[:1] = np.nan
+    change = _ratio_change(price)
     if len(price) < 2:  # noqa: PLR2004 - a change takes two prices
         return change
-    lowest, highest = price.min(), price.max()
-    if not (lowest > 0 and highest < np.inf):
-        price = np.where((price > 0) & (price < np.inf), price, np.nan)
+    # By induction: a positive and finite ratio leads from a positive price to another, and none
+    # leads from an infinite one.
+    if price[0] > 0 and change[1:].min() > TOTAL_LOSS and change[1:].max() < np.inf:
+        return change
+    change = _ratio_change(np.where((price > 0) & (price < np.inf), price, np.nan))
+    change[np.isinf(change)] = np.nan
+    return change
+
+
+def _ratio_change(price: Floats) -> Floats:
+    """`percent_change` of prices of any sign and size."""
+    change = np.empty(len(price))
+    change[:1] = np.nan
     inner = change[1:]
-    with np.errstate(over="ignore"):
+    with np.errstate(all="ignore"):
         np.divide(price[1:], price[:-1], out=inner)
         inner -= 1.0
         inner *= 100.0
-    if not highest < 1e300 * lowest:
-        inner[np.isinf(inner)] = np.nan
     return change

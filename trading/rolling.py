@@ -32,6 +32,7 @@ from trading.bars import Floats
 
 Mask = npt.NDArray[np.bool_]
 Rows = npt.NDArray[np.intp]
+Addition = tuple[Floats, Floats, Floats]
 
 CONDITION = 1e-3
 """Share of the raw second moment below which the central one has lost too many digits."""
@@ -39,15 +40,15 @@ CONDITION = 1e-3
 ROUNDING = 1e-14
 """Relative spread of price ratios below which it is rounding: three half-ulps, with a margin."""
 
+LINE = 8
+"""Values in a line of the processor's cache, 64 bytes."""
+
 REPAIR_CELLS = 1 << 18
 """Window cells that the two-pass formula takes at once, which bounds its memory."""
 
 
 def window_sums(values: Floats, window: int, spare: tuple[Floats, Floats]) -> Floats:
     """Sum every run of `window` values along the last axis.
-
-    A window of 60 is 5 windows of 12, which are 3 of 4, so prime factors of the window are taken
-    one after the other: seven additions here, where doubling 60 takes eight.
 
     Args:
         values: Shape (..., n), without NaN; overwritten.
@@ -58,19 +59,38 @@ def window_sums(values: Floats, window: int, spare: tuple[Floats, Floats]) -> Fl
         Shape (..., n - window + 1), a view into one of the three arrays; element i is the sum of
         the values i to i + window - 1. Empty when n < window.
     """
+    additions, sums = _additions([values, *spare], window)
+    for left, right, total in additions:
+        np.add(left, right, out=total)
+    return sums
+
+
+def _additions(buffers: list[Floats], window: int) -> tuple[list[Addition], Floats]:
+    """The additions that sum every run of `window` values of the first of three buffers.
+
+    A window of 60 is 5 windows of 12, which are 3 of 4, so prime factors of the window are taken
+    one after the other: seven additions here, where doubling 60 takes eight.
+
+    Returns:
+        Views of the three buffers to be added and to be written, in order; and the view that
+        holds the sums after them, in what is then the first buffer.
+    """
+    values, stride = buffers[0], 1
     if values.shape[-1] < window:
-        return values[..., :0]
-    buffers, stride = [values, *spare], 1
+        return [], values[..., :0]
+    additions: list[Addition] = []
     for factor in _prime_factors(window):
-        values = _strided_sums(values, factor, stride, buffers)
+        values = _strided_additions(values, factor, stride, buffers, additions)
         stride *= factor
-    return values
+    return additions, values
 
 
-def _strided_sums(values: Floats, count: int, stride: int, buffers: list[Floats]) -> Floats:
-    """Sum `count` values that lie `stride` apart; `values` is a view into the first buffer.
+def _strided_additions(
+    values: Floats, count: int, stride: int, buffers: list[Floats], additions: list[Addition]
+) -> Floats:
+    """Append what sums `count` values that lie `stride` apart; returns the view of the sums.
 
-    The buffer of the result is moved to the front.
+    `values` is a view into the first buffer. The buffer of the sums is moved to the front.
     """
     length = values.shape[-1]
     power, held_by_power = values, 0
@@ -81,7 +101,8 @@ def _strided_sums(values: Floats, count: int, stride: int, buffers: list[Floats]
             if covered:
                 fits = length - (covered + span - 1) * stride
                 shifted = power[..., covered * stride : covered * stride + fits]
-                total = np.add(total[..., :fits], shifted, out=total[..., :fits])
+                total = total[..., :fits]
+                additions.append((total, shifted, total))
             else:
                 total, held_by_total = power, held_by_power
             covered += span
@@ -90,8 +111,9 @@ def _strided_sums(values: Floats, count: int, stride: int, buffers: list[Floats]
         fits = length - (2 * span - 1) * stride
         free = next(i for i in range(3) if i not in (held_by_power, held_by_total))
         shifted = power[..., span * stride : span * stride + fits]
-        power = np.add(power[..., :fits], shifted, out=buffers[free][..., :fits])
-        held_by_power = free
+        doubled = buffers[free][..., :fits]
+        additions.append((power[..., :fits], shifted, doubled))
+        power, held_by_power = doubled, free
         span *= 2
     buffers.insert(0, buffers.pop(held_by_total))
     return total
@@ -141,6 +163,62 @@ class _Explained:
     repaired: Rows
 
 
+class _Work:
+    """Where one sum over every window of a series is worked out, again and again.
+
+    To allocate it for every series, or only to cut the views of it, would cost as much as the
+    additions.
+
+    Args:
+        buffers: Three arrays of the length of the series and `window - 1`.
+        window: Rows in a window.
+    """
+
+    def __init__(self, buffers: list[Floats], window: int) -> None:
+        self._before, self._values = buffers[0][: window - 1], buffers[0][window - 1 :]
+        self._additions, self._sums = _additions(buffers, window)
+
+    def sum(self, absent: Rows, term: np.ufunc, *of: Floats) -> Floats:
+        """Sum `term(*of)` over each window, the absent rows left out.
+
+        Returns:
+            Shape (n,), in this working memory.
+        """
+        self._before.fill(0.0)
+        term(*of, out=self._values)
+        self._values[absent] = 0.0
+        for left, right, total in self._additions:
+            np.add(left, right, out=total)
+        return self._sums
+
+
+def _aligned(length: int) -> Floats:
+    """An uninitialised array of shape (length,) that begins at a cache line.
+
+    NumPy writes 64 bytes at once where the processor can, and a write across two lines takes
+    twice as long.
+    """
+    array = np.empty(length + LINE)
+    start = -array.ctypes.data // array.itemsize % LINE
+    return array[start : start + length]
+
+
+def _works(rows: int, window: int) -> list[_Work]:
+    """Working memory for three sums over the same windows that are used together.
+
+    One sum is worked out after the other, in three buffers that the processor's cache can hold;
+    the buffers of a sum are those that hold none of the sums before it.
+    """
+    buffers = [_aligned(rows + window - 1) for _ in range(5)]
+    works = []
+    for _ in range(3):
+        at_work, others = buffers[:3], buffers[3:]
+        works.append(_Work(at_work, window))
+        held, *free = at_work
+        buffers = [*free, *others, held]
+    return works
+
+
 class RollingRegression:
     """Least-squares regressions on one series over a sliding window of rows.
 
@@ -159,9 +237,7 @@ class RollingRegression:
         self._x = x
         self._window = window
         self._min_periods = min_periods
-        shape = (3, len(x) + window - 1)
-        # Working memory: to allocate it for every series would cost as much as the sums.
-        self._scratch = (np.empty(shape), np.empty(shape), np.empty(shape))
+        self._works = _works(len(x), window)
         with np.errstate(all="ignore"):
             self._complete = self._explained(np.isfinite(x))
 
@@ -180,30 +256,34 @@ class RollingRegression:
         with np.errstate(all="ignore"):
             side = self._complete
             sums = self._sums(y, side)
-            if not np.isfinite(sums[1].max()):
+            largest = sums[1].max()
+            if not np.isfinite(largest):
                 side = self._explained(side.paired & np.isfinite(y))
                 sums = self._sums(y, side)
-            return self._solve(side, y, sums)
+                largest = sums[1].max()
+            return self._solve(side, y, sums, largest)
 
-    def _sums(self, y: Floats, side: _Explained) -> Floats:
-        """Sums of y, y² and xy over each window, shape (3, n), in working memory."""
-        values, pad = self._scratch[0], self._window - 1
-        values[:, :pad] = 0.0
-        own, square, product = values[:, pad:]
-        own[:] = y
-        own[side.absent] = 0.0
-        np.square(own, out=square)
-        np.multiply(own, side.x, out=product)
-        return window_sums(values, self._window, self._scratch[1:])
+    def _sums(self, y: Floats, side: _Explained) -> tuple[Floats, Floats, Floats]:
+        """Sums of y, y² and xy over each window, shape (n,) each, in working memory."""
+        return (
+            self._works[0].sum(side.absent, np.positive, y),
+            self._works[1].sum(side.absent, np.square, y),
+            self._works[2].sum(side.absent, np.multiply, y, side.x),
+        )
 
-    def _solve(self, side: _Explained, y: Floats, sums: Floats) -> tuple[Floats, Floats]:
-        """Slope and correlation from the windows' sums of y, y² and xy, which are overwritten."""
+    def _solve(
+        self, side: _Explained, y: Floats, sums: tuple[Floats, Floats, Floats], largest: np.float64
+    ) -> tuple[Floats, Floats]:
+        """Slope and correlation from the windows' sums of y, y² and xy, which are overwritten.
+
+        `largest` is the largest sum of y².
+        """
         sy, syy, sxy = sums
         slope, correlation = np.empty(len(y)), np.empty(len(y))
         cxy = np.subtract(sxy, np.multiply(sy, side.mean, out=slope), out=sxy)
         np.multiply(np.square(sy, out=slope), side.inverse_count, out=slope)
         cyy = np.subtract(syy, slope, out=slope)
-        largest, smallest = syy.max(), cyy[side.first :].min(initial=np.inf)
+        smallest = cyy[side.first :].min(initial=np.inf)
         # Two extremes tell of most series that no window needs a closer look.
         if not smallest >= CONDITION * largest or len(side.repaired):
             self._repair(side, y, np.flatnonzero(cyy < CONDITION * syy), cxy, cyy)
@@ -216,15 +296,19 @@ class RollingRegression:
             correlation[_constant(cyy, sy * side.inverse_count, side.count)] = np.nan
         np.divide(np.multiply(cxy, side.inverse_root, out=syy), correlation, out=correlation)
         np.multiply(cxy, side.inverse_variance, out=slope)
-        return slope, np.clip(correlation, -1.0, 1.0, out=correlation)
+        known = correlation[side.first :]
+        # Rounding seldom goes past 1, and to look is a third of the work of clipping.
+        if not (known.max(initial=-1.0) <= 1.0 and known.min(initial=1.0) >= -1.0):
+            np.clip(correlation, -1.0, 1.0, out=correlation)
+        return slope, correlation
 
     def _explained(self, paired: Mask) -> _Explained:
         x = np.where(paired, self._x, 0.0)
-        pad = self._window - 1
-        values = np.zeros((3, pad + len(x)))
-        values[:, pad:] = x, x * x, paired
+        absent = np.flatnonzero(~paired)
         sx, sxx, count = (
-            row.copy() for row in window_sums(values, self._window, self._scratch[1:])
+            self._works[0].sum(absent, np.positive, x).copy(),
+            self._works[1].sum(absent, np.square, x).copy(),
+            self._works[2].sum(absent, np.positive, paired.astype(float)).copy(),
         )
         inverse_count = np.divide(1.0, count, out=np.zeros_like(count), where=count > 0)
         mean = sx * inverse_count
@@ -238,7 +322,7 @@ class RollingRegression:
         return _Explained(
             x=x,
             paired=paired,
-            absent=np.flatnonzero(~paired),
+            absent=absent,
             count=count,
             inverse_count=inverse_count,
             mean=mean,

@@ -256,6 +256,23 @@ def test_percent_means_percent() -> None:
     np.testing.assert_allclose(percent_change(np.array([200.0, 201.0, 100.5])), [np.nan, 0.5, -50])
 
 
+@pytest.mark.parametrize(
+    ("prices", "change"),
+    [
+        ([4.0, 2.0, np.inf], [np.nan, -50.0, np.nan]),
+        ([np.inf, 2.0, 4.0], [np.nan, np.nan, 100.0]),
+        ([4.0, 2.0, 0.0], [np.nan, -50.0, np.nan]),
+        ([-1.0, -2.0, -4.0], [np.nan, np.nan, np.nan]),
+        ([1e-200, 1e200, 2e200], [np.nan, np.nan, 100.0]),
+        ([1e200, 1e-200, 2e-200], [np.nan, -100.0, 100.0]),
+    ],
+)
+def test_a_change_needs_two_prices_and_a_ratio_that_is_a_number(
+    prices: list[float], change: list[float]
+) -> None:
+    np.testing.assert_array_equal(percent_change(np.array(prices)), change)
+
+
 @pytest.mark.parametrize("bad", [0.0, -3.0, np.inf, -np.inf, np.nan])
 @pytest.mark.parametrize("column", ["price", "spx", "vix"])
 def test_values_that_cannot_be_are_missing_and_warn_of_nothing(column: str, bad: float) -> None:
