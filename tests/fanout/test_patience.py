@@ -1,4 +1,4 @@
-"""A connection that asks again, soon, when a local server's database is locked."""
+"""A connection that asks again, soon, when a local server's database is locked, and spares it."""
 
 from __future__ import annotations
 
@@ -93,7 +93,11 @@ async def test_its_patience_ends_and_the_last_answer_is_told() -> None:
     assert len(bodies) == len(PAUSES) + 1
 
 
-async def test_a_creation_waits_for_changes_of_state_which_are_made_at_once() -> None:
+async def order(refusal: tuple[int, bytes] | None) -> list[str]:
+    """What a server sees that refused a creation, or none: others, amid changes of state.
+
+    The changes under way end only when the creation after them has come, or had time to.
+    """
     changing = threading.Barrier(PLACES + 1)
     seen: list[str] = []
 
@@ -103,27 +107,55 @@ async def test_a_creation_waits_for_changes_of_state_which_are_made_at_once() ->
 
         def do_POST(self) -> None:
             self.rfile.read(int(self.headers["Content-Length"]))
-            seen.append(self.path)
+            if refusal and not seen:
+                seen.append("refusal")
+                status, body = refusal
+                self.answer(status, {"Content-Length": str(len(body))})
+                self.wfile.write(body)
+                return
             if self.path.endswith("/set_state"):
                 changing.wait(30)
                 changing.wait(30)
-            seen.append(f"{self.path} done")
+                seen.append("change")
+            else:
+                seen.append("creation")
             self.answer()
 
     with serving(Handler) as url:
         async with httpx.AsyncClient(base_url=url, transport=PatientTransport()) as client:
+            if refusal:
+                answer = await client.post("/0/create_flow_run/bulk", json={})
+                assert answer.content == (b"" if refusal[0] == LOCKED[0] else refusal[1])
             changes = [
                 asyncio.create_task(client.post(f"/{n}/set_state", json={})) for n in range(PLACES)
             ]
             await asyncio.to_thread(changing.wait, 30)  # all of them are under way
-            creation = asyncio.create_task(client.post("/bulk", json={}))
-            for _ in range(3):
-                await client.get("/")  # time enough for the creation to arrive
-            before = [path for path in seen if not path.endswith("/set_state")]
+            creation = asyncio.create_task(client.post("/1/create_flow_run/bulk", json={}))
+            if refusal:
+                for _ in range(3):
+                    await client.get("/")  # time enough for the creation to arrive
+            else:
+                await creation
             await asyncio.to_thread(changing.wait, 30)
             await asyncio.gather(creation, *changes)
-    assert before == []
-    assert seen[-2:] == ["/bulk", "/bulk done"]
+    return seen
+
+
+async def test_a_server_that_refuses_nothing_creates_amid_changes_of_state() -> None:
+    assert await order(None) == ["creation", *["change"] * PLACES]
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [(LOCKED[0], b""), (200, b'{"results": [{"error": "(OperationalError) database is locked"}]}')],
+    ids=["all of it", "an item"],
+)
+async def test_after_a_refusal_a_creation_waits_for_changes_of_state(
+    refusal: tuple[int, bytes],
+) -> None:
+    asked_again = ["creation"] if refusal[0] == LOCKED[0] else []
+    seen = await order(refusal)
+    assert seen == ["refusal", *asked_again, *["change"] * PLACES, "creation"]
 
 
 @pytest.mark.parametrize("answer", [(429, {}), (500, {}), (503, {"Retry-After": "1"}), DONE])
