@@ -2,8 +2,9 @@
 
 It is `python -m prefect.flow_engine ENTRYPOINT` for less CPU time. The garbage collector is off:
 there is no garbage in what is imported, and what the process leaves behind at its end the kernel
-takes back. And where the API is reached without TLS, each of Prefect's clients loads one authority
-that it will not ask instead of a hundred.
+takes back. Where the API is reached without TLS, each of Prefect's clients loads one authority
+that it will not ask instead of a hundred; and those that Prefect makes for webhooks as soon as it
+is imported look authorities up when they need one.
 
 In a Kubernetes Job it stands where `prefect flow-run execute` would, and does what that does for
 a run that is cancelled, because nobody else can: cancelled before its process came, it is not
@@ -15,6 +16,7 @@ from __future__ import annotations
 import gc
 import os
 import runpy
+import ssl
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -34,6 +36,7 @@ def main() -> None:
     """Execute the flow run that the environment names, unless it was cancelled."""
     gc.disable()
     os.environ |= authorities(os.environ)
+    import_prefect()
     if os.environ.get(SUPERVISED) == "false":
         _engine()
     else:
@@ -46,6 +49,30 @@ def authorities(environment: Mapping[str, str]) -> dict[str, str]:
     if name in environment or not environment.get("PREFECT_API_URL", "").startswith("http://"):
         return {}
     return {name: str(Path(__file__).with_name("one_authority.pem"))}
+
+
+def lookup(environment: Mapping[str, str], directory: str | None) -> dict[str, str]:
+    """What to add to the environment so that clients look authorities up in a directory.
+
+    Args:
+        environment: The environment; authorities that it names are left to it.
+        directory: The system's authorities. Of use only where they are files named by their hash,
+            as on Debian.
+    """
+    if directory is None or not environment.keys().isdisjoint(("SSL_CERT_FILE", "SSL_CERT_DIR")):
+        return {}
+    hashed = any(file.suffix == ".0" for file in Path(directory).iterdir())
+    return {"SSL_CERT_DIR": directory} if hashed else {}
+
+
+def import_prefect() -> None:
+    """Import Prefect, with authorities for its webhooks that are looked up, not loaded."""
+    added = lookup(os.environ, ssl.get_default_verify_paths().capath)
+    os.environ |= added
+    import prefect.context  # noqa: F401, PLC0415 - with it come the modules that make clients
+
+    for name in added:
+        del os.environ[name]
 
 
 def _engine() -> None:

@@ -1,7 +1,8 @@
 """Arrow columns to and from NumPy arrays, buffer by buffer.
 
 `pyarrow.array` and `to_numpy` import pandas wherever it is installed, half a second that every
-partition's process would pay; wrapping the buffers does the same without it.
+partition's process would pay; wrapping the buffers does the same without it. And a cast imports
+`pyarrow.compute`, so columns that are what they should be are not cast.
 """
 
 from __future__ import annotations
@@ -50,12 +51,16 @@ def category_column(codes: npt.NDArray[np.integer], names: Sequence[str]) -> pa.
 
 def floats(column: pa.ChunkedArray) -> Floats:
     """A column of numbers as float64, NaN where null, shape (n,)."""
-    return _joined(column.cast(pa.float64(), safe=False), np.float64, np.nan)
+    if column.type != pa.float64():
+        column = column.cast(pa.float64(), safe=False)
+    return _joined(column, np.float64, np.nan)
 
 
 def integers(column: pa.ChunkedArray) -> npt.NDArray[np.int64]:
     """A column of integers or timestamps as int64, shape (n,); null is the least int64."""
-    return _joined(column.cast(pa.int64()), np.int64, np.iinfo(np.int64).min)
+    if not (pa.types.is_timestamp(column.type) or pa.types.is_int64(column.type)):
+        column = column.cast(pa.int64())
+    return _joined(column, np.int64, np.iinfo(np.int64).min)
 
 
 def _joined(column: pa.ChunkedArray, dtype: type[Number], null: float) -> npt.NDArray[Number]:

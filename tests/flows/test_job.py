@@ -6,12 +6,13 @@ import os
 import ssl
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.states import Cancelled, Cancelling, Pending
 
-from flows.job import authorities
+from flows.job import authorities, lookup
 from tests.flows.conftest import FILES, STRATEGY, Pipeline
 from tests.reliability.faults import Faults
 from tests.waiting import WAIT_SECONDS, wait_until
@@ -93,6 +94,46 @@ def test_authorities_are_spared_where_none_is_asked() -> None:
     chosen = {"PREFECT_API_URL": "http://x/api", "PREFECT_API_SSL_CERT_FILE": "mine.pem"}
     assert not authorities(chosen)
     assert not authorities({})
+
+
+def test_authorities_are_looked_up_where_they_lie_by_their_hash(tmp_path: Path) -> None:
+    assert not lookup({}, None)
+    assert not lookup({}, str(tmp_path))
+    (tmp_path / "0a775a30.0").touch()
+    assert lookup({}, str(tmp_path)) == {"SSL_CERT_DIR": str(tmp_path)}
+    assert not lookup({"SSL_CERT_FILE": "mine.pem"}, str(tmp_path))
+    assert not lookup({"SSL_CERT_DIR": "mine"}, str(tmp_path))
+
+
+IMPORT = """
+import os, ssl
+from flows.job import import_prefect
+
+create = ssl.create_default_context
+
+def told(*, cafile=None, capath=None):
+    print(cafile or capath)
+    return create(cafile=cafile, capath=capath)
+
+ssl.create_default_context = told
+before = dict(os.environ)
+import_prefect()
+assert os.environ == before
+"""
+
+
+def test_while_prefect_is_imported_no_authorities_are_loaded_but_those_the_user_named() -> None:
+    unnamed = {k: v for k, v in os.environ.items() if not k.startswith("SSL_CERT_")}
+    (mine,) = authorities({"PREFECT_API_URL": "http://127.0.0.1:4200/api"}).values()
+    assert asked(unnamed | {"SSL_CERT_FILE": mine}) == {mine}
+    directory = ssl.get_default_verify_paths().openssl_capath
+    if Path(directory).is_dir() and lookup({}, directory):
+        assert asked(unnamed) == {directory}
+
+
+def asked(environment: Mapping[str, str]) -> set[str]:
+    said = subprocess.check_output([sys.executable, "-c", IMPORT], env=environment, text=True)
+    return set(said.splitlines())
 
 
 async def test_a_run_that_is_let_be_completes(pipeline: Pipeline) -> None:

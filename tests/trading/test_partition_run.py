@@ -153,7 +153,7 @@ def test_a_partitions_process_loads_nothing_heavy(input_dir: str, output_dir: st
         f"run_partition('AAPL', {FIRST_BAR!r}, Grain.BAR, StrategyParameters(), "
         f"{input_dir!r}, {output_dir!r}, 'run-1')\n"
         "heavy = {'pandas', 'scipy', 'yfinance', 'exchange_calendars', 'matplotlib', 's3fs',\n"
-        "         'aiohttp', 'prefect', 'pyarrow.dataset', 'plotly'}\n"
+        "         'aiohttp', 'prefect', 'pyarrow.compute', 'pyarrow.dataset', 'plotly'}\n"
         "print(sorted(heavy & set(sys.modules)))\n"
     )
     other = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
