@@ -42,7 +42,8 @@ def _run_name() -> str:
     return run_name(parameters["contract"], parameters["timestamp"], parameters["grain"])
 
 
-@flow(name="analyze-time-partition", flow_run_name=_run_name)
+# Its result is the file. To be told so spares its process asking the server where results go.
+@flow(name="analyze-time-partition", flow_run_name=_run_name, persist_result=False)
 @fails_plainly
 @documented
 async def analyze_time_partition(

@@ -32,10 +32,16 @@ SUPERVISED = "PREFECT__ENABLE_CANCELLATION_AND_CRASHED_HOOKS"
 """`false` where a process worker watches over this process and ends its run itself."""
 
 
+VERSION_CHECK = "PREFECT_CLIENT_SERVER_VERSION_CHECK_ENABLED"
+"""Whether clients ask for the server's version. Whoever started this process has, of the same server
+with the same Prefect."""
+
+
 def main() -> None:
     """Execute the flow run that the environment names, unless it was cancelled."""
     gc.disable()
     os.environ |= authorities(os.environ)
+    os.environ.setdefault(VERSION_CHECK, "false")
     import_prefect()
     if os.environ.get(SUPERVISED) == "false":
         _engine()

@@ -10,9 +10,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.settings import PREFECT_CLIENT_SERVER_VERSION_CHECK_ENABLED
 from prefect.states import Cancelled, Cancelling, Pending
 
-from flows.job import authorities, lookup
+from flows.job import VERSION_CHECK, authorities, lookup
 from tests.flows.conftest import FILES, STRATEGY, Pipeline
 from tests.reliability.faults import Faults
 from tests.waiting import WAIT_SECONDS, wait_until
@@ -103,6 +104,10 @@ def test_authorities_are_looked_up_where_they_lie_by_their_hash(tmp_path: Path) 
     assert lookup({}, str(tmp_path)) == {"SSL_CERT_DIR": str(tmp_path)}
     assert not lookup({"SSL_CERT_FILE": "mine.pem"}, str(tmp_path))
     assert not lookup({"SSL_CERT_DIR": "mine"}, str(tmp_path))
+
+
+def test_the_check_of_versions_is_a_setting_of_prefects() -> None:
+    assert PREFECT_CLIENT_SERVER_VERSION_CHECK_ENABLED.name == VERSION_CHECK
 
 
 IMPORT = """
