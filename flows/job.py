@@ -33,8 +33,8 @@ SUPERVISED = "PREFECT__ENABLE_CANCELLATION_AND_CRASHED_HOOKS"
 
 
 VERSION_CHECK = "PREFECT_CLIENT_SERVER_VERSION_CHECK_ENABLED"
-"""Whether clients ask for the server's version. Whoever started this process has, of the same server
-with the same Prefect."""
+"""Whether clients ask for the server's version. Whoever started this process has, with the same
+Prefect."""
 
 
 def main() -> None:
