@@ -4,7 +4,9 @@
     uv run python -m benchmarks.fanout --small
 
 All workloads run one after the other on one server, started for the purpose, and are printed as
-ratios: absolute times differ between machines and hours, ratios less.
+ratios: absolute times differ between machines and hours, ratios less. Even one machine's speed can
+change within a minute, so the server's ceiling is measured again before and after each workload,
+and the ratios to it are to those two.
 """
 
 from __future__ import annotations
@@ -41,6 +43,7 @@ class Sizes:
         jobs: Partitions that run in processes of their own.
         naive: Partitions of the naive way, whose cost per partition is what is compared.
         growth: Further partition counts for the inline workload.
+        beside: Lives of the ceiling between two workloads.
         repeats: How often each workload runs; medians are printed.
     """
 
@@ -49,11 +52,12 @@ class Sizes:
     jobs: int
     naive: int
     growth: tuple[int, ...]
+    beside: int
     repeats: int
 
 
-FULL = Sizes(contracts=10, bars=24, jobs=24, naive=16, growth=(480, 960), repeats=3)
-SMALL = Sizes(contracts=1, bars=8, jobs=2, naive=1, growth=(16,), repeats=1)
+FULL = Sizes(contracts=10, bars=24, jobs=24, naive=16, growth=(480, 960), beside=60, repeats=3)
+SMALL = Sizes(contracts=1, bars=8, jobs=2, naive=1, growth=(16,), beside=8, repeats=1)
 
 
 def main() -> None:
@@ -81,7 +85,12 @@ async def _run(bench: Bench, folder: Path, sizes: Sizes) -> dict[str, Measuremen
     data = _data(folder, sizes.contracts, sizes.bars)
     jobs = _data(folder, 1, sizes.jobs)
     rows: dict[str, list[Measurement]] = {}
+
+    async def life() -> float:
+        return 1 / (await w.ceiling(bench, sizes.beside, in_flight=4)).rate
+
     async with delivering():
+        await life()  # The first lives fill the server's caches; they are not counted.
         for _ in range(sizes.repeats):
             steps: dict[str, Callable[[], Awaitable[Measurement]]] = {
                 "(a) ceiling: bare HTTP client": lambda: w.ceiling(bench, n, in_flight=4),
@@ -91,7 +100,7 @@ async def _run(bench: Bench, folder: Path, sizes: Sizes) -> dict[str, Measuremen
                 ),
             }
             for label, step in steps.items():
-                rows.setdefault(label, []).append(await _told(label, step))
+                rows.setdefault(label, []).append(await _told(label, step, life))
             with w.worker(bench, folder / "worker.log"):
                 # The first job warms the worker and the page cache; it is not counted.
                 await w.naive(bench, jobs, jobs.partitions(1)[:1])
@@ -103,20 +112,26 @@ async def _run(bench: Bench, folder: Path, sizes: Sizes) -> dict[str, Measuremen
                     "(d) naive": lambda: w.naive(bench, jobs, jobs.partitions(1)[: sizes.naive]),
                 }
                 for label, step in steps.items():
-                    rows.setdefault(label, []).append(await _told(label, step))
+                    rows.setdefault(label, []).append(await _told(label, step, life))
             for count in sizes.growth:
                 more = _data(folder, sizes.contracts, count // sizes.contracts)
                 label = f"(b) job_per=run, {count}"
                 rows.setdefault(label, []).append(
                     await _told(
-                        label, partial(w.orchestrated, bench, more, sizes.contracts, JobPer.RUN)
+                        label,
+                        partial(w.orchestrated, bench, more, sizes.contracts, JobPer.RUN),
+                        life,
                     )
                 )
     return {label: _median(found) for label, found in rows.items()}
 
 
-async def _told(label: str, step: Callable[[], Awaitable[Measurement]]) -> Measurement:
+async def _told(
+    label: str, step: Callable[[], Awaitable[Measurement]], life: Callable[[], Awaitable[float]]
+) -> Measurement:
+    before = await life()
     measurement = await step()
+    measurement.life = (before + await life()) / 2
     print(f"{label}: {measurement.wall:.1f} s, {measurement.rate:.2f} /s", file=sys.stderr)
     return measurement
 
@@ -137,19 +152,18 @@ def _median(found: Sequence[Measurement]) -> Measurement:
 
 
 def _print(rows: dict[str, Measurement]) -> None:
-    ceiling = next(m for label, m in rows.items() if label.startswith("(a)"))
     naive = next(m for label, m in rows.items() if label.startswith("(d)"))
     print(
-        "| workload | partitions | wall s | per s | of ceiling | while partitions run | x naive "
-        "| server CPU s | client CPU s | worker+jobs CPU s | CPU s / partition "
-        "| requests / partition | peak MiB |"
+        "| workload | partitions | wall s | per s | a life beside it s | of ceiling "
+        "| while partitions run | x naive | server CPU s | client CPU s | worker+jobs CPU s "
+        "| CPU s / partition | requests / partition | peak MiB |"
     )
-    print("|---|" + "---:|" * 12)
+    print("|---|" + "---:|" * 13)
     for label, m in rows.items():
         n = m.partitions
         print(
-            f"| {label} | {n} | {m.wall:.1f} | {m.rate:.2f} | {m.rate / ceiling.rate:.0%} "
-            f"| {m.busy_rate / ceiling.rate:.0%} | {m.rate / naive.rate:.1f} "
+            f"| {label} | {n} | {m.wall:.1f} | {m.rate:.2f} | {m.life:.3f} | {m.rate * m.life:.0%} "
+            f"| {m.busy_rate * m.life:.0%} | {m.rate / naive.rate:.1f} "
             f"| {m.server / n:.3f} | {m.client / n:.3f} "
             f"| {m.children / n:.2f} | {m.cpu_per_partition:.2f} | {m.requests / n:.1f} "
             f"| {m.peak_mib:.0f} |"

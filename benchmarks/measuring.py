@@ -33,6 +33,7 @@ class Measurement:
         peak_mib: Largest resident memory of this process so far, MiB.
         busy: Seconds from the start of the first partition to the end of the last; None where
             that is the whole of it.
+        life: Seconds that a life of the server's ceiling took right before and after.
     """
 
     partitions: int
@@ -43,6 +44,7 @@ class Measurement:
     requests: int = 0
     peak_mib: float = 0.0
     busy: float | None = None
+    life: float = 0.0
 
     @property
     def rate(self) -> float:
