@@ -67,8 +67,11 @@ def lookup(environment: Mapping[str, str], directory: str | None) -> dict[str, s
     """
     if directory is None or not environment.keys().isdisjoint(("SSL_CERT_FILE", "SSL_CERT_DIR")):
         return {}
-    hashed = any(file.suffix == ".0" for file in Path(directory).iterdir())
-    return {"SSL_CERT_DIR": directory} if hashed else {}
+    # One that cannot be read is of no use either.
+    with suppress(OSError):
+        if any(file.suffix == ".0" for file in Path(directory).iterdir()):
+            return {"SSL_CERT_DIR": directory}
+    return {}
 
 
 def import_prefect() -> None:

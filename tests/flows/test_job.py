@@ -102,6 +102,7 @@ def test_authorities_are_looked_up_where_they_lie_by_their_hash(tmp_path: Path) 
     assert not lookup({}, str(tmp_path))
     (tmp_path / "0a775a30.0").touch()
     assert lookup({}, str(tmp_path)) == {"SSL_CERT_DIR": str(tmp_path)}
+    assert not lookup({}, str(tmp_path / "0a775a30.0"))
     assert not lookup({"SSL_CERT_FILE": "mine.pem"}, str(tmp_path))
     assert not lookup({"SSL_CERT_DIR": "mine"}, str(tmp_path))
 
