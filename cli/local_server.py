@@ -55,8 +55,8 @@ _BLOCKS_ARE_REGISTERED = {
 }
 """Spares a start the import of all Prefect collections, a third of it."""
 
-_DATABASE_VARIABLE = re.compile(r"^\s*(export\s+)?PREFECT_\w*DATABASE", re.MULTILINE)
-"""A line of `.env` that names a database, or of a profile."""
+_NAMES_DATABASE = re.compile(r"^\s*(export\s+)?PREFECT_\w*(DATABASE|PROFILES_PATH)", re.MULTILINE)
+"""A line of `.env`, or of a profile, that names a database or profiles which may."""
 
 _CLIENT_ONLY = {"PREFECT_API_URL", "PREFECT_PROFILE"}
 """What would point the server's UI, or its settings, at something else."""
@@ -190,12 +190,12 @@ def _uses_own_database(folder: Path, env: Mapping[str, str]) -> bool:
     """Whether nobody named a database: in the environment or where else Prefect reads settings."""
     if any(name.startswith("PREFECT_") and "DATABASE" in name for name in env):
         return False
-    texts = (_text(Path(".env")), _text(folder / "prefect" / "profiles.toml"))
-    if any(map(_DATABASE_VARIABLE.search, texts)):
+    profiles = env.get("PREFECT_PROFILES_PATH") or folder / "prefect" / "profiles.toml"
+    if any(map(_NAMES_DATABASE.search, (_text(Path(".env")), _text(Path(profiles))))):
         return False
     project = _table(_table(_toml(Path("pyproject.toml")), "tool"), "prefect")
     return not any(
-        "database" in _table(settings, "server")
+        "profiles_path" in settings or "database" in _table(settings, "server")
         for settings in (_toml(Path("prefect.toml")), project)
     )
 

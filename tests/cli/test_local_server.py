@@ -126,32 +126,48 @@ def test_what_another_database_has_is_not_noted(
     assert not (folder / REGISTERED_BLOCKS).exists()
 
 
+PROFILE = 'active = "own"\n[profiles.own]\nPREFECT_API_DATABASE_CONNECTION_URL = "{url}"\n'
+
+
 @pytest.mark.parametrize(
-    ("name", "text"),
+    "files",
     [
-        ("prefect.toml", '[server.database]\nconnection_url = "{url}"\n'),
-        ("prefect.toml", 'server.database.connection_url = "{url}"\n'),
-        ("pyproject.toml", '[tool.prefect.server.database]\nconnection_url = "{url}"\n'),
-        ("prefect.toml", '[server]\ndatabase = {{ connection_url = "{url}" }}\n'),
-        (
-            "server/prefect/profiles.toml",
-            'active = "own"\n[profiles.own]\nPREFECT_API_DATABASE_CONNECTION_URL = "{url}"\n',
-        ),
-        (".env", 'PREFECT_SERVER_DATABASE_CONNECTION_URL="{url}"\n'),
+        {"prefect.toml": '[server.database]\nconnection_url = "{url}"\n'},
+        {"prefect.toml": 'server.database.connection_url = "{url}"\n'},
+        {"pyproject.toml": '[tool.prefect.server.database]\nconnection_url = "{url}"\n'},
+        {"prefect.toml": '[server]\ndatabase = {{ connection_url = "{url}" }}\n'},
+        {"server/prefect/profiles.toml": PROFILE},
+        {".env": 'PREFECT_SERVER_DATABASE_CONNECTION_URL="{url}"\n'},
+        {"own.toml": PROFILE, ".env": "PREFECT_PROFILES_PATH=own.toml\n"},
+        {"own.toml": PROFILE, "prefect.toml": 'profiles_path = "own.toml"\n'},
+        {"own.toml": PROFILE, "pyproject.toml": '[tool.prefect]\nprofiles_path = "own.toml"\n'},
     ],
 )
 def test_a_database_named_in_a_file_of_settings_is_the_one_used(
-    name: str,
-    text: str,
+    files: dict[str, str],
     migrated: Callable[[Path], Path],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    folder = migrated(tmp_path / "server")
+    _own_database_is_used(files, migrated(tmp_path / "server"), monkeypatch)
+
+
+def test_a_database_named_in_profiles_elsewhere_is_the_one_used(
+    migrated: Callable[[Path], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PREFECT_PROFILES_PATH", str(tmp_path / "own.toml"))
+    _own_database_is_used({"own.toml": PROFILE}, migrated(tmp_path / "server"), monkeypatch)
+
+
+def _own_database_is_used(
+    files: dict[str, str], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Start a server beside `files`, whose `{url}` is a database that is not in its folder."""
     untouched = (folder / "prefect" / "prefect.db").read_bytes()
-    own = shutil.copy(folder / "prefect" / "prefect.db", tmp_path / "own.db")
-    (tmp_path / name).write_text(text.format(url=f"sqlite+aiosqlite:///{own}"))
-    monkeypatch.chdir(tmp_path)
+    own = shutil.copy(folder / "prefect" / "prefect.db", folder.parent / "own.db")
+    for name, text in files.items():
+        (folder.parent / name).write_text(text.format(url=f"sqlite+aiosqlite:///{own}"))
+    monkeypatch.chdir(folder.parent)
 
     with local_server(folder, 0) as server:
         server.wait_until_healthy()
