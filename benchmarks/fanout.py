@@ -89,6 +89,14 @@ async def _run(bench: Bench, folder: Path, sizes: Sizes) -> dict[str, Measuremen
     async def life() -> float:
         return 1 / (await w.ceiling(bench, sizes.beside, in_flight=4)).rate
 
+    async def record(label: str, step: Callable[[], Awaitable[Measurement]]) -> None:
+        """Run one workload, measure a life before and after it, and say that it is done."""
+        before = await life()
+        measurement = await step()
+        measurement.life = (before + await life()) / 2
+        rows.setdefault(label, []).append(measurement)
+        print(f"{label}: {measurement.wall:.1f} s, {measurement.rate:.2f} /s", file=sys.stderr)
+
     async with delivering():
         await life()  # The first lives fill the server's caches; they are not counted.
         for _ in range(sizes.repeats):
@@ -100,7 +108,7 @@ async def _run(bench: Bench, folder: Path, sizes: Sizes) -> dict[str, Measuremen
                 ),
             }
             for label, step in steps.items():
-                rows.setdefault(label, []).append(await _told(label, step, life))
+                await record(label, step)
             with w.worker(bench, folder / "worker.log"):
                 # The first job warms the worker and the page cache; it is not counted.
                 await w.naive(bench, jobs, jobs.partitions(1)[:1])
@@ -112,28 +120,14 @@ async def _run(bench: Bench, folder: Path, sizes: Sizes) -> dict[str, Measuremen
                     "(d) naive": lambda: w.naive(bench, jobs, jobs.partitions(1)[: sizes.naive]),
                 }
                 for label, step in steps.items():
-                    rows.setdefault(label, []).append(await _told(label, step, life))
+                    await record(label, step)
             for count in sizes.growth:
                 more = _data(folder, sizes.contracts, count // sizes.contracts)
-                label = f"(b) job_per=run, {count}"
-                rows.setdefault(label, []).append(
-                    await _told(
-                        label,
-                        partial(w.orchestrated, bench, more, sizes.contracts, JobPer.RUN),
-                        life,
-                    )
+                await record(
+                    f"(b) job_per=run, {count}",
+                    partial(w.orchestrated, bench, more, sizes.contracts, JobPer.RUN),
                 )
     return {label: _median(found) for label, found in rows.items()}
-
-
-async def _told(
-    label: str, step: Callable[[], Awaitable[Measurement]], life: Callable[[], Awaitable[float]]
-) -> Measurement:
-    before = await life()
-    measurement = await step()
-    measurement.life = (before + await life()) / 2
-    print(f"{label}: {measurement.wall:.1f} s, {measurement.rate:.2f} /s", file=sys.stderr)
-    return measurement
 
 
 def _data(folder: Path, contracts: int, bars: int) -> Data:
