@@ -84,8 +84,8 @@ class FanOut:
     def _window(self) -> int:
         """How many children are looked after at once.
 
-        Inline, a whole batch is created before the first of it executes: creation and
-        execution at the same time would wait for each other's write locks in the server.
+        Inline, a whole batch is created by one request before the first of it executes; the
+        next batch, when this one has ended.
         """
         if self.placement is Placement.JOB:
             return self.policy.max_in_flight
