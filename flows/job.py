@@ -31,7 +31,6 @@ RUN_ID = "PREFECT__FLOW_RUN_ID"
 SUPERVISED = "PREFECT__ENABLE_CANCELLATION_AND_CRASHED_HOOKS"
 """`false` where a process worker watches over this process and ends its run itself."""
 
-
 VERSION_CHECK = "PREFECT_CLIENT_SERVER_VERSION_CHECK_ENABLED"
 """Whether clients ask for the server's version. Whoever started this process has, with the same
 Prefect."""

@@ -33,6 +33,7 @@ from trading.bars import Floats
 Mask = npt.NDArray[np.bool_]
 Rows = npt.NDArray[np.intp]
 Addition = tuple[Floats, Floats, Floats]
+"""Two views whose values are added, and the view that takes the sums."""
 
 CONDITION = 1e-3
 """Share of the raw second moment below which the central one has lost too many digits."""
