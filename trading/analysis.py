@@ -29,9 +29,6 @@ BUY, HOLD, SELL = 1, 0, -1
 SIGNAL_NAMES = {BUY: "buy", HOLD: "hold", SELL: "sell"}
 """What the results call a signal."""
 
-TOTAL_LOSS = -100.0
-"""The change, in per cent, to a price of 0."""
-
 CONTRACTS_AT_ONCE, ROWS_AT_ONCE = 32, 512
 """Block of a row-major price matrix that is turned at once: small enough for the cache."""
 
@@ -200,9 +197,12 @@ def percent_change(price: Floats) -> Floats:
     change = _ratio_change(price)
     if len(price) < 2:  # noqa: PLR2004 - a change takes two prices
         return change
-    # By induction: a positive and finite ratio leads from a positive price to another, and none
-    # leads from an infinite one.
-    if price[0] > 0 and change[1:].min() > TOTAL_LOSS and change[1:].max() < np.inf:
+    # Of what is not missing the least and the largest are looked at: most series need no more.
+    if (
+        np.fmin.reduce(price) > 0
+        and np.fmax.reduce(price) < np.inf
+        and np.fmax.reduce(change) < np.inf
+    ):
         return change
     change = _ratio_change(np.where((price > 0) & (price < np.inf), price, np.nan))
     change[np.isinf(change)] = np.nan

@@ -4,19 +4,15 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.trading import oracles
 from trading import rolling
 from trading.bars import Floats
-from trading.rolling import RollingRegression, window_sums
+from trading.rolling import RollingRegression
 
 RNG_SEED = 20240102
-
-
-def sums_of(values: Floats, window: int) -> Floats:
-    return window_sums(values.copy(), window, (np.empty_like(values), np.empty_like(values)))
 
 
 def fitted(
@@ -41,19 +37,6 @@ def assert_fits(
 
 def noise(rows: int, seed: int = RNG_SEED) -> Floats:
     return np.random.default_rng(seed).standard_normal(rows)
-
-
-@pytest.mark.parametrize("window", [*range(1, 70), 97, 120, 128, 251])
-def test_window_sums_are_the_sums_of_each_run(window: int) -> None:
-    # Integers add without rounding, so the answer is exact.
-    values = np.random.default_rng(window).integers(-1000, 1000, (2, 300)).astype(float)
-    by_hand = [[row[i : i + window].sum() for i in range(301 - window)] for row in values]
-    np.testing.assert_array_equal(sums_of(values, window), by_hand)
-
-
-def test_window_sums_of_fewer_values_than_the_window_are_none() -> None:
-    assert sums_of(np.ones((3, 4)), 5).shape == (3, 0)
-    np.testing.assert_array_equal(sums_of(np.ones((3, 5)), 5), [[5.0], [5.0], [5.0]])
 
 
 @pytest.mark.parametrize("window", [2, 7, 20, 60])
@@ -111,7 +94,6 @@ def test_truncating_or_slicing_leaves_the_same_bits(
 
 
 def test_a_gap_elsewhere_leaves_complete_windows_the_same_bits() -> None:
-    # One series takes the path that shares the market's moments, the other its own.
     x, y = noise(400, 1), noise(400, 2)
     broken = y.copy()
     broken[200] = np.nan
@@ -119,6 +101,26 @@ def test_a_gap_elsewhere_leaves_complete_windows_the_same_bits() -> None:
         assert whole[:200].tobytes() == other[:200].tobytes()
         assert whole[220:].tobytes() == other[220:].tobytes()
         assert (whole[200:220] != other[200:220]).all()
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    missing=st.sets(st.integers(0, 599), min_size=1, max_size=4),
+    window=st.sampled_from([2, 3, 12, 20]),
+)
+@example(missing={0, 1, 598, 599}, window=20)
+def test_windows_near_a_few_gaps_have_the_bits_of_the_whole_series(
+    missing: set[int], window: int
+) -> None:
+    x, y = noise(600, 1), noise(600, 2)
+    y[list(missing)] = np.nan
+    found = fitted(x, y, window)
+    assert_fits(found, expected(x, y, window, 2), x, y)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rolling, "NEAR_SHARE", 0.0)
+        whole = fitted(x, y, window)
+    for one, other in zip(found, whole, strict=True):
+        assert one.tobytes() == other.tobytes()
 
 
 @pytest.mark.parametrize("outlier", [1e6, -1e12, 1e100, 1e200, np.inf, np.nan])
