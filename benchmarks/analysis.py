@@ -14,7 +14,8 @@ import statistics
 import tempfile
 import time
 import tracemalloc
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -23,7 +24,7 @@ import pandas as pd
 
 from benchmarks.market import market_of, write_market
 from cli.s3_server import s3_server
-from trading.analysis import analyze_panel
+from trading.analysis import Analysis, analyze_panel
 from trading.market_data import MarketData
 from trading.parameters import StrategyParameters
 from trading.s3 import s3_store
@@ -32,6 +33,11 @@ from trading.synthetic import SyntheticMarket
 
 WINDOW = 20
 SHORT_HISTORY = 1_000
+ONE_MISSING_IN = 1_000
+"""Of the prices, where gaps are looked at."""
+
+CHECKED_EVERY = 20
+"""Contracts, of which one is compared with pandas' numbers."""
 
 
 def main() -> None:
@@ -43,6 +49,7 @@ def main() -> None:
     market = market_of(contracts, bars)
     strategy = StrategyParameters(beta_window=WINDOW)
     _panel(market, strategy, repeats)
+    _gaps(market, strategy, repeats)
     with tempfile.TemporaryDirectory() as folder:
         _partition(market, "local files", f"{folder}/input", strategy, repeats)
         with s3_server(Path(folder) / "s3") as server:
@@ -59,6 +66,7 @@ def _panel(market: SyntheticMarket, strategy: StrategyParameters, repeats: int) 
         {
             "ours": lambda: _ours(market, strategy),
             "pandas": lambda: _pandas(market, strategy),
+            "gapless pandas": lambda: _gapless_pandas(market, strategy),
             "copy": prices.copy,
             "copy in place": lambda: np.copyto(target, prices),
         },
@@ -69,31 +77,97 @@ def _panel(market: SyntheticMarket, strategy: StrategyParameters, repeats: int) 
     print(f"| whole history: {shape} | value |\n|---|---:|")
     print(f"| ours | {seconds['ours']:.3f} s |")
     print(f"| pandas / ours | {seconds['pandas'] / seconds['ours']:.1f} |")
+    gapless = seconds["gapless pandas"] / seconds["ours"]
+    print(f"| pandas, right only where no price is missing / ours | {gapless:.1f} |")
     print(f"| ours / NumPy copy of the prices | {seconds['ours'] / seconds['copy']:.1f} |")
     in_place = seconds["ours"] / seconds["copy in place"]
     print(f"| ours / the same into memory that exists | {in_place:.1f} |")
     print(f"| peak memory of ours beside the input / input | {peak / prices.nbytes:.2f} |")
 
 
+def _gaps(market: SyntheticMarket, strategy: StrategyParameters, repeats: int) -> None:
+    """The same where prices are missing, after a check that both give the same numbers.
+
+    Raises:
+        AssertionError: They do not.
+    """
+    broken = _with_gaps(market)
+    for number, analysis in enumerate(_analyses(broken, strategy)):
+        if not number % CHECKED_EVERY:
+            found = _pandas(replace(broken, prices=broken.prices[:, [number]]), strategy)
+            for ours, theirs in zip((analysis.beta, analysis.correlation), found[:2], strict=True):
+                np.testing.assert_allclose(ours, theirs.to_numpy()[:, 0], rtol=1e-6, atol=1e-9)
+            np.testing.assert_array_equal(analysis.signal, found[2].to_numpy()[:, 0])
+    seconds = _in_turn(
+        {
+            "ours": lambda: _ours(broken, strategy),
+            "pandas": lambda: _pandas(broken, strategy),
+        },
+        repeats,
+    )
+    print(f"\n| the same, one price in {ONE_MISSING_IN:,} missing | value |\n|---|---:|")
+    print(f"| ours | {seconds['ours']:.3f} s |")
+    print(f"| pandas / ours | {seconds['pandas'] / seconds['ours']:.1f} |")
+
+
+def _with_gaps(market: SyntheticMarket) -> SyntheticMarket:
+    prices = market.prices.copy(order="K")
+    prices[np.random.default_rng(0).random(prices.shape) < 1 / ONE_MISSING_IN] = np.nan
+    return replace(market, prices=prices)
+
+
+def _analyses(market: SyntheticMarket, strategy: StrategyParameters) -> Iterator[Analysis]:
+    return analyze_panel(market.timestamps, market.prices, market.vix, market.spx, strategy)
+
+
 def _ours(market: SyntheticMarket, strategy: StrategyParameters) -> None:
-    for _ in analyze_panel(market.timestamps, market.prices, market.vix, market.spx, strategy):
+    for _ in _analyses(market, strategy):
         pass
 
 
-def _pandas(market: SyntheticMarket, strategy: StrategyParameters) -> None:
-    """The same columns as a competent user of pandas writes them."""
+def _pandas(
+    market: SyntheticMarket, strategy: StrategyParameters
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Beta, correlation and signal as a competent user of pandas writes them.
+
+    The variance of the S&P 500's changes is that over the rows where the contract has one too: a
+    bar that a contract misses would otherwise count in the denominator of its beta alone.
+    """
     window, least = strategy.beta_window, strategy.beta_min_periods
-    price = pd.DataFrame(market.prices)
-    change = 100 * price.pct_change(fill_method=None)
-    spx_change = 100 * pd.Series(market.spx).pct_change(fill_method=None)
+    change, spx_change = _changes(market)
+    paired = change.where(change.isna(), spx_change, axis=0)
+    rolling = change.rolling(window, min_periods=least)
+    covariance = rolling.cov(spx_change)
+    variance = paired.rolling(window, min_periods=least).var()
+    beta = covariance / variance
+    correlation = covariance / (np.sqrt(variance) * rolling.std())
+    return beta, correlation, _signal(change, market, strategy)
+
+
+def _gapless_pandas(
+    market: SyntheticMarket, strategy: StrategyParameters
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """The same for complete data: one variance of the S&P 500 for all contracts."""
+    window, least = strategy.beta_window, strategy.beta_min_periods
+    change, spx_change = _changes(market)
     rolling = change.rolling(window, min_periods=least)
     spx_rolling = spx_change.rolling(window, min_periods=least)
     covariance = rolling.cov(spx_change)
-    covariance.div(spx_rolling.var(), axis=0)  # beta
-    covariance.div(spx_rolling.std(), axis=0) / rolling.std()  # correlation
+    beta = covariance.div(spx_rolling.var(), axis=0)
+    correlation = covariance.div(spx_rolling.std(), axis=0) / rolling.std()
+    return beta, correlation, _signal(change, market, strategy)
+
+
+def _changes(market: SyntheticMarket) -> tuple[pd.DataFrame, pd.Series]:
+    price, spx = pd.DataFrame(market.prices), pd.Series(market.spx)
+    return 100 * price.pct_change(fill_method=None), 100 * spx.pct_change(fill_method=None)
+
+
+def _signal(
+    change: pd.DataFrame, market: SyntheticMarket, strategy: StrategyParameters
+) -> pd.DataFrame:
     buy = strategy.base_threshold_pct * pd.Series(market.vix) / strategy.vix_baseline
-    signal = change.gt(buy, axis=0).astype(np.int8) - change.lt(-buy, axis=0).astype(np.int8)
-    del signal
+    return change.gt(buy, axis=0).astype(np.int8) - change.lt(-buy, axis=0).astype(np.int8)
 
 
 def _partition(
