@@ -26,8 +26,8 @@ CONDITION = 1e-3
 ROUNDING = 1e-14
 """Relative spread of price ratios below which it is rounding: three half-ulps, with a margin."""
 
-NEAR_SHARE = 0.25
-"""Share of a series near gaps up to which those stretches are regressed apart from the rest."""
+GAP_SHARE = 0.25
+"""Share of windows with a gap, each counted for every gap, up to which they are regressed apart."""
 
 REPAIR_CELLS = 1 << 18
 """Window cells that the two-pass formula takes at once, which bounds its memory."""
@@ -115,24 +115,24 @@ class RollingRegression:
         side, before = self._side, self._window - 1
         paired = side.paired.copy()
         paired[missing] = False
+        if len(missing) * self._window > GAP_SHARE * len(y):
+            return self._apart(np.arange(len(y)), paired, y)
         # Rows that share a window with a gap; a series begins as if gaps were before it.
         near = np.zeros(len(y) + 2 * before, bool)
         near[missing[:, None] + np.arange(2 * before + 1)] = True
         rows = np.flatnonzero(near[: len(y) + before]) - before
-        few = len(rows) <= NEAR_SHARE * len(y)
-        if not few:
-            rows = np.arange(len(y))
-        x = np.where(paired[rows] & (rows >= 0), side.x[rows], np.nan)
-        part = RollingRegression(x, self._window, self._min_periods).on(y[rows])
-        if not few:
-            return part
         filled = y.copy()
         filled[missing] = 0.0
-        whole = self.on(filled)
+        whole, stretches = self.on(filled), self._apart(rows, paired, y)
         ends = before + np.flatnonzero(rows[before:] - rows[: len(rows) - before] == before)
-        for all_windows, those_near in zip(whole, part, strict=True):
-            all_windows[rows[ends]] = those_near[ends]
+        for all_windows, near_gaps in zip(whole, stretches, strict=True):
+            all_windows[rows[ends]] = near_gaps[ends]
         return whole
+
+    def _apart(self, rows: Rows, paired: Mask, y: Floats) -> tuple[Floats, Floats]:
+        """Regress the series of these rows alone; negative ones are gaps, as are unpaired ones."""
+        x = np.where(paired[rows] & (rows >= 0), self._side.x[rows], np.nan)
+        return RollingRegression(x, self._window, self._min_periods).on(y[rows])
 
     def _solve(self, y: Floats, syy: Floats, largest: np.float64) -> tuple[Floats, Floats]:
         """Slope and correlation; `syy`, the windows' sums of y², becomes the latter.

@@ -137,6 +137,12 @@ class SumsOfTerms:
     ) -> Floats:
         """Sum `term(*of)` over each window, the absent rows left out.
 
+        Args:
+            absent: Rows whose terms count as 0, whatever they are.
+            term: What to sum of each row.
+            of: What the term is worked out from, scalars or of shape (n,).
+            out: Where to write the sums, shape (n,); no view of this working memory.
+
         Returns:
             Shape (n,), in `out` or else in this working memory until the next sum.
         """

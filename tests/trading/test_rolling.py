@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -117,7 +118,7 @@ def test_windows_near_a_few_gaps_have_the_bits_of_the_whole_series(
     found = fitted(x, y, window)
     assert_fits(found, expected(x, y, window, 2), x, y)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(rolling, "NEAR_SHARE", 0.0)
+        patch.setattr(rolling, "GAP_SHARE", 0.0)
         whole = fitted(x, y, window)
     for one, other in zip(found, whole, strict=True):
         assert one.tobytes() == other.tobytes()
@@ -232,6 +233,20 @@ def test_many_windows_are_repaired_in_bounded_pieces(monkeypatch: pytest.MonkeyP
     pieces = fitted(x, y, 20, 10)
     for one, other in zip(whole, pieces, strict=True):
         assert one.tobytes() == other.tobytes()
+
+
+def test_a_series_of_gaps_takes_no_more_memory_than_a_few_series() -> None:
+    x, gaps = noise(20_000), np.full(20_000, np.nan)
+    regression = RollingRegression(x, 400, 200)
+    tracemalloc.start()
+    try:
+        slope, correlation = regression.on(gaps)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert np.isnan(slope).all()
+    assert np.isnan(correlation).all()
+    assert peak < 50 * x.nbytes
 
 
 def test_a_series_of_no_rows_has_no_fits() -> None:
