@@ -43,7 +43,7 @@ class Sizes:
         jobs: Partitions that run in processes of their own.
         naive: Partitions of the naive way, whose cost per partition is what is compared.
         growth: Further partition counts for the inline workload.
-        beside: Lives of the ceiling between two workloads.
+        beside: Lives of the ceiling right before each workload, and after it.
         repeats: How often each workload runs; medians are printed.
     """
 
@@ -86,19 +86,14 @@ async def _run(bench: Bench, folder: Path, sizes: Sizes) -> dict[str, Measuremen
     jobs = _data(folder, 1, sizes.jobs)
     rows: dict[str, list[Measurement]] = {}
 
-    async def life() -> float:
-        return 1 / (await w.ceiling(bench, sizes.beside, in_flight=4)).rate
-
     async def record(label: str, step: Callable[[], Awaitable[Measurement]]) -> None:
-        """Run one workload, measure a life before and after it, and say that it is done."""
-        before = await life()
-        measurement = await step()
-        measurement.life = (before + await life()) / 2
+        measurement = await w.beside_lives(bench, sizes.beside, step)
         rows.setdefault(label, []).append(measurement)
         print(f"{label}: {measurement.wall:.1f} s, {measurement.rate:.2f} /s", file=sys.stderr)
 
     async with delivering():
-        await life()  # The first lives fill the server's caches; they are not counted.
+        # The first lives fill the server's caches; they are not counted.
+        await w.ceiling(bench, sizes.beside, in_flight=4)
         for _ in range(sizes.repeats):
             steps: dict[str, Callable[[], Awaitable[Measurement]]] = {
                 "(a) ceiling: bare HTTP client": lambda: w.ceiling(bench, n, in_flight=4),

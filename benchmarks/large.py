@@ -12,6 +12,7 @@ import argparse
 import asyncio
 import sys
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,8 +27,8 @@ if TYPE_CHECKING:
 
 CONTRACTS = 419
 
-LIVES = 240
-"""Lives of the server's ceiling, half of them before each run: the model is in lives."""
+LIVES = 120
+"""Lives of the server's ceiling right before each run, and after it: the model is in lives."""
 
 
 def main() -> None:
@@ -60,10 +61,8 @@ async def _run(
     async with delivering():
         for grain in grains:
             data: Data = w.Data(input_dir, str(folder / "output"), grain)
-            before = await w.ceiling(bench, LIVES // 2, in_flight=4)
-            rows[grain] = await w.orchestrated(bench, data, contracts, JobPer.RUN)
-            after = await w.ceiling(bench, LIVES // 2, in_flight=4)
-            rows[grain].life = (before.wall + after.wall) / LIVES
+            run = partial(w.orchestrated, bench, data, contracts, JobPer.RUN)
+            rows[grain] = await w.beside_lives(bench, LIVES, run)
             print(f"by {grain.value}: {rows[grain].wall:.0f} s", file=sys.stderr)
     return rows
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -115,6 +115,17 @@ async def ceiling(bench: Bench, lives: int, in_flight: int) -> Measurement:
                         answer.raise_for_status()
 
             await asyncio.gather(*(live() for _ in range(in_flight)))
+    return measurement
+
+
+async def beside_lives(
+    bench: Bench, lives: int, step: Callable[[], Awaitable[Measurement]]
+) -> Measurement:
+    """Run a workload, and that many lives of the ceiling right before it and as many after it."""
+    before = await ceiling(bench, lives, in_flight=4)
+    measurement = await step()
+    after = await ceiling(bench, lives, in_flight=4)
+    measurement.life = (before.wall + after.wall) / (2 * lives)
     return measurement
 
 
