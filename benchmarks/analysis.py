@@ -31,6 +31,11 @@ from trading.s3 import s3_store
 from trading.storage import open_directory
 from trading.synthetic import SyntheticMarket
 
+Frames = tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]
+"""Beta, correlation and signal, a column per contract."""
+
+Pandas = Callable[[SyntheticMarket, StrategyParameters], Frames]
+
 WINDOW = 20
 SHORT_HISTORY = 1_000
 ONE_MISSING_IN = 1_000
@@ -62,6 +67,8 @@ def _panel(market: SyntheticMarket, strategy: StrategyParameters, repeats: int) 
     """The whole history of all contracts."""
     prices = market.prices
     target = np.empty_like(prices)
+    for theirs in (_pandas, _gapless_pandas):
+        _check(market, strategy, theirs)
     seconds = _in_turn(
         {
             "ours": lambda: _ours(market, strategy),
@@ -86,18 +93,9 @@ def _panel(market: SyntheticMarket, strategy: StrategyParameters, repeats: int) 
 
 
 def _gaps(market: SyntheticMarket, strategy: StrategyParameters, repeats: int) -> None:
-    """The same where prices are missing, after a check that both give the same numbers.
-
-    Raises:
-        AssertionError: They do not.
-    """
+    """The same where prices are missing."""
     broken = _with_gaps(market)
-    for number, analysis in enumerate(_analyses(broken, strategy)):
-        if not number % CHECKED_EVERY:
-            found = _pandas(replace(broken, prices=broken.prices[:, [number]]), strategy)
-            for ours, theirs in zip((analysis.beta, analysis.correlation), found[:2], strict=True):
-                np.testing.assert_allclose(ours, theirs.to_numpy()[:, 0], rtol=1e-6, atol=1e-9)
-            np.testing.assert_array_equal(analysis.signal, found[2].to_numpy()[:, 0])
+    _check(broken, strategy, _pandas)
     seconds = _in_turn(
         {
             "ours": lambda: _ours(broken, strategy),
@@ -108,6 +106,21 @@ def _gaps(market: SyntheticMarket, strategy: StrategyParameters, repeats: int) -
     print(f"\n| the same, one price in {ONE_MISSING_IN:,} missing | value |\n|---|---:|")
     print(f"| ours | {seconds['ours']:.3f} s |")
     print(f"| pandas / ours | {seconds['pandas'] / seconds['ours']:.1f} |")
+
+
+def _check(market: SyntheticMarket, strategy: StrategyParameters, theirs: Pandas) -> None:
+    """Whether some contracts get the same numbers from pandas as from us.
+
+    Raises:
+        AssertionError: They do not.
+    """
+    for number, ours in enumerate(_analyses(market, strategy)):
+        if not number % CHECKED_EVERY:
+            one = replace(market, prices=market.prices[:, [number]])
+            beta, correlation, signal = (f.to_numpy()[:, 0] for f in theirs(one, strategy))
+            np.testing.assert_allclose(ours.beta, beta, rtol=1e-6, atol=1e-9)
+            np.testing.assert_allclose(ours.correlation, correlation, rtol=1e-6, atol=1e-9)
+            np.testing.assert_array_equal(ours.signal, signal)
 
 
 def _with_gaps(market: SyntheticMarket) -> SyntheticMarket:
@@ -125,9 +138,7 @@ def _ours(market: SyntheticMarket, strategy: StrategyParameters) -> None:
         pass
 
 
-def _pandas(
-    market: SyntheticMarket, strategy: StrategyParameters
-) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+def _pandas(market: SyntheticMarket, strategy: StrategyParameters) -> Frames:
     """Beta, correlation and signal as a competent user of pandas writes them.
 
     The variance of the S&P 500's changes is that over the rows where the contract has one too: a
@@ -144,9 +155,7 @@ def _pandas(
     return beta, correlation, _signal(change, market, strategy)
 
 
-def _gapless_pandas(
-    market: SyntheticMarket, strategy: StrategyParameters
-) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+def _gapless_pandas(market: SyntheticMarket, strategy: StrategyParameters) -> Frames:
     """The same for complete data: one variance of the S&P 500 for all contracts."""
     window, least = strategy.beta_window, strategy.beta_min_periods
     change, spx_change = _changes(market)
