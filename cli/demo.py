@@ -20,8 +20,12 @@ from cli.s3_server import S3Server, s3_server
 from cli.sample_data import SAMPLE_CONTRACTS, ensure_market_data
 from cli.up import STARTING, Child, wait_for_end
 from cli.worker import process_worker
+from trading.contracts import selected_contracts
 from trading.errors import shown
+from trading.market_data import open_market_data
 from trading.s3 import s3_store
+from trading.storage import open_directory
+from trading.storage_checks import check_writable
 
 if TYPE_CHECKING:
     from flows.settings import Settings
@@ -153,6 +157,10 @@ def on_s3(options: DemoOptions, server: S3Server) -> DemoOptions:
 
 
 def _prepare(parameters: dict[str, Any], display: Display) -> None:
-    contracts = max(SAMPLE_CONTRACTS, parameters.get("num_contracts", SAMPLE_CONTRACTS))
-    if ensure_market_data(parameters["input_dir"], contracts):
-        display.phase(f"Made sample data in {parameters['input_dir']}")
+    """Make what input is missing, and refuse what the folders tell before the server is up."""
+    source, target = parameters["input_dir"], parameters["output_dir"]
+    wanted = parameters.get("num_contracts", SAMPLE_CONTRACTS)
+    if ensure_market_data(source, max(SAMPLE_CONTRACTS, wanted)):
+        display.phase(f"Made sample data in {source}")
+    selected_contracts(open_market_data(source).contracts, parameters.get("contracts"), wanted)
+    check_writable(open_directory(target, "output_dir"), "output_dir")

@@ -19,7 +19,7 @@ from uuid import UUID, uuid4
 
 import httpx
 from prefect.client.orchestration import get_client
-from prefect.client.schemas.objects import FlowRun, State
+from prefect.client.schemas.objects import FlowRun, State, WorkPool
 from prefect.events.worker import EventsWorker
 from prefect.exceptions import Abort, TerminationSignal
 from prefect.flow_engine import run_flow_async
@@ -37,7 +37,7 @@ from fanout.runs import set_states
 from flows.deployments import ORCHESTRATOR
 from flows.errors import UnfinishedError
 from flows.orchestrator_flow import OrchestrationSummary, trading_orchestrator
-from flows.registration import register_deployments
+from flows.registration import PROCESS, pool_of, register_deployments
 
 WATCH_SECONDS = 2.0
 """Pause between two looks at the partitions: each costs the server some 50 ms."""
@@ -83,6 +83,25 @@ def register(work_pool: str, partition_limit: int | None) -> None:
 
     with server_errors():
         asyncio.run(registered())
+
+
+def type_elsewhere(work_pool: str) -> str | None:
+    """The type of a work pool whose jobs are no processes of a machine; None where they are.
+
+    Args:
+        work_pool: The pool's name; one that is not there yet will be for processes.
+
+    Raises:
+        CommandError: The server refused or failed a request.
+    """
+
+    async def read() -> WorkPool | None:
+        async with get_client() as client:
+            return await pool_of(client, work_pool)
+
+    with server_errors():
+        pool = asyncio.run(read())
+    return None if pool is None or pool.type == PROCESS else pool.type
 
 
 def run_orchestration(

@@ -75,11 +75,23 @@ class Pipeline:
         from cli.orchestration import run_orchestration  # noqa: PLC0415 - loads Prefect
 
         self.display.phase(f"Running the pipeline (job_per={parameters['job_per']})")
-        worker: AbstractContextManager[LocalWorker | None] = contextlib.nullcontext()
-        if parameters["job_per"] != "run":
-            worker = process_worker(self.settings.work_pool, self.worker_log)
+        worker = worker_for(parameters["job_per"], self.settings.work_pool, self.worker_log)
         leases = leases_of(self.connection, self.server_dir)
         return run_orchestration(parameters, worker=worker, display=self.display, leases=leases)
+
+
+def worker_for(
+    job_per: str, work_pool: str, log: Path
+) -> AbstractContextManager[LocalWorker | None]:
+    """The worker that a run needs of this command: none where no jobs are, or others run them.
+
+    A process worker would take the jobs of a pool for Kubernetes from its own worker.
+    """
+    from cli.orchestration import type_elsewhere  # noqa: PLC0415 - loads Prefect
+
+    if job_per == "run" or type_elsewhere(work_pool):
+        return contextlib.nullcontext()
+    return process_worker(work_pool, log)
 
 
 def _load_what_a_run_needs() -> None:

@@ -13,7 +13,7 @@ import typer
 from cli.child_process import log_tail
 from cli.connection import Connection, leases_of, prefect_connection
 from cli.credentials import use_credentials_block
-from cli.errors import CommandError
+from cli.errors import USAGE, CommandError
 from cli.installation import installation
 from cli.progress import progress_display
 from cli.sample_data import SAMPLE_CONTRACTS, ensure_market_data
@@ -95,9 +95,16 @@ def instructions(connection: Connection, work_pool: str) -> str:
 
 
 def _register(work_pool: str, connection: Connection, server_dir: Path) -> None:
-    from cli.orchestration import register  # noqa: PLC0415 - loads Prefect
+    from cli.orchestration import register, type_elsewhere  # noqa: PLC0415 - loads Prefect
     from cli.recovery import recover  # noqa: PLC0415 - as above
 
     connection.wait_until_ready()
+    if pool_type := type_elsewhere(work_pool):
+        raise CommandError(
+            f"TRADING_WORK_POOL={work_pool!r} is a work pool of type {pool_type} on this server, "
+            "for which no process on this machine can work; name another pool, or use "
+            "trading demo, whose jobs go to the worker there.",
+            USAGE,
+        )
     register(work_pool, connection.partition_limit)
     recover(leases_of(connection, server_dir))

@@ -26,6 +26,8 @@ from trading.errors import ParameterError
 
 PARENTS_QUEUE = "parents"
 PARTITIONS_QUEUE = "partitions"
+PROCESS = "process"
+"""The type of work pools whose jobs are processes of the worker's machine."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,11 +114,11 @@ async def missing_parts(client: PrefectClient, wanted: Installation) -> list[Cha
     pool = await pool_of(client, wanted.work_pool)
     changes = _pool_changes(client, wanted, pool)
     template = wanted.base_job_template or (pool.base_job_template if pool else {})
-    pool_type = pool.type if pool else wanted.pool_type or "process"
+    pool_type = pool.type if pool else wanted.pool_type or PROCESS
     for definition in deployment_definitions():
         variables = wanted.job_variables.of(definition, template)
         _check_required(variables, template)
-        if pool_type == "process":
+        if pool_type == PROCESS:
             variables |= _process_job(definition)
         changes += await _deployment_changes(client, definition, wanted.work_pool, variables)
     return changes
@@ -156,7 +158,7 @@ def _pool_changes(
 async def _create_pool(client: PrefectClient, wanted: Installation) -> None:
     create = WorkPoolCreate(
         name=wanted.work_pool,
-        type=wanted.pool_type or "process",
+        type=wanted.pool_type or PROCESS,
         base_job_template=dict(wanted.base_job_template or {}),
     )
     # Another process may have been faster.

@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from prefect.client.orchestration import PrefectClient
-from prefect.client.schemas.objects import StateType
+from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.client.schemas.sorting import FlowRunSort
 
 from cli.demo import DemoOptions, orchestrator_parameters, selected
@@ -20,6 +22,7 @@ from cli.errors import CommandError
 from flows.settings import JobPer, Settings
 from tests.cli.conftest import Start, assert_all_end
 from tests.waiting import WAIT_SECONDS, wait_until
+from trading.market_data import PRICES_FILE
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -105,14 +108,48 @@ def test_a_run_prints_one_object_skips_what_is_done_and_tells_what_failed(
     assert report["partitions"] == {"total": 2, "completed": 0, "skipped": 2, "failed": 0}
     assert "analyze-time-partition" not in report["flow_runs"]
 
-    unknown = run("demo", "--contracts", "AAPK", "--json", PREFECT_API_URL=prefect_server)
-    assert unknown.returncode == 1
-    report = json.loads(unknown.stdout)
+    prices = tmp_path / "input" / PRICES_FILE
+    table = pq.read_table(prices)
+    at = table.column_names.index("AAPL")
+    pq.write_table(table.set_column(at, "AAPL", pc.negate(table["AAPL"])), prices)
+    invalid = run(*coarse, PREFECT_API_URL=prefect_server)
+    assert invalid.returncode == 1, invalid
+    report = json.loads(invalid.stdout)
     assert report["status"] == "failed"
-    assert "AAPK" in report["message"]
-    assert "AAPL" in report["message"]
-    assert "AAPK" in unknown.stderr
-    assert "Traceback" not in unknown.stderr
+    assert report["message"]
+    assert report["message"] in invalid.stderr
+    assert "Traceback" not in invalid.stderr
+
+
+async def test_what_the_folders_tell_is_refused_before_anything_is_submitted(
+    run: Run, prefect_server: str, prefect_client: PrefectClient, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    for wrong, said in (
+        (("--contracts", "AAPK"), "AAPL"),
+        (("--contracts", "11"), "between 1 and 10"),
+        (("--output-dir", str(tmp_path / "file")), "a directory that can be written to"),
+    ):
+        refused = run("demo", *wrong, "--json", PREFECT_API_URL=prefect_server)
+        assert refused.returncode == 2, refused
+        report = json.loads(refused.stdout)
+        assert report["status"] == "error"
+        assert wrong[1] in report["message"]
+        assert said in report["message"]
+        assert refused.stderr.splitlines()[-1] == report["message"]
+        assert not (tmp_path / "output").exists()
+    assert not await of_this_test(prefect_client, tmp_path)
+
+
+async def of_this_test(client: PrefectClient, folder: Path) -> list[FlowRun]:
+    """The flow runs whose results go to a test's folder: others use the server too."""
+    last = FlowRunSort.EXPECTED_START_TIME_DESC
+    return [
+        run
+        for offset in (0, 200, 400)
+        for run in await client.read_flow_runs(limit=200, offset=offset, sort=last)
+        if str(run.parameters.get("output_dir")).startswith(str(folder))
+    ]
 
 
 @pytest.mark.soak
@@ -134,15 +171,7 @@ async def test_ctrl_c_in_the_middle_stops_the_jobs_and_ends_their_runs(
     assert json.loads(stdout)["status"] == "interrupted"
     assert "Traceback" not in stderr
     assert_all_end(family)
-    last = FlowRunSort.EXPECTED_START_TIME_DESC  # others use this server too
-    runs = [
-        run
-        for offset in (0, 200, 400)
-        for run in await prefect_client.read_flow_runs(limit=200, offset=offset, sort=last)
-    ]
-    mine = {
-        run.id: run for run in runs if run.parameters.get("output_dir") == str(tmp_path / "output")
-    }.values()
+    mine = {run.id: run for run in await of_this_test(prefect_client, tmp_path)}.values()
     assert len(mine) == 1 + 1 + 24, "the orchestrator, the contract, its partitions"
     unfinished = {StateType.SCHEDULED, StateType.PENDING, StateType.RUNNING, StateType.CANCELLING}
     assert not [run.name for run in mine if run.state_type in unfinished]

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import re
 import signal
 import subprocess
@@ -9,13 +11,15 @@ from pathlib import Path
 import psutil
 import pytest
 from prefect.client.orchestration import PrefectClient
+from prefect.client.schemas.actions import WorkPoolCreate
 
 from cli.connection import Connection
 from cli.errors import CommandError
 from cli.local_server import LocalServer
+from cli.pipeline import worker_for
 from cli.up import instructions, wait_for_end
 from tests.cli.conftest import Start, assert_all_end
-from tests.waiting import wait_until
+from tests.waiting import WAIT_SECONDS, wait_until
 
 FOLDERS = ("input_dir", "output_dir")
 
@@ -75,3 +79,24 @@ async def test_up_runs_deployments_until_ctrl_c_and_leaves_nothing(
     assert command.returncode == 0, stderr
     assert result.is_file()
     assert_all_end(family)
+
+
+async def test_a_pool_whose_jobs_run_elsewhere_gets_no_worker_of_ours(
+    start: Start, prefect_server: str, prefect_client: PrefectClient, tmp_path: Path
+) -> None:
+    """Its runs would be taken from the worker they are meant for."""
+    cluster, machine = WorkPoolCreate(name="a-cluster", type="kubernetes"), "not-there-yet"
+    await prefect_client.create_work_pool(cluster)
+    log = tmp_path / "worker.log"
+    chosen = await asyncio.to_thread(worker_for, "partition", cluster.name, log)
+    assert isinstance(chosen, contextlib.nullcontext)
+    assert isinstance(worker_for("run", machine, log), contextlib.nullcontext)
+    chosen = await asyncio.to_thread(worker_for, "partition", machine, log)
+    assert not isinstance(chosen, contextlib.nullcontext)
+
+    command = start("up", PREFECT_API_URL=prefect_server, TRADING_WORK_POOL=cluster.name)
+    _, stderr = command.communicate(timeout=WAIT_SECONDS)
+    assert command.returncode == 2, stderr
+    assert "TRADING_WORK_POOL='a-cluster' is a work pool of type kubernetes" in stderr
+    queues = await prefect_client.read_work_queues(work_pool_name=cluster.name)
+    assert [queue.name for queue in queues] == ["default"], "nothing was registered"
