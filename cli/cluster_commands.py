@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from cli.exit_codes import exit_codes
+from cli.stop_signals import interrupt_held
 
 
 def prepare_storage(
@@ -103,7 +104,11 @@ def register(
     Exit codes: 0 all is registered, 1 it is not, 2 wrong usage.
     """  # noqa: D301 - \b is how Click keeps lines as they are
     with exit_codes():
-        from cli.register import RegisterOptions, run_register  # noqa: PLC0415 - --help stays quick
+        with interrupt_held():
+            from cli.register import (  # noqa: PLC0415 - --help stays quick
+                RegisterOptions,
+                run_register,
+            )
 
         run_register(
             RegisterOptions(

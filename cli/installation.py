@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from cli.errors import USAGE, CommandError
+from cli.stop_signals import interrupt_held
 from trading.errors import shown
 from trading.storage import open_directory
 
@@ -20,7 +21,8 @@ def installation() -> Settings:
     Raises:
         CommandError: A variable has a value that cannot be used.
     """
-    from flows.settings import settings  # noqa: PLC0415 - see above
+    with interrupt_held():
+        from flows.settings import settings  # noqa: PLC0415 - see above
 
     try:
         return settings()

@@ -15,6 +15,7 @@ import typer
 
 from cli.connection import Connection, leases_of
 from cli.progress import Display
+from cli.stop_signals import interrupt_held
 from cli.summary import Report, as_json, as_text, failure
 from cli.worker import LocalWorker, process_worker
 
@@ -55,10 +56,11 @@ class Pipeline:
         Raises:
             CommandError: The server did not come up, or refused or failed a request.
         """
-        from cli.orchestration import register  # noqa: PLC0415 - loads Prefect
-        from cli.recovery import recover  # noqa: PLC0415 - as above
+        with interrupt_held():
+            from cli.orchestration import register  # noqa: PLC0415 - loads Prefect
+            from cli.recovery import recover  # noqa: PLC0415 - as above
 
-        _load_what_a_run_needs()
+            _load_what_a_run_needs()
         self.connection.wait_until_ready()
         register(self.settings.work_pool, self.connection.partition_limit)
         recover(leases_of(self.connection, self.server_dir))

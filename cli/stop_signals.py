@@ -39,6 +39,27 @@ class StopSignals:
 
 
 @contextlib.contextmanager
+def interrupt_held() -> Iterator[None]:
+    """Keep a Ctrl-C until the block is through; main thread only.
+
+    For imports: what is raised in the middle of a class of Prefect's arrives as another error, of
+    which Prefect says that a plug-in failed, and goes on.
+    """
+    came: list[int] = []
+
+    def keep(number: int, _frame: FrameType | None) -> None:
+        came.append(number)
+
+    interrupt = signal.signal(signal.SIGINT, keep)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, interrupt)
+        if came:
+            signal.raise_signal(signal.SIGINT)
+
+
+@contextlib.contextmanager
 def stopping_once(say: Callable[[], object]) -> Iterator[None]:
     """Let only the first Ctrl-C interrupt the block; main thread only.
 

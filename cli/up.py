@@ -17,6 +17,7 @@ from cli.errors import USAGE, CommandError
 from cli.installation import installation
 from cli.progress import progress_display
 from cli.sample_data import SAMPLE_CONTRACTS, ensure_market_data
+from cli.stop_signals import interrupt_held
 from cli.worker import process_worker
 
 STARTING = "Starting (a Prefect server needs 5 to 15 seconds)"
@@ -95,8 +96,9 @@ def instructions(connection: Connection, work_pool: str) -> str:
 
 
 def _register(work_pool: str, connection: Connection, server_dir: Path) -> None:
-    from cli.orchestration import register, type_elsewhere  # noqa: PLC0415 - loads Prefect
-    from cli.recovery import recover  # noqa: PLC0415 - as above
+    with interrupt_held():
+        from cli.orchestration import register, type_elsewhere  # noqa: PLC0415 - loads Prefect
+        from cli.recovery import recover  # noqa: PLC0415 - as above
 
     connection.wait_until_ready()
     if pool_type := type_elsewhere(work_pool):

@@ -1,12 +1,17 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import signal
+import sys
 from collections.abc import Iterator
+from importlib.abc import MetaPathFinder
 
 import pytest
 
+import flows.settings
 from cli import stop_signals
+from cli.installation import installation
 from cli.stop_signals import StopSignals, stopping_once
 
 NUMBERS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -57,4 +62,33 @@ def test_only_the_first_of_many_interrupts_and_what_it_began_comes_to_its_end(
         asyncio.run(body())
     assert said == expected
     assert ended == ["clean"]
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+class InterruptedImport(MetaPathFinder):
+    """Sends the signal in the middle of one module's import, which takes it for its own error."""
+
+    def __init__(self, module: str, number: int) -> None:
+        self.module, self.number = module, number
+
+    def find_spec(self, name: str, *_: object) -> None:
+        if name == self.module:
+            with contextlib.suppress(KeyboardInterrupt):
+                signal.raise_signal(self.number)
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+def test_a_signal_during_the_import_of_prefect_is_not_lost(
+    number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Fails without `interrupt_held`: the import goes on, and so does the command."""
+    StopSignals().install()
+    monkeypatch.delitem(sys.modules, "flows.settings")
+    monkeypatch.setattr(flows, "settings", flows.settings)
+    monkeypatch.setattr(
+        sys, "meta_path", [InterruptedImport("flows.settings", number), *sys.meta_path]
+    )
+    with pytest.raises(KeyboardInterrupt):
+        installation()
+    assert "flows.settings" in sys.modules, "the import came to its end"
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
