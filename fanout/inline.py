@@ -20,11 +20,12 @@ from uuid import UUID
 import httpx
 from prefect import Flow
 from prefect.client.orchestration import PrefectClient
-from prefect.client.schemas.objects import FlowRun, FlowRunPolicy, State
+from prefect.client.schemas.objects import FlowRun, FlowRunPolicy, State, StateType
 from prefect.client.schemas.responses import (
     DeploymentResponse,
     OrchestrationResult,
     SetStateStatus,
+    StateAcceptDetails,
 )
 from prefect.context import AsyncClientContext, ContextModel
 from prefect.exceptions import Abort, ObjectNotFound, Pause
@@ -107,15 +108,22 @@ class InlineClient(PrefectClient):
         state: State[Any],
         force: bool = False,  # noqa: FBT001, FBT002 - as in Prefect's client
     ) -> OrchestrationResult[Any]:
-        """As in Prefect's client, but a report of success may be repeated.
+        """As in Prefect's client, but nothing is sent to start a run that was created Running.
 
-        The reply to the first may have been lost; the server rejects the second.
+        And a report of success may be repeated: the reply to the first may have been lost; the
+        server rejects the second.
         """
-        answer = await super().set_flow_run_state(flow_run_id, state, force=force)
+        fresh = self._fresh.get(UUID(str(flow_run_id))) if state.is_running() else None
+        if fresh is not None and fresh.state_type is StateType.RUNNING:
+            answer = OrchestrationResult[Any](
+                state=state, status=SetStateStatus.ACCEPT, details=StateAcceptDetails()
+            )
+        else:
+            answer = await super().set_flow_run_state(flow_run_id, state, force=force)
         if state.is_completed() and answer.state is not None and answer.state.is_completed():
             # Accepted, the engine keeps the flow's value.
             answer.status = SetStateStatus.ACCEPT
-        if state.is_running() and (fresh := self._fresh.get(UUID(str(flow_run_id)))):
+        if fresh is not None:
             # As on the server: a parent's first execution is the one that looks for no children.
             fresh.run_count += 1
         return answer
@@ -172,7 +180,7 @@ def _whole_seconds(flow: Flow[..., Any]) -> int | None:
 async def execute(
     flow: Flow[..., Any], flow_run: FlowRun, client: InlineClient
 ) -> tuple[State[Any] | None, Any]:
-    """Run `flow_run`, which is Pending, to its end in this process.
+    """Run `flow_run`, which is Pending or was created Running, to its end in this process.
 
     Args:
         flow: The async flow of the run's deployment.

@@ -17,7 +17,7 @@ from prefect.client.schemas.actions import DeploymentFlowRunCreate
 from prefect.client.schemas.objects import FlowRun, FlowRunPolicy, State, StateType
 from prefect.client.schemas.responses import DeploymentResponse
 from prefect.exceptions import TerminationSignal
-from prefect.states import Cancelled, Crashed, Pending, Scheduled, to_state_create
+from prefect.states import Cancelled, Crashed, Pending, Running, Scheduled, to_state_create
 
 from fanout import runs
 from fanout.children import Child, FanOutPolicy, Outcome, Placement, Progress, RunSet
@@ -139,14 +139,15 @@ class FanOut:
 
     async def _create(self, due: list[Tracked]) -> None:
         """Create the next attempt of each, and learn what the server made of it."""
-        requests = [self._request(t) for t in due]
+        state = self._first_state()
+        requests = [self._request(t, state) for t in due]
         created = await runs.create_runs(self.client, self.target.id, requests)
         if self.placement is Placement.JOB:
             found = await runs.read_runs(self.client, [c for c in created if isinstance(c, UUID)])
         else:
             # Nobody but this process takes them on: they are what was asked for.
             found = {
-                run_id: self._as_created(run_id, request)
+                run_id: self._as_created(run_id, request, state)
                 for run_id, request in zip(created, requests, strict=True)
                 if isinstance(run_id, UUID)
             }
@@ -180,7 +181,18 @@ class FanOut:
         """Ask once about all of them: it may read every result there is."""
         return await asyncio.to_thread(satisfied, [t.child for t in tracked])
 
-    def _as_created(self, run_id: UUID, request: DeploymentFlowRunCreate) -> FlowRun:
+    def _first_state(self) -> State[None]:
+        """The state in which a new run is created."""
+        if self.placement is Placement.JOB:
+            return Scheduled()
+        # Where none has to wait for another they start now: one request less for each.
+        at_once = len(self.open) <= self.policy.max_in_flight
+        # Pending: no worker picks it up, and it never counts as late.
+        return Running() if at_once else Pending()
+
+    def _as_created(
+        self, run_id: UUID, request: DeploymentFlowRunCreate, state: State[None]
+    ) -> FlowRun:
         """A new inline run as the server holds it, without asking for it."""
         return FlowRun(
             id=run_id,
@@ -190,17 +202,14 @@ class FanOut:
             parameters=self.target.parameters | (request.parameters or {}),
             tags=[*self.target.tags, *request.tags],
             labels=request.labels or {},
-            state=Pending(),
-            state_type=StateType.PENDING,
+            state=state,
+            state_type=state.type,
             empirical_policy=request.empirical_policy or FlowRunPolicy(),
             idempotency_key=request.idempotency_key,
             parent_task_run_id=self.link_id,
         )
 
-    def _request(self, t: Tracked) -> DeploymentFlowRunCreate:
-        inline = self.flow is not None
-        # Pending: no worker picks it up, and it never counts as late.
-        state: State[None] = Pending() if inline else Scheduled()
+    def _request(self, t: Tracked, state: State[None]) -> DeploymentFlowRunCreate:
         request = DeploymentFlowRunCreate(
             name=t.child.name,
             parameters=dict(t.child.parameters),
@@ -282,7 +291,7 @@ class FanOut:
 
     @staticmethod
     def _may_start(t: Tracked) -> bool:
-        return t.run is not None and t.run.state_type is StateType.PENDING
+        return t.run is not None and t.run.state_type in (StateType.PENDING, StateType.RUNNING)
 
     async def _stop(self, t: Tracked) -> None:
         """Take the end that the server gave a run, or give it one: nobody executes it any more."""

@@ -71,8 +71,9 @@ def both_blocked(leaf: Leaf):  # type: ignore[no-untyped-def] # noqa: ANN201 - a
     return condition
 
 
+@pytest.mark.parametrize("policy", [FanOutPolicy(), ONE], ids=["running", "pending"])
 async def test_a_parent_stopped_while_it_creates_children_leaves_none(
-    prefect_client: PrefectClient, wire: Wire
+    prefect_client: PrefectClient, wire: Wire, policy: FanOutPolicy
 ) -> None:
     """The server goes on creating runs for a client that no longer listens."""
     asked = asyncio.Event()
@@ -92,7 +93,7 @@ async def test_a_parent_stopped_while_it_creates_children_leaves_none(
     async with deployed(prefect_client, leaf) as toy:
         parent = await new_parent(prefect_client)
         wire.disturb(BULK_CREATE, slow)
-        task = asyncio.create_task(parent.execute(toy.inline(3)))
+        task = asyncio.create_task(parent.execute(toy.inline(3, policy)))
         await asked.wait()
         await stop(task)
         states = await toy.states()

@@ -43,6 +43,12 @@ async def leaf(body: str, item: int) -> Any:
 LEAF: Flow[..., Any] = leaf
 
 
+@flow(name="toy-patient-leaf", retries=1, retry_delay_seconds=0)
+async def patient_leaf(body: str, item: int) -> Any:
+    """A child that is tried again in its own run."""
+    return await BODIES[body](item)
+
+
 @flow(name="toy-parent")
 async def parent(body: str) -> Any:
     """What awaits a fan-out."""
