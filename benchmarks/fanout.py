@@ -69,7 +69,10 @@ def main() -> None:
     sizes = SMALL if options.small else FULL
     if options.repeats is not None:
         sizes = replace(sizes, repeats=options.repeats)
-    with tempfile.TemporaryDirectory() as name, bench_server(Path(name) / "server") as bench:
+    with (
+        tempfile.TemporaryDirectory() as name,
+        bench_server(Path(name) / "server", count_requests=True) as bench,
+    ):
         rows = asyncio.run(_run(bench, Path(name), sizes))
     _print(rows)
 

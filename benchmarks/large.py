@@ -70,15 +70,14 @@ async def _run(
 def _print(rows: dict[Grain, Measurement]) -> None:
     print(
         "| grain | a life s | partitions | wall s | per s | server CPU s / partition "
-        "| client CPU s / partition | requests / partition | peak MiB |"
+        "| client CPU s / partition | peak MiB |"
     )
-    print("|---|" + "---:|" * 8)
+    print("|---|" + "---:|" * 7)
     for grain, m in rows.items():
         n = m.partitions
         print(
             f"| `{grain.value}` | {m.life:.3f} | {n:,} | {m.wall:.0f} "
-            f"| {m.rate:.1f} | {m.server / n:.3f} | {m.client / n:.3f} | {m.requests / n:.1f} "
-            f"| {m.peak_mib:.0f} |"
+            f"| {m.rate:.1f} | {m.server / n:.3f} | {m.client / n:.3f} | {m.peak_mib:.0f} |"
         )
 
 

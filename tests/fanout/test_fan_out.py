@@ -220,7 +220,7 @@ async def history(client: PrefectClient, run: FlowRun) -> list[StateType]:
 
 @pytest.mark.parametrize(("count", "waits"), [(3, False), (4, True)])
 async def test_where_none_has_to_wait_they_are_running_from_the_start(
-    prefect_client: PrefectClient, wire: Wire, count: int, waits: bool
+    prefect_client: PrefectClient, wire: Wire, count: int, *, waits: bool
 ) -> None:
     leaf = Leaf()
     async with deployed(prefect_client, leaf) as toy:
