@@ -6,6 +6,7 @@ is spared is a process, and what the engine would ask or tell the server a secon
 - one API client for all runs of a process, instead of a new one, with a new TLS context, each;
 - the engine reads and updates a run before it starts; its parent created the run a moment ago
   and hands the engine what it would read;
+- the engine says that a run starts; one that was created Running has said so;
 - a thread with an event websocket per run that watches for suspension, and one per run that
   sends heartbeats: the parent's process sends its own, and a run inside it lives as long.
 """
