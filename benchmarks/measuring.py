@@ -116,7 +116,7 @@ def bench_server(folder: Path, *, count_requests: bool = False) -> Iterator[Benc
     Args:
         folder: Where its data are.
         count_requests: Whether it logs each request, which is how they are counted. That makes
-            all workloads some 5 % dearer; without it the server is as commands start it.
+            all workloads a few per cent dearer; without it the server is as commands start it.
     """
     if count_requests:
         os.environ["PREFECT_SERVER_LOGGING_LEVEL"] = "INFO"

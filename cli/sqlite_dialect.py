@@ -20,7 +20,6 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from sqlalchemy import URL, Pool
-from sqlalchemy.dialects import registry
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import AsyncAdaptedQueuePool
@@ -31,10 +30,6 @@ LOCK_SECONDS = 60.0
 
 PAUSE_SECONDS = 0.002
 """Between two looks whether a lock is gone; most are held for some milliseconds."""
-
-STATEMENTS = 1000
-"""Prepared statements that a connection keeps. The server has more kinds than the 128 that sqlite3
-would keep, and to prepare one can take longer than to run it."""
 
 _PASSING = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_BUSY_RECOVERY}
 """Locks that go away. Of a transaction whose reads are outdated (SQLITE_BUSY_SNAPSHOT) no waiting
@@ -128,19 +123,9 @@ class InLoopDialect(SQLiteDialect_pysqlite):
 
     def connect(self, *arguments: Any, **options: Any) -> DBAPIConnection:  # noqa: ANN401 - SQLAlchemy's signature
         """Open a file; transactions begin where the caller says BEGIN, and nowhere else."""
-        ours = {
-            "factory": Connection,
-            "isolation_level": None,
-            "timeout": 0,
-            "cached_statements": STATEMENTS,
-        }
+        ours = {"factory": Connection, "isolation_level": None, "timeout": 0}
         return super().connect(*arguments, **options | ours)
 
     def get_driver_connection(self, connection: Any) -> Any:  # noqa: ANN401 - SQLAlchemy's signature
         """The connection itself: nothing is wrapped."""
         return connection
-
-
-# Prefect asks for the dialect of its URL some 150 times in a flow run's life. The entry point
-# brought SQLAlchemy here; from now on it need not be resolved each time.
-registry.register("sqlite.inloop", __name__, InLoopDialect.__name__)
