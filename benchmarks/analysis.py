@@ -23,13 +23,13 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.market import market_of, write_market
-from cli.s3_server import s3_server
-from trading.analysis import Analysis, analyze_panel
-from trading.market_data import MarketData
-from trading.parameters import StrategyParameters
-from trading.s3 import s3_store
-from trading.storage import open_directory
-from trading.synthetic import SyntheticMarket
+from servers.s3 import s3_server
+from trading.strategies.market_model.signals import Analysis, analyze_panel
+from lake.market.inputs import MarketData
+from trading.strategies.market_model.parameters import StrategyParameters
+from storage.s3 import s3_store
+from storage.directory import open_directory
+from trading.bars.synthetic import SyntheticMarket
 
 Frames = tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]
 """Beta, correlation and signal, a column per contract."""

@@ -80,8 +80,8 @@ def main() -> None:
 async def _run(bench: Bench, folder: Path, sizes: Sizes) -> dict[str, Measurement]:
     # Imported here: Prefect reads the server's address when it is imported.
     from benchmarks import workloads as w  # noqa: PLC0415
-    from cli.orchestration import delivering  # noqa: PLC0415
-    from flows.settings import JobPer  # noqa: PLC0415
+    from cli.pipeline.orchestration import delivering  # noqa: PLC0415
+    from flows.boundary.settings import JobPer  # noqa: PLC0415
 
     await w.register()
     n = sizes.contracts * sizes.bars

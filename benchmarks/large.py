@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING
 from benchmarks.market import market_of, write_market
 from benchmarks.measuring import Bench, Measurement, bench_server
 from trading.errors import ParameterError
-from trading.parameters import Grain
-from trading.synthetic import contract_names
+from lake.grain import Grain
+from trading.bars.synthetic import contract_names
 
 if TYPE_CHECKING:
     from benchmarks.workloads import Data
@@ -51,8 +51,8 @@ async def _run(
 ) -> dict[Grain, Measurement]:
     # Imported here: Prefect reads the server's address when it is imported.
     from benchmarks import workloads as w  # noqa: PLC0415
-    from cli.orchestration import delivering  # noqa: PLC0415
-    from flows.settings import JobPer  # noqa: PLC0415
+    from cli.pipeline.orchestration import delivering  # noqa: PLC0415
+    from flows.boundary.settings import JobPer  # noqa: PLC0415
 
     await w.register()
     input_dir = str(folder / "input")

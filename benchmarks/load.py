@@ -28,9 +28,9 @@ from prefect.client.orchestration import PrefectClient
 
 from benchmarks.outages import MortalServer, mortal_server, outages
 from benchmarks.tally import Tally, tally
-from cli.local_server import is_healthy
-from flows.registration import register_deployments
-from trading.parameters import Grain
+from servers.prefect import is_healthy
+from flows.deploy.registration import register_deployments
+from lake.grain import Grain
 
 WORK_POOL = "trading"
 COMMANDS = 5

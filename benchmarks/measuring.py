@@ -14,7 +14,7 @@ from pathlib import Path
 
 import psutil
 
-from cli.local_server import LocalServer, local_server
+from servers.prefect import LocalServer, local_server
 
 _REQUEST = re.compile(rb'"(?:GET|POST|PATCH|DELETE|PUT) /api/')
 

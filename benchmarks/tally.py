@@ -20,12 +20,13 @@ from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.client.schemas.sorting import FlowRunSort
 
-from flows.deployments import ANALYZE_TIME_PARTITION
-from trading.analysis import SIGNAL_NAMES, analyze
-from trading.market_data import MarketData, open_market_data
-from trading.parameters import Grain, StrategyParameters
-from trading.partitions import Partition, partitions
-from trading.results import read_rows
+from flows.deploy.deployments import ANALYZE_TIME_PARTITION
+from trading.strategies.market_model.signals import SIGNAL_NAMES, analyze
+from lake.market.inputs import MarketData, open_market_data
+from lake.grain import Grain
+from trading.strategies.market_model.parameters import StrategyParameters
+from lake.keys import Partition, partitions
+from lake.market.results import read_rows
 
 _PAGE = 200
 _FINAL = {StateType.COMPLETED, StateType.FAILED, StateType.CRASHED, StateType.CANCELLED}

@@ -25,18 +25,18 @@ from prefect.deployments import arun_deployment
 from prefect.runtime import flow_run
 
 from benchmarks.measuring import Bench, Measurement
-from cli.worker import process_worker
+from servers.worker import process_worker
 from fanout import runs
 from flows.analyze_symbol_flow import analyze_symbol, partition_parameters
-from flows.deployments import ANALYZE_TIME_PARTITION
+from flows.deploy.deployments import ANALYZE_TIME_PARTITION
 from flows.orchestrator_flow import trading_orchestrator
-from flows.parameters import DEFAULT_STRATEGY
-from flows.registration import register_deployments
-from flows.settings import JobPer
-from trading.market_data import open_market_data
-from trading.parameters import Grain
-from trading.partition_run import run_partition
-from trading.partitions import Partition, partitions
+from flows.boundary.parameters import DEFAULT_STRATEGY
+from flows.deploy.registration import register_deployments
+from flows.boundary.settings import JobPer
+from lake.market.inputs import open_market_data
+from lake.grain import Grain
+from lake.market.compute import run_partition
+from lake.keys import Partition, partitions
 
 WORK_POOL = "trading"
 PARTITION_JOBS = 4

@@ -33,7 +33,7 @@ def prepare_storage(
       trading prepare-storage --sample-contracts 10 --wait 300
     """  # noqa: D301 - \b is how Click keeps lines as they are
     with exit_codes():
-        from cli.prepare_storage import prepare_storage  # noqa: PLC0415 - --help stays quick
+        from cli.commands.prepare_storage import prepare_storage  # noqa: PLC0415 - --help stays quick
 
         for sentence in prepare_storage(sample_contracts, wait):
             typer.echo(sentence)
@@ -105,10 +105,7 @@ def register(
     """  # noqa: D301 - \b is how Click keeps lines as they are
     with exit_codes():
         with interrupt_held():
-            from cli.register import (  # noqa: PLC0415 - --help stays quick
-                RegisterOptions,
-                run_register,
-            )
+            from cli.commands.register import RegisterOptions, run_register  # noqa: PLC0415 - --help stays quick
 
         run_register(
             RegisterOptions(

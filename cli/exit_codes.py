@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import typer
 
-from cli.errors import FAILED, USAGE, CommandError
+from servers.errors import FAILED, USAGE, CommandError
 from cli.stop_signals import StopSignals
 from trading.errors import ParameterError, TradingError
 

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from cli.local_server import default_folder
+from servers.prefect import default_folder
 
 Port = Annotated[
     int,

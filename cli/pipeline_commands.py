@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from cli.exit_codes import exit_codes
-from cli.local_server import DEFAULT_PORT
+from servers.prefect import DEFAULT_PORT
 from cli.options import DEFAULT_FOLDER, GrainName, JobPer, Json, Port, ServerDir
 
 
@@ -64,7 +64,7 @@ def demo(
     130 Ctrl-C.
     """  # noqa: D301 - \b is how Click keeps lines as they are
     with exit_codes(as_json=json_output):
-        from cli.demo import DemoOptions, run_demo  # noqa: PLC0415 - --help stays quick
+        from cli.commands.demo import DemoOptions, run_demo  # noqa: PLC0415 - --help stays quick
 
         options = DemoOptions(
             contracts=contracts,
@@ -95,6 +95,6 @@ def up(*, port: Port = DEFAULT_PORT, server_dir: ServerDir = DEFAULT_FOLDER) -> 
       trading up --port 4300
     """  # noqa: D301 - \b is how Click keeps lines as they are
     with exit_codes():
-        from cli.up import run_up  # noqa: PLC0415 - --help stays quick
+        from cli.commands.up import run_up  # noqa: PLC0415 - --help stays quick
 
         run_up(port, server_dir)

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import typer
 
 from cli.exit_codes import exit_codes
-from cli.local_server import DEFAULT_PORT
+from servers.prefect import DEFAULT_PORT
 from cli.options import (
     DEFAULT_FOLDER,
     Contracts,
@@ -53,8 +53,8 @@ def status(
     Exit codes: 0 all is done, 1 failed, 2 wrong usage, 3 something is not done.
     """  # noqa: D301 - \b is how Click keeps lines as they are
     with exit_codes(as_json=json_output):
-        from cli.situation import Question  # noqa: PLC0415 - --help stays quick
-        from cli.status import run_status  # noqa: PLC0415 - as above
+        from cli.pipeline.query import Question  # noqa: PLC0415 - --help stays quick
+        from cli.commands.status import run_status  # noqa: PLC0415 - as above
 
         question = Question(
             contracts=contracts,
@@ -106,8 +106,8 @@ def redo(
     130 Ctrl-C.
     """  # noqa: D301 - \b is how Click keeps lines as they are
     with exit_codes(as_json=json_output):
-        from cli.redo import RedoOptions, run_redo  # noqa: PLC0415 - --help stays quick
-        from cli.situation import Question  # noqa: PLC0415 - as above
+        from cli.commands.redo import RedoOptions, run_redo  # noqa: PLC0415 - --help stays quick
+        from cli.pipeline.query import Question  # noqa: PLC0415 - as above
 
         question = Question(
             contracts=contracts,
@@ -167,8 +167,8 @@ def report(
     Exit codes: 0 written, 1 failed, 2 wrong usage.
     """  # noqa: D301 - \b is how Click keeps lines as they are
     with exit_codes(as_json=json_output):
-        from cli.report import run_report  # noqa: PLC0415 - --help stays quick
-        from cli.situation import Question  # noqa: PLC0415 - as above
+        from cli.commands.report import run_report  # noqa: PLC0415 - --help stays quick
+        from cli.pipeline.query import Question  # noqa: PLC0415 - as above
 
         question = Question(output_dir=output_dir, input_dir=input_dir)
         run_report(question, cost_bps=cost_bps, show=open_it, as_object=json_output)

@@ -10,13 +10,13 @@ from prefect.artifacts import acreate_markdown_artifact
 from prefect.logging import get_run_logger
 
 from fanout import Child, Placement, Progress, RunSet, fan_out
-from flows import rendering
+from flows.runs import rendering
 from flows.analyze_time_partition_flow import analyze_time_partition
-from flows.commands import redo_partition
-from flows.deployments import ANALYZE_TIME_PARTITION
-from flows.documented import documented
-from flows.errors import UnfinishedError, fails_plainly
-from flows.parameters import (
+from flows.runs.commands import redo_partition
+from flows.deploy.deployments import ANALYZE_TIME_PARTITION
+from flows.boundary.documented import documented
+from flows.boundary.errors import UnfinishedError, fails_plainly
+from flows.boundary.parameters import (
     DEFAULT_STRATEGY,
     ContractName,
     InputDir,
@@ -29,14 +29,15 @@ from flows.parameters import (
     input_url,
     output_url,
 )
-from flows.settings import settings
-from trading.errors import StorageError
-from trading.market_data import MarketData, open_market_data
-from trading.parameters import Grain, StrategyParameters
-from trading.partitions import Partition
-from trading.planning import ContractPlan, plan
-from trading.storage import open_directory
-from trading.storage_checks import check_writable
+from flows.boundary.settings import settings
+from storage.errors import StorageError
+from lake.market.inputs import MarketData, open_market_data
+from lake.grain import Grain
+from trading.strategies.market_model.parameters import StrategyParameters
+from lake.keys import Partition
+from lake.planning import ContractPlan, plan
+from storage.directory import open_directory
+from storage.checks import check_writable
 
 ProgressReport = Callable[[str, int], Awaitable[None]]
 

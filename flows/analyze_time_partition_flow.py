@@ -9,9 +9,9 @@ from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
 from pydantic import Field
 
-from flows.documented import documented
-from flows.errors import fails_plainly
-from flows.parameters import (
+from flows.boundary.documented import documented
+from flows.boundary.errors import fails_plainly
+from flows.boundary.parameters import (
     DEFAULT_STRATEGY,
     ContractName,
     InputDir,
@@ -22,10 +22,10 @@ from flows.parameters import (
     output_url,
 )
 from trading.errors import ParameterError, shown
-from trading.exchange_time import parse_timestamp
-from trading.parameters import Grain
-from trading.partition_run import PartitionSummary, run_partition
-from trading.partitions import Partition
+from trading.instruments.clock import parse_timestamp
+from lake.grain import Grain
+from lake.market.compute import PartitionSummary, run_partition
+from lake.keys import Partition
 
 
 def run_name(contract: str, timestamp: str, grain: Grain) -> str:

@@ -10,13 +10,13 @@ from prefect.artifacts import acreate_markdown_artifact
 from prefect.logging import get_run_logger
 from pydantic import Field
 
-from flows import rendering
-from flows.documented import documented
-from flows.errors import fails_plainly
-from flows.parameters import InputDir, input_url
-from flows.settings import settings
-from trading.ingestion import IngestionSummary, SymbolSummary, ingest
-from trading.sources import Interval, MarketDataSource
+from flows.runs import rendering
+from flows.boundary.documented import documented
+from flows.boundary.errors import fails_plainly
+from flows.boundary.parameters import InputDir, input_url
+from flows.boundary.settings import settings
+from lake.market.ingestion import IngestionSummary, SymbolSummary, ingest
+from adapters.market_data.protocol import Interval, MarketDataSource
 
 DEFAULT_SYMBOLS = ("AAPL", "MSFT", "GOOGL", "AMZN", "TSLA", "NVDA", "META", "BRK-B", "JPM", "V")
 
@@ -92,10 +92,10 @@ async def ingest_market_data(
 def _source(name: str) -> MarketDataSource:
     # Imported here: the flows that import this one do not all fetch.
     if name == "synthetic":
-        from trading.sources.synthetic import SyntheticSource  # noqa: PLC0415
+        from adapters.market_data.synthetic import SyntheticSource  # noqa: PLC0415
 
         return SyntheticSource()
-    from trading.sources.yahoo import YahooSource  # noqa: PLC0415
+    from adapters.market_data.yahoo import YahooSource  # noqa: PLC0415
 
     return YahooSource()
 

@@ -20,25 +20,25 @@ from fanout import (
     end_orphans,
     fan_out,
 )
-from flows import rendering
-from flows.accounting import Account
+from flows.runs import rendering
+from flows.runs.accounting import Account
 from flows.aggregate_portfolio_flow import aggregate_portfolio, run_account
-from flows.commands import run_command, telling
-from flows.contract_work import Work, account, fan_out_contracts
-from flows.deployments import (
+from flows.runs.commands import run_command, telling
+from flows.runs.contract_work import Work, account, fan_out_contracts
+from flows.deploy.deployments import (
     AGGREGATE_PORTFOLIO,
     INGEST_MARKET_DATA,
     ORCHESTRATOR,
     VALIDATE_DATA,
 )
-from flows.documented import documented
-from flows.errors import StepError, UnfinishedError, fails_plainly
+from flows.boundary.documented import documented
+from flows.boundary.errors import StepError, UnfinishedError, fails_plainly
 from flows.ingest_market_data_flow import (
     IngestionInterval,
     IngestionSymbols,
     ingest_market_data,
 )
-from flows.parameters import (
+from flows.boundary.parameters import (
     DEFAULT_STRATEGY,
     ContractNames,
     InputDir,
@@ -51,17 +51,17 @@ from flows.parameters import (
     input_url,
     output_url,
 )
-from flows.settings import settings
+from flows.boundary.settings import settings
 from flows.validate_data_flow import validate_data
-from trading.bars import Timestamps
-from trading.contracts import selected_contracts
-from trading.market_data import open_market_data
-from trading.parameters import Grain
-from trading.partitions import partitions
+from trading.arrays import Timestamps
+from trading.instruments.symbols import selected_contracts
+from lake.market.inputs import open_market_data
+from lake.grain import Grain
+from lake.keys import partitions
 from trading.report.content import RunAccount
-from trading.sources import Interval
-from trading.storage import open_directory
-from trading.storage_checks import check_writable
+from adapters.market_data.protocol import Interval
+from storage.directory import open_directory
+from storage.checks import check_writable
 
 
 @dataclass(frozen=True, slots=True)

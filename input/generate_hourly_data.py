@@ -3,7 +3,7 @@
     python input/generate_hourly_data.py
     python input/generate_hourly_data.py --contracts 419 --start 2000-01-03 --end 2013-12-31
 
-The same arguments make the same data (see `trading.synthetic`).
+The same arguments make the same data (see `trading.bars.synthetic`).
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from datetime import date
 from pathlib import Path
 from typing import NoReturn
 
-from trading.calendar import hourly_bars, sessions
+from trading.instruments.calendar import hourly_bars, sessions
 from trading.errors import ParameterError, TradingError
-from trading.market_data import PRICES_FILE, SPX_FILE, VIX_FILE, write_market_data
-from trading.synthetic import contract_names, synthetic_market
+from lake.market.inputs import PRICES_FILE, SPX_FILE, VIX_FILE, write_market_data
+from trading.bars.synthetic import contract_names, synthetic_market
 
 FIRST_YEAR, LAST_YEAR = 1990, 2100
 USAGE_ERROR = 2

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cli.local_server import REGISTERED_BLOCKS, available_port, start_server
+from servers.prefect import REGISTERED_BLOCKS, available_port, start_server
 from tests.s3 import s3_bucket, s3_server  # noqa: F401 - fixtures for all rooms
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.local_server import available_port, start_server
+from servers.prefect import available_port, start_server
 
 
 @contextmanager

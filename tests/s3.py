@@ -17,7 +17,7 @@ from uuid import uuid4
 import fsspec
 import pytest
 
-from cli.s3_server import REGION, Identity, new_identity, start_s3_server
+from servers.s3 import REGION, Identity, new_identity, start_s3_server
 
 
 @dataclass(frozen=True, slots=True)

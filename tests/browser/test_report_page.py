@@ -9,8 +9,8 @@ from playwright.async_api import Browser, Locator
 
 from tests.browser.conftest import watched_page
 from tests.cli.results import small_results
-from trading.aggregation import aggregate
-from trading.report.making import read_content, write_report
+from lake.market.aggregate import aggregate
+from lake.market.report import read_content, write_report
 
 
 @pytest.fixture

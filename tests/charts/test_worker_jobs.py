@@ -14,8 +14,8 @@ from prefect.states import Cancelling
 from tests.charts.conftest import AUTH, IMAGE, PASSWORD, RELEASE, STRATEGY, Installation, Server
 from tests.charts.kubernetes_api.objects import Manifest
 from tests.trading.conftest import session_timestamps
-from trading.market_data import write_market_data
-from trading.synthetic import synthetic_market
+from lake.market.inputs import write_market_data
+from trading.bars.synthetic import synthetic_market
 
 pytestmark = pytest.mark.soak
 

@@ -11,9 +11,9 @@ from typer.testing import CliRunner, Result
 
 from cli.app import app
 from tests.trading.conftest import SMALL, Market, random_market, session_timestamps
-from trading.parameters import Grain
-from trading.partition_run import run_partition
-from trading.partitions import partitions
+from lake.grain import Grain
+from lake.market.compute import run_partition
+from lake.keys import partitions
 
 STRATEGY = json.dumps(
     {"beta_window": SMALL.beta_window, "beta_min_periods": SMALL.beta_min_periods}

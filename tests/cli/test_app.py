@@ -15,7 +15,7 @@ import pytest
 from typer.main import get_command
 
 from cli.app import app
-from cli.errors import FAILED, USAGE, CommandError
+from servers.errors import FAILED, USAGE, CommandError
 from cli.exit_codes import exit_codes
 from tests.cli.conftest import Start, assert_all_end
 from tests.waiting import wait_until

@@ -17,12 +17,12 @@ from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.client.schemas.sorting import FlowRunSort
 
-from cli.demo import DemoOptions, orchestrator_parameters, selected
-from cli.errors import CommandError
-from flows.settings import JobPer, Settings
+from cli.commands.demo import DemoOptions, orchestrator_parameters, selected
+from servers.errors import CommandError
+from flows.boundary.settings import JobPer, Settings
 from tests.cli.conftest import Start, assert_all_end
 from tests.waiting import WAIT_SECONDS, wait_until
-from trading.market_data import PRICES_FILE
+from lake.market.inputs import PRICES_FILE
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 

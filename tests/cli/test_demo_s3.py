@@ -13,17 +13,18 @@ from prefect.client.orchestration import PrefectClient
 from prefect.flow_engine import run_flow_async
 from prefect.states import Pending
 
-from cli.s3_server import s3_server
-from cli.sample_data import FILES, SAMPLE_CONTRACTS, ensure_market_data
+from servers.s3 import s3_server
+from cli.pipeline.sample_data import FILES, SAMPLE_CONTRACTS, ensure_market_data
 from flows.aggregate_portfolio_flow import aggregate_portfolio
-from trading.aggregation import aggregate
-from trading.market_data import open_market_data
-from trading.parameters import Grain, StrategyParameters
-from trading.partition_run import run_partition
-from trading.partitions import partitions
-from trading.planning import plan
-from trading.results import read_rows
-from trading.storage import open_directory
+from lake.market.aggregate import aggregate
+from lake.market.inputs import open_market_data
+from lake.grain import Grain
+from trading.strategies.market_model.parameters import StrategyParameters
+from lake.market.compute import run_partition
+from lake.keys import partitions
+from lake.planning import plan
+from lake.market.results import read_rows
+from storage.directory import open_directory
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 

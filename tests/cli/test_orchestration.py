@@ -11,14 +11,14 @@ import pytest
 from prefect.client.orchestration import PrefectClient
 from prefect.states import Completed, Crashed, Failed
 
-from cli import orchestration
-from cli.errors import CommandError
-from cli.orchestration import _summary, as_far_as_it_came, watching
-from cli.patient_server import server_errors
-from cli.progress import PartitionProgress
-from cli.run_counts import RunCounts
-from cli.summary import PartitionCounts
-from flows.errors import UnfinishedError
+from cli.pipeline import orchestration
+from servers.errors import CommandError
+from cli.pipeline.orchestration import _summary, as_far_as_it_came, watching
+from servers.readiness import server_errors
+from cli.display.progress import PartitionProgress
+from cli.pipeline.run_counts import RunCounts
+from cli.pipeline.summary import PartitionCounts
+from flows.boundary.errors import UnfinishedError
 from flows.orchestrator_flow import OrchestrationSummary
 
 SUMMARY = OrchestrationSummary(total=3, completed=1, skipped=1, failed=1, portfolio=None)

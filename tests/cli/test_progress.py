@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from cli import progress
-from cli.progress import PartitionProgress, PlainDisplay, ProgressMeter, progress_display
-from cli.terminal import TerminalDisplay
+from cli.display import progress
+from cli.display.progress import PartitionProgress, PlainDisplay, ProgressMeter, progress_display
+from cli.display.terminal import TerminalDisplay
 
 HALFWAY = PartitionProgress(total=240, completed=118, failed=2, per_second=5.64)
 
@@ -44,7 +44,7 @@ def test_plain_progress_is_a_line_now_and_then_and_never_the_same_twice(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     now = 1_000.0
-    monkeypatch.setattr("cli.progress.time.monotonic", lambda: now)
+    monkeypatch.setattr("cli.display.progress.time.monotonic", lambda: now)
     display = PlainDisplay()
     display.phase("Starting")
     display.partitions(HALFWAY)

@@ -12,9 +12,9 @@ from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterParentFlo
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.states import Completed, Failed
 
-from cli.orchestration import register
-from flows.deployments import ANALYZE_TIME_PARTITION
-from flows.settings import settings
+from cli.pipeline.orchestration import register
+from flows.deploy.deployments import ANALYZE_TIME_PARTITION
+from flows.boundary.settings import settings
 from tests.cli.results import SmallResults, small_results
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from cli.errors import FAILED
+from servers.errors import FAILED
 from tests.cli.results import SmallResults, small_results
 
 

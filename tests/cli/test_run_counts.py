@@ -10,7 +10,7 @@ from prefect.client.schemas.actions import ArtifactCreate
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed, Pending, Running, Scheduled
 
-from cli.run_counts import RunCounts
+from cli.pipeline.run_counts import RunCounts
 
 
 @flow

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from cli.errors import CommandError
-from cli.sample_data import FILES, ensure_market_data
+from servers.errors import CommandError
+from cli.pipeline.sample_data import FILES, ensure_market_data
 from trading.errors import ParameterError
-from trading.market_data import open_market_data
+from lake.market.inputs import open_market_data
 
 
 def test_the_sample_is_made_once_and_can_be_read(tmp_path: Path) -> None:

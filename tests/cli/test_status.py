@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from cli.errors import FAILED, USAGE
-from cli.status import INCOMPLETE
+from servers.errors import FAILED, USAGE
+from cli.commands.status import INCOMPLETE
 from tests.cli.results import STRATEGY, SmallResults, small_results
 
 

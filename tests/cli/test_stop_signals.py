@@ -9,9 +9,9 @@ from importlib.abc import MetaPathFinder
 
 import pytest
 
-import flows.settings
+import flows.boundary.settings
 from cli import stop_signals
-from cli.installation import installation
+from cli.settings import installation
 from cli.stop_signals import StopSignals, stopping_once
 
 NUMBERS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -83,12 +83,12 @@ def test_a_signal_during_the_import_of_prefect_is_not_lost(
 ) -> None:
     """Fails without `interrupt_held`: the import goes on, and so does the command."""
     StopSignals().install()
-    monkeypatch.delitem(sys.modules, "flows.settings")
-    monkeypatch.setattr(flows, "settings", flows.settings)
+    monkeypatch.delitem(sys.modules, "flows.boundary.settings")
+    monkeypatch.setattr(flows, "settings", flows.boundary.settings)
     monkeypatch.setattr(
-        sys, "meta_path", [InterruptedImport("flows.settings", number), *sys.meta_path]
+        sys, "meta_path", [InterruptedImport("flows.boundary.settings", number), *sys.meta_path]
     )
     with pytest.raises(KeyboardInterrupt):
         installation()
-    assert "flows.settings" in sys.modules, "the import came to its end"
+    assert "flows.boundary.settings" in sys.modules, "the import came to its end"
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler

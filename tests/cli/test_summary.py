@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from cli.summary import PartitionCounts, Report, as_json, as_text, failure
+from cli.pipeline.summary import PartitionCounts, Report, as_json, as_text, failure
 
 REPORT = Report(
     status="completed",

@@ -13,11 +13,11 @@ import pytest
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.actions import WorkPoolCreate
 
-from cli.connection import Connection
-from cli.errors import CommandError
-from cli.local_server import LocalServer
-from cli.pipeline import worker_for
-from cli.up import instructions, wait_for_end
+from servers.connection import Connection
+from servers.errors import CommandError
+from servers.prefect import LocalServer
+from cli.pipeline.pipeline import worker_for
+from cli.commands.up import instructions, wait_for_end
 from tests.cli.conftest import Start, assert_all_end
 from tests.waiting import WAIT_SECONDS, wait_until
 

@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from flows.settings import project_root
+from flows.boundary.settings import project_root
 
 DOCUMENTS = (
     "README.md", "CONTRIBUTING.md", "docs/how-it-works.md", "docs/analysis.md",

@@ -26,7 +26,7 @@ from prefect.cli._app import _app as prefect_command_line
 from typer.main import get_command
 
 from cli.app import app
-from flows.settings import project_root
+from flows.boundary.settings import project_root
 from tests.charts.rendering import CHART, render
 from tests.documentation.commands import DocumentedCommand, documented_commands
 

@@ -8,7 +8,7 @@ import pytest
 from typer.main import get_command
 
 from cli.app import app
-from flows.settings import project_root
+from flows.boundary.settings import project_root
 from tests.documentation.commands import DOCUMENTS, fences, text_of
 
 ROOT = project_root()
@@ -62,7 +62,7 @@ def test_every_option_in_the_text_is_one_of_the_command_lines(document: str) -> 
 
 
 def test_the_columns_that_are_explained_are_those_of_the_results() -> None:
-    from trading.results import FLOAT_COLUMNS  # noqa: PLC0415 - only here
+    from lake.market.results import FLOAT_COLUMNS  # noqa: PLC0415 - only here
 
     table = text_of("docs/analysis.md").partition("## Of each bar")[2].partition("\n## ")[0]
     explained = set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE))

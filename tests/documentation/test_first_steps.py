@@ -10,7 +10,7 @@ from subprocess import CompletedProcess
 
 import pytest
 
-from cli.status import INCOMPLETE
+from cli.commands.status import INCOMPLETE
 from tests.cli.conftest import run, start  # noqa: F401 - fixtures
 from tests.documentation.commands import documented_commands
 

@@ -33,9 +33,9 @@ from prefect.settings import (
 )
 from prefect.states import Pending
 
-from cli.orchestration import delivering
-from flows.registration import register_deployments
-from flows.settings import settings
+from cli.pipeline.orchestration import delivering
+from flows.deploy.registration import register_deployments
+from flows.boundary.settings import settings
 from tests.trading.conftest import Market, random_market, session_timestamps
 
 STRATEGY = {"beta_window": 3, "beta_min_periods": 2}

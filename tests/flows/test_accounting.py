@@ -10,11 +10,11 @@ from prefect.client.schemas.objects import FlowRun
 from prefect.states import Completed, Crashed, Failed
 
 from fanout import Child, ChildResult, Outcome
-from flows.accounting import Account, all_done, partly_done
-from flows.rendering import Cell
-from trading.parameters import Grain
-from trading.partitions import Partition
-from trading.planning import ContractPlan
+from flows.runs.accounting import Account, all_done, partly_done
+from flows.runs.rendering import Cell
+from lake.grain import Grain
+from lake.keys import Partition
+from lake.planning import ContractPlan
 
 START = datetime(2024, 1, 2, 14, 30, tzinfo=UTC)
 PARTITIONS = [Partition("AAPL", START + timedelta(hours=i), Grain.BAR, i, i + 1) for i in range(4)]

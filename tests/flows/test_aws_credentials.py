@@ -19,15 +19,16 @@ from prefect_aws.client_parameters import AwsClientParameters
 from prefect_aws.credentials import AwsCredentials, MinIOCredentials
 from pydantic import SecretStr
 
-from flows import aws_credentials
-from flows.aws_credentials import AWS, MINIO, credentials_of, use_credentials_block
-from flows.settings import Settings, settings
+from flows.boundary import aws_credentials
+from flows.boundary.aws_credentials import AWS, MINIO, credentials_of, use_credentials_block
+from flows.boundary.settings import Settings, settings
 from tests.flows.conftest import Pipeline
 from tests.s3 import SessionS3
 from tests.trading.conftest import Market
-from trading.errors import ParameterError, StorageError
-from trading.s3 import S3Credentials, use_credentials
-from trading.storage import open_directory
+from trading.errors import ParameterError
+from storage.errors import StorageError
+from storage.s3 import S3Credentials, use_credentials
+from storage.directory import open_directory
 
 
 @pytest.fixture(autouse=True)

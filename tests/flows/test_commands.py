@@ -8,9 +8,9 @@ import shlex
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows.commands import redo_partition, run_command
-from flows.parameters import DEFAULT_STRATEGY
-from trading.parameters import StrategyParameters
+from flows.runs.commands import redo_partition, run_command
+from flows.boundary.parameters import DEFAULT_STRATEGY
+from trading.strategies.market_model.parameters import StrategyParameters
 
 
 def parameters_of(command: str) -> dict[str, str]:

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from trading.synthetic import contract_names
+from trading.bars.synthetic import contract_names
 
 SESSIONS = ("20240102", "20240103", "20240104")
 TIMES = ("0930", "1030", "1130", "1230", "1330", "1430", "1530", "1600")

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from prefect.flows import Flow, load_flow_from_entrypoint
 
-from flows.wiring import DeploymentDefinition, deployment_definitions
+from flows.deploy.wiring import DeploymentDefinition, deployment_definitions
 
 
 @pytest.mark.parametrize("definition", deployment_definitions(), ids=lambda d: d.name)

@@ -9,7 +9,7 @@ import pytest
 from prefect.client.schemas.objects import StateType
 
 from tests.flows.conftest import FILES, STRATEGY, Pipeline
-from trading.parameters import StrategyParameters
+from trading.strategies.market_model.parameters import StrategyParameters
 
 IN_THE_WAY = f"BRK-B/{FILES[3]}"
 STAMP = "2024-01-02T12:30:00-05:00"

@@ -14,9 +14,9 @@ import pytest
 import yfinance as yf
 
 from flows import ingest_market_data_flow
-from flows.settings import project_root
+from flows.boundary.settings import project_root
 from tests.flows.conftest import Ended, Pipeline
-from tests.trading.yahoo_server import (
+from tests.adapters.yahoo_server import (
     NEW_YORK,
     LocalSession,
     YahooServer,
@@ -24,9 +24,9 @@ from tests.trading.yahoo_server import (
     stock_day,
     vix_day,
 )
-from trading.ingestion import ingest
-from trading.market_data import open_market_data
-from trading.sources.yahoo import YahooSource
+from lake.market.ingestion import ingest
+from lake.market.inputs import open_market_data
+from adapters.market_data.yahoo import YahooSource
 
 ORCHESTRATOR = "trading-orchestrator/orchestrator"
 SYMBOLS = ["AAPL", "MSFT", "GOOGL", "AMZN", "TSLA"]

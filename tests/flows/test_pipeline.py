@@ -17,10 +17,11 @@ from prefect.client.schemas.objects import FlowRun, StateType
 from flows.orchestrator_flow import OrchestrationSummary
 from tests.flows.conftest import BARS, FILES, STRATEGY, Ended, Pipeline
 from tests.trading.conftest import Market, random_market, session_timestamps
-from trading.analysis import SIGNAL_NAMES, analyze
-from trading.market_data import open_market_data
-from trading.parameters import Grain, StrategyParameters
-from trading.results import FLOAT_COLUMNS, read_rows
+from trading.strategies.market_model.signals import SIGNAL_NAMES, analyze
+from lake.market.inputs import open_market_data
+from lake.grain import Grain
+from trading.strategies.market_model.parameters import StrategyParameters
+from lake.market.results import FLOAT_COLUMNS, read_rows
 
 CONTRACTS = ("AAPL", "BRK-B")
 ALL_FILES = [f"{contract}/{file}" for contract in CONTRACTS for file in FILES]

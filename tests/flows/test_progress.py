@@ -8,8 +8,8 @@ from uuid import UUID, uuid4
 import pytest
 
 from fanout import Progress
-from flows import progress
-from flows.progress import FanOutProgress
+from flows.runs import progress
+from flows.runs.progress import FanOutProgress
 
 
 @pytest.fixture

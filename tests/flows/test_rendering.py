@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows.rendering import (
+from flows.runs.rendering import (
     GRID_COLUMNS,
     LISTED_FAILURES,
     SHOWN_FAILURES,

@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from fanout import Placement
-from flows.settings import JobPer, Settings, project_root
+from flows.boundary.settings import JobPer, Settings, project_root
 
 
 def test_relative_folders_are_meant_below_the_project() -> None:

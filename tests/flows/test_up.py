@@ -26,12 +26,12 @@ from prefect.client.schemas.filters import (
 )
 from prefect.client.schemas.objects import FlowRun, StateType
 
-from flows.settings import project_root
+from flows.boundary.settings import project_root
 from tests.cli.conftest import assert_all_end
 from tests.documentation.commands import documented_commands
 from tests.trading.conftest import session_timestamps
-from trading.market_data import write_market_data
-from trading.synthetic import contract_names, synthetic_market
+from lake.market.inputs import write_market_data
+from trading.bars.synthetic import contract_names, synthetic_market
 
 WAIT_SECONDS = 150.0
 PROGRAMS = Path(sys.executable).parent

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from flows.wiring import JobVariables, deployment_definitions, parsed_job_variables
+from flows.deploy.wiring import JobVariables, deployment_definitions, parsed_job_variables
 from trading.errors import ParameterError
 
 TEMPLATE: dict[str, Any] = {

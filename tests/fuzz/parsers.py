@@ -16,19 +16,19 @@ from contextlib import suppress
 import atheris
 
 with atheris.instrument_imports(
-    include=["trading.exchange_time", "trading.locations", "trading.contracts", "cli.demo"]
+    include=["trading.instruments.clock", "storage.location", "trading.instruments.symbols", "cli.commands.demo"]
 ):
-    from cli.demo import selected
-    from cli.errors import CommandError
-    from trading.contracts import checked_contract
-    from trading.exchange_time import parse_timestamp
-    from trading.locations import MAX_LOCATION, checked_location
+    from cli.commands.demo import selected
+    from servers.errors import CommandError
+    from trading.instruments.symbols import checked_contract
+    from trading.instruments.clock import parse_timestamp
+    from storage.location import MAX_LOCATION, checked_location
 
 from pydantic import TypeAdapter, ValidationError
 
-from trading.contracts import Contract
+from trading.instruments.symbols import Contract
 from trading.errors import MAX_SHOWN, TradingError
-from trading.parameters import StrategyParameters
+from trading.strategies.market_model.parameters import StrategyParameters
 
 LONGEST_SENTENCE = 5 * MAX_SHOWN
 

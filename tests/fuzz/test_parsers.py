@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from flows.settings import project_root
+from flows.boundary.settings import project_root
 
 SEEDS = Path(__file__).parent / "seeds"
 

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from cli.cluster_postgres import SOCKET_FOLDER, Settings, prepare_folder
-from cli.errors import CommandError
+from servers.cluster_postgres import SOCKET_FOLDER, Settings, prepare_folder
+from servers.errors import CommandError
 from tests.image.build import Root
 from tests.image.container import Container, Surroundings, running
 
 pytestmark = pytest.mark.soak
 
-COMMAND = ["python", "-m", "cli.cluster_postgres", "-c", "max_connections=50"]
+COMMAND = ["python", "-m", "servers.cluster_postgres", "-c", "max_connections=50"]
 ACTIVE = (
     "psql -X -At -h /tmp -U postgres -c "
     "\"SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep%'\""

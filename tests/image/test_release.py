@@ -31,7 +31,7 @@ ANALYZE = [
     "--param", "contract=AAPL", "--param", "timestamp=2024-01-02T09:30:00-05:00",
 ]  # fmt: skip
 IS_THERE = (
-    "from trading.storage import open_directory;"
+    "from storage.directory import open_directory;"
     "print(open_directory('s3://trading/output', 'o').identity('AAPL/20240102_093000.parquet'))"
 )
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from flows.settings import project_root
+from flows.boundary.settings import project_root
 
 Point = Literal["before", "during", "after"]
 """Of a write: nothing is there yet; the temporary file is complete; it has its name."""

@@ -11,11 +11,12 @@ from prefect.client.schemas.filters import FlowRunFilter
 from prefect.client.schemas.objects import TERMINAL_STATES, FlowRun
 
 from fanout.runs import read_all
-from trading.market_data import open_market_data
-from trading.parameters import Grain, StrategyParameters
-from trading.partition_run import run_partition
-from trading.partitions import partitions
-from trading.results import read_rows
+from lake.market.inputs import open_market_data
+from lake.grain import Grain
+from trading.strategies.market_model.parameters import StrategyParameters
+from lake.market.compute import run_partition
+from lake.keys import partitions
+from lake.market.results import read_rows
 
 
 async def runs_of(client: PrefectClient, output: Path) -> dict[str, list[FlowRun]]:

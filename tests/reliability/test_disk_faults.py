@@ -18,12 +18,12 @@ import pytest
 from tests.reliability.faults import Faults
 from tests.trading.conftest import SMALL, random_market, session_timestamps
 from tests.waiting import wait_until
-from trading import results
-from trading.market_data import open_market_data
-from trading.parameters import Grain
-from trading.partition_run import run_partition
-from trading.planning import plan
-from trading.results import read_rows
+from lake.market import results
+from lake.market.inputs import open_market_data
+from lake.grain import Grain
+from lake.market.compute import run_partition
+from lake.planning import plan
+from lake.market.results import read_rows
 
 STAMP = "2024-01-03T09:30:00-05:00"
 FILE = "AAPL/20240103.parquet"
@@ -56,8 +56,8 @@ NOBODY = "if os.geteuid() == 0:\n    os.setgroups([]), os.setgid(65534), os.setu
 def code_of(place: Path, output: str, name: str) -> str:
     """Python that does what a partition's flow run does."""
     return (
-        "from trading.parameters import Grain, StrategyParameters\n"
-        "from trading.partition_run import run_partition\n"
+        "from trading.strategies.market_model.parameters import Grain, StrategyParameters\n"
+        "from lake.market.compute import run_partition\n"
         f"small = StrategyParameters.model_validate_json({SMALL.model_dump_json()!r})\n"
         f"run_partition('AAPL', {STAMP!r}, Grain.SESSION, small, {str(place / 'input')!r}, "
         f"{str(place / output)!r}, {name!r})\n"

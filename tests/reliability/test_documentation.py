@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from flows.settings import project_root
+from flows.boundary.settings import project_root
 
 TEXT = (project_root() / "docs" / "reliability.md").read_text()
 NAMED = sorted(set(re.findall(r"`(tests/[\w/.]+\.py)::(\w+)`", TEXT)))

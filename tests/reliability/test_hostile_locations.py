@@ -11,12 +11,13 @@ from fsspec.registry import known_implementations
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from trading.errors import ParameterError, StorageError, TradingError
-from trading.locations import MAX_LOCATION, checked_location
-from trading.market_data import PRICES_FILE, MarketData
-from trading.replacement import read_manifest
-from trading.results import read_fingerprints
-from trading.storage import open_directory
+from trading.errors import ParameterError, TradingError
+from storage.errors import StorageError
+from storage.location import MAX_LOCATION, checked_location
+from lake.market.inputs import PRICES_FILE, MarketData
+from lake.market.manifest import read_manifest
+from lake.market.results import read_fingerprints
+from storage.directory import open_directory
 
 CANARY = "wJalrXUtnFEMI/K7MDENG+bPxRfiCY"
 """Shaped like a secret key of AWS: with a slash."""

@@ -26,19 +26,19 @@ from flows.analyze_symbol_flow import analyze_symbol
 from flows.analyze_time_partition_flow import analyze_time_partition, run_name
 from flows.ingest_market_data_flow import ingest_market_data
 from flows.orchestrator_flow import trading_orchestrator
-from flows.parameters import PartitionGrain, Strategy
+from flows.boundary.parameters import PartitionGrain, Strategy
 from flows.validate_data_flow import validate_data
 from tests.reliability.test_hostile_locations import assert_one_sentence
 from tests.trading.conftest import SMALL, random_market, session_timestamps
-from trading.contracts import selected_contracts
+from trading.instruments.symbols import selected_contracts
 from trading.errors import ParameterError, TradingError
-from trading.exchange_time import parse_timestamp
-from trading.ingestion.request import contract_name
-from trading.market_data import open_market_data
-from trading.parameters import Grain
-from trading.partition_run import run_partition
-from trading.planning import plan
-from trading.validation import validate
+from trading.instruments.clock import parse_timestamp
+from lake.market.ingestion.request import contract_name
+from lake.market.inputs import open_market_data
+from lake.grain import Grain
+from lake.market.compute import run_partition
+from lake.planning import plan
+from lake.market.validation import validate
 
 UNHURRIED = hypothesis_settings(
     max_examples=50,

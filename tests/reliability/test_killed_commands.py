@@ -19,7 +19,7 @@ from tests.reliability.runs import (
     states,
 )
 from tests.waiting import WAIT_SECONDS, wait_until
-from trading.parameters import Grain
+from lake.grain import Grain
 
 COMMAND = ("demo", "--contracts", "1", "--grain", "session", "--json")
 FILE = "AAPL/20240103.parquet"

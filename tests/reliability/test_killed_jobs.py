@@ -20,7 +20,7 @@ from tests.reliability.runs import (
     states,
 )
 from tests.waiting import WAIT_SECONDS, wait_until
-from trading.parameters import Grain
+from lake.grain import Grain
 
 FIRST, SECOND, LAST = (f"AAPL/2024010{day}.parquet" for day in (2, 3, 4))
 

@@ -18,7 +18,7 @@ from prefect.settings import (
 from prefect.states import Completed, Pending
 
 from fanout import FanOutPolicy, Outcome, runs
-from flows.settings import settings
+from flows.boundary.settings import settings
 from tests.fanout.toy import Leaf, Toy, deployed, new_parent
 from tests.flows.conftest import registered  # noqa: F401 - a fixture
 from tests.waiting import WAIT_SECONDS

@@ -17,15 +17,15 @@ import pytest
 
 from tests.reliability.bounded_reader import SOUND
 from tests.trading.conftest import SMALL, Market, bars_of, random_market, session_timestamps
-from trading.analysis import analyze
-from trading.column_file import ColumnFile
+from trading.strategies.market_model.signals import analyze
+from storage.parquet.column_file import ColumnFile
 from trading.errors import DataError
-from trading.market_data import PRICES_FILE, MarketData
-from trading.parameters import Grain
-from trading.parquet_bounds import MAX_FOOTER_BYTES, MAX_ROWS
-from trading.partitions import partitions
-from trading.results import Lineage, read_fingerprints, read_rows, write_result
-from trading.storage import open_directory
+from lake.market.inputs import PRICES_FILE, MarketData
+from lake.grain import Grain
+from storage.parquet.limits import MAX_FOOTER_BYTES, MAX_ROWS
+from lake.keys import partitions
+from lake.market.results import Lineage, read_fingerprints, read_rows, write_result
+from storage.directory import open_directory
 
 ALLOWED_MIB = 200
 """Three columns at the bound of 65 MiB each: timestamps, values and the copy with their nulls."""

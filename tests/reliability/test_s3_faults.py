@@ -10,16 +10,16 @@ from contextlib import suppress
 
 import pytest
 
-import trading.s3
+import storage.s3
 from tests.s3 import SessionS3
 from tests.trading.conftest import SMALL, random_market, session_timestamps
-from trading.errors import StorageError
-from trading.market_data import open_market_data
-from trading.parameters import Grain
-from trading.partition_run import run_partition
-from trading.planning import plan
-from trading.s3 import S3Credentials, use_credentials
-from trading.storage import open_directory
+from storage.errors import StorageError
+from lake.market.inputs import open_market_data
+from lake.grain import Grain
+from lake.market.compute import run_partition
+from lake.planning import plan
+from storage.s3 import S3Credentials, use_credentials
+from storage.directory import open_directory
 
 Mangle = Callable[[bytes], bytes | None]
 """What becomes of a piece of a reply; None when the connection is reset half-way."""
@@ -90,8 +90,8 @@ def line(
     line = BadLine(s3_server.endpoint_url)
     monkeypatch.setenv("AWS_ENDPOINT_URL", line.endpoint_url)
     # A silent store is given up after 20 s, or after 120 s where it need not speak; here after 2.
-    monkeypatch.setattr(trading.s3, "READ_SECONDS", 2)
-    monkeypatch.setattr(trading.s3, "REQUEST_SECONDS", 2)
+    monkeypatch.setattr(storage.s3, "READ_SECONDS", 2)
+    monkeypatch.setattr(storage.s3, "REQUEST_SECONDS", 2)
     yield line
     line.close()
     use_credentials(S3Credentials())

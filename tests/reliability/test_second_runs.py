@@ -12,11 +12,11 @@ from prefect.client.schemas.objects import StateType
 from prefect.flow_engine import run_flow_async
 from prefect.states import Scheduled
 
-import trading.fingerprint
-import trading.results
+import lake.fingerprints
+import lake.market.results
 from flows.analyze_time_partition_flow import analyze_time_partition
-from flows.contract_work import Work
-from flows.settings import settings
+from flows.runs.contract_work import Work
+from flows.boundary.settings import settings
 from tests.flows.conftest import (  # noqa: F401 - fixtures
     FILES,
     STRATEGY,
@@ -27,8 +27,8 @@ from tests.flows.conftest import (  # noqa: F401 - fixtures
 )
 from tests.reliability.runs import assert_all_ended, assert_every_file_is_whole, runs_of
 from tests.waiting import WAIT_SECONDS
-from trading.planning import ContractPlan
-from trading.results import read_rows
+from lake.planning import ContractPlan
+from lake.market.results import read_rows
 
 LEAF = "analyze-time-partition/analyze-time-partition"
 EIGHT = [f"AAPL/{file}" for file in FILES]
@@ -103,7 +103,7 @@ async def test_results_of_another_version_of_the_analysis_are_made_again(
 ) -> None:
     """Fails when the version is no part of the fingerprint: the old results are kept."""
     await pipeline.orchestrate(**WHOLE)
-    for module in (trading.fingerprint, trading.results):
+    for module in (lake.fingerprints, lake.market.results):
         monkeypatch.setattr(module, "ANALYSIS_VERSION", "another")
     upgraded = await (await pipeline.orchestrate(**WHOLE)).value()
     assert (upgraded.completed, upgraded.skipped) == (1, 0)

@@ -17,13 +17,13 @@ from pydantic import SecretStr
 
 import flows.analyze_time_partition_flow
 from fanout.runs import read_all
-from flows import aws_credentials
-from flows.settings import settings
+from flows.boundary import aws_credentials
+from flows.boundary.settings import settings
 from tests.cli.conftest import run, start  # noqa: F401 - fixtures
 from tests.flows.conftest import Pipeline, pipeline, registered, small_market  # noqa: F401
 from tests.reliability.runs import runs_of
 from tests.s3 import SessionS3
-from trading.s3 import S3Credentials, use_credentials
+from storage.s3 import S3Credentials, use_credentials
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 CANARY = f"canary{uuid4().hex}"
@@ -59,7 +59,7 @@ async def test_no_failure_shows_a_secret(  # noqa: PLR0917 - fixtures
     tmp_path: Path,
 ) -> None:
     """Fails when a message quotes a request, a URL or the credentials: e.g. with the endpoint's
-    URL as it is in `trading.s3`'s messages, or with the server's in those of `cli.connection`."""
+    URL as it is in `storage.s3`'s messages, or with the server's in those of `servers.connection`."""
     ids = []
     told = []
 

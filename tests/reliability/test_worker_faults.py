@@ -19,13 +19,14 @@ from prefect.client.schemas.filters import FlowRunFilter
 from prefect.client.schemas.objects import StateType
 
 from benchmarks.outages import MortalServer
-from cli.sample_data import SAMPLE_CONTRACTS, ensure_market_data
-from flows.registration import register_deployments
+from cli.pipeline.sample_data import SAMPLE_CONTRACTS, ensure_market_data
+from flows.deploy.registration import register_deployments
 from tests.reliability.faults import Faults
 from tests.reliability.faulty_server import Reply, answer, faulty_server
 from tests.waiting import WAIT_SECONDS
-from trading.parameters import Grain, StrategyParameters
-from trading.partition_run import run_partition
+from lake.grain import Grain
+from trading.strategies.market_model.parameters import StrategyParameters
+from lake.market.compute import run_partition
 
 DONE_BEFORE = "2024-01-02T09:30:00-05:00"
 

@@ -11,9 +11,10 @@ import numpy.typing as npt
 import pytest
 import stamina
 
-from trading.bars import Bars, Floats, Timestamps
-from trading.market_data import write_market_data
-from trading.parameters import StrategyParameters
+from trading.bars.model import Bars
+from trading.arrays import Floats, Timestamps
+from lake.market.inputs import write_market_data
+from trading.strategies.market_model.parameters import StrategyParameters
 
 SMALL = StrategyParameters(beta_window=4, beta_min_periods=3)
 """A strategy whose window fits into a small market."""

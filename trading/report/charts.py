@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import vl_convert
 
-from trading.bars import Floats
+from trading.arrays import Floats
 from trading.report.content import ReportContent, histogram
 from trading.report.timeline import Timeline
 

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from trading.aggregation import Aggregation
-from trading.bars import Floats
-from trading.benchmark import BuyAndHold, MarketModel, buy_and_hold, market_model
-from trading.market_series import MarketSeries
+from lake.market.aggregate import Aggregation
+from trading.arrays import Floats
+from trading.portfolio.benchmark import BuyAndHold, MarketModel, buy_and_hold, market_model
+from lake.market.series import MarketSeries
 from trading.report.timeline import Timeline, timeline
-from trading.trades import Trades
+from trading.portfolio.positions import Trades
 
 Matrix = npt.NDArray[np.float64]
 """Contracts by bins, shape (k, b), NaN where there is nothing."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from trading.benchmark import BuyAndHold
-from trading.portfolio import Summary
+from trading.portfolio.benchmark import BuyAndHold
+from trading.portfolio.performance import Summary
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ import jinja2
 import numpy as np
 from markupsafe import Markup
 
-from trading.exchange_time import NEW_YORK
+from trading.instruments.clock import NEW_YORK
 from trading.report import charts, heat_map
 from trading.report.content import ReportContent
 from trading.report.headlines import headlines, number

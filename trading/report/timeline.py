@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from trading.bars import Floats, Timestamps
-from trading.exchange_time import local_times
+from trading.arrays import Floats, Timestamps
+from trading.instruments.clock import local_times
 
 Codes = npt.NDArray[np.int64]
 

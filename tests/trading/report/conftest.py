@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from tests.trading.oracles import Row
-from tests.trading.test_trades import table
-from trading.aggregation import Aggregation
-from trading.bars import Floats
-from trading.market_series import MarketSeries
-from trading.origin import Origin
-from trading.portfolio import portfolio
+from tests.oracles import Row
+from tests.trading.portfolio.test_positions import table
+from lake.market.aggregate import Aggregation
+from trading.arrays import Floats
+from lake.market.series import MarketSeries
+from lake.market.lineage import Origin
+from trading.portfolio.performance import portfolio
 from trading.report.content import KnownStatus, ReportContent, report_content
 
 ORIGIN = Origin(

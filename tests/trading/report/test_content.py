@@ -8,14 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.trading.conftest import random_market, session_timestamps
-from tests.trading.oracles import NAN
+from tests.oracles import NAN
 from tests.trading.report.conftest import report_of
-from tests.trading.test_trades import history
-from trading.parameters import Grain
-from trading.partitions import partitions
+from tests.trading.portfolio.test_positions import history
+from lake.grain import Grain
+from lake.keys import partitions
 from trading.report.content import DONE, MISSING, STALE, histogram
-from trading.report.making import known_status
-from trading.status import ContractStatus, PartitionStatus
+from lake.market.report import known_status
+from lake.status import ContractStatus, PartitionStatus
 
 
 def test_cells_hold_the_signals_and_the_returns_to_the_next_bar() -> None:

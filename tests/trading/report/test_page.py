@@ -10,9 +10,9 @@ import zlib
 import numpy as np
 import pytest
 
-from tests.trading.oracles import NAN, Row
+from tests.oracles import NAN, Row
 from tests.trading.report.conftest import report_of
-from tests.trading.test_trades import at, history
+from tests.trading.portfolio.test_positions import at, history
 from trading.report import charts, heat_map
 from trading.report.content import ReportContent
 from trading.report.page import page

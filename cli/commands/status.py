@@ -1,0 +1,159 @@
+"""`trading status`: the grid of partitions in the terminal, and the commands that complete it."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+import sys
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+
+import typer
+
+from cli.pipeline.failures import named_server, server_note, with_failures
+from cli.settings import installation
+from cli.pipeline.query import Places, Question, as_json, counts, places, read_status
+from trading.strategies.market_model.parameters import StrategyParameters
+from lake.status import ContractStatus, PartitionStatus
+
+INCOMPLETE = 3
+"""Exit code when a partition is not done; 1 is for a command that could not find out."""
+
+SIGNS = {
+    PartitionStatus.FAILED: ("✗", "x", typer.colors.RED),
+    PartitionStatus.MISSING: ("·", ".", typer.colors.BRIGHT_BLACK),
+    PartitionStatus.STALE: ("~", "~", typer.colors.YELLOW),
+    PartitionStatus.DONE: ("✓", "#", typer.colors.GREEN),
+}
+"""How each status shows, where the terminal knows the sign and where it does not, and its colour;
+of several partitions in one column the first of these shows."""
+
+NARROWEST, WIDEST = 10, 120
+
+
+def run_status(question: Question, *, as_object: bool) -> int:
+    """Print the status of every partition asked about; returns the exit code.
+
+    Args:
+        question: Which partitions.
+        as_object: Whether to print one JSON object instead of text.
+
+    Raises:
+        CommandError, TradingError: It cannot be found out.
+    """
+    settings = installation()
+    server = named_server(settings)
+    where = places(settings, question)
+    statuses = read_status(where, question)
+    if server is not None:
+        statuses = with_failures(where.output_dir, statuses)
+    text = status_json if as_object else status_text
+    typer.echo(text(where, question, statuses, server_note(server)))
+    done = all(s.count(PartitionStatus.DONE) == len(s.states) for s in statuses)
+    return 0 if done else INCOMPLETE
+
+
+def status_json(
+    where: Places, question: Question, statuses: Sequence[ContractStatus], note: str
+) -> str:
+    """The status as one JSON object."""
+    return as_json(
+        {
+            "input_dir": where.input_dir,
+            "output_dir": where.output_dir,
+            "grain": where.grain.value,
+            "strategy": where.strategy.model_dump(mode="json"),
+            "note": note,
+            "partitions": counts(statuses),
+            "contracts": {
+                s.contract: {
+                    state.value: [p.relative_path for p in s.having({state})]
+                    for state in PartitionStatus
+                    if state is not PartitionStatus.DONE
+                }
+                | {"done": s.count(PartitionStatus.DONE)}
+                for s in statuses
+            },
+            "commands": commands(where, question, counts(statuses)),
+        }
+    )
+
+
+def status_text(
+    where: Places, question: Question, statuses: Sequence[ContractStatus], note: str
+) -> str:
+    """The status for people: a line per contract, a legend and what to do."""
+    totals = counts(statuses)
+    partitions = statuses[0].partitions  # contracts share the bars of the data
+    first, last = (
+        p.label.removeprefix(p.contract).strip() for p in (partitions[0], partitions[-1])
+    )
+    width = min(len(partitions), WIDEST, max(NARROWEST, _columns() - 34))
+    names = max(len(s.contract) for s in statuses)
+    per_column = "one" if width == len(partitions) else f"about {len(partitions) / width:.0f}"
+    lines = [
+        f"Results  {where.output_dir}",
+        f"Input    {where.input_dir}",
+        f"Grain    {where.grain.value}: {_number_of(statuses)}",
+        f"Time     {first} to {last}, {per_column} to a column",
+        "",
+        *(f"{s.contract:<{names}}  {_row(s, width)}  {_told(s)}" for s in statuses),
+        "",
+        "   ".join(
+            f"{_sign(state)} {state.value} {totals[state.value]}" for state in reversed(list(SIGNS))
+        ),
+        note,
+    ]
+    if todo := commands(where, question, totals):
+        lines += ["", "To complete it:", *(f"  {command}" for command in todo)]
+    return "\n".join(lines)
+
+
+def commands(where: Places, question: Question, totals: Mapping[str, int]) -> list[str]:
+    """The commands that would compute what is not done: of each status there is, then of all."""
+    words = ["--output-dir", where.output_dir, "--input-dir", where.input_dir]
+    words += ["--grain", where.grain.value]
+    if where.strategy != StrategyParameters():
+        words += ["--strategy", where.strategy.model_dump_json()]
+    asked = {"--contracts": question.contracts, "--from": question.first, "--to": question.last}
+    words += [word for name, value in asked.items() if value for word in (name, value)]
+    undone = [s.value for s in SIGNS if s is not PartitionStatus.DONE and totals[s.value]]
+    each = [shlex.join(["trading", "redo", "--only", status, *words]) for status in undone]
+    return each if len(each) < 2 else [*each, shlex.join(["trading", "redo", *words])]  # noqa: PLR2004 - one says it all
+
+
+def _number_of(statuses: Sequence[ContractStatus]) -> str:
+    each, contracts = len(statuses[0].partitions), len(statuses)
+    return f"{each:,} partitions of " + (
+        "1 contract" if contracts == 1 else f"each of {contracts} contracts"
+    )
+
+
+def _columns() -> int:
+    return shutil.get_terminal_size((80, 24)).columns
+
+
+def _row(status: ContractStatus, width: int) -> str:
+    count = len(status.states)
+    width = min(width, count)
+    bounds = [count * i // width for i in range(width + 1)]
+    return "".join(_sign(_worst(status.states[a:b])) for a, b in pairwise(bounds))
+
+
+def _worst(states: Sequence[PartitionStatus]) -> PartitionStatus:
+    return next(state for state in SIGNS if state in states)
+
+
+def _sign(state: PartitionStatus) -> str:
+    sign, plain, colour = SIGNS[state]
+    try:
+        sign.encode(sys.stdout.encoding or "ascii")
+    except UnicodeEncodeError:
+        sign = plain
+    return typer.style(sign, fg=colour)
+
+
+def _told(status: ContractStatus) -> str:
+    """`18 done, 6 missing`, without what there is none of."""
+    order = (s for s in reversed(list(SIGNS)) if status.count(s))
+    return ", ".join(f"{status.count(s)} {s.value}" for s in order)

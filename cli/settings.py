@@ -1,0 +1,50 @@
+"""The settings of this installation, for commands."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
+
+from servers.errors import USAGE, CommandError
+from cli.stop_signals import interrupt_held
+from trading.errors import shown
+from storage.directory import open_directory
+
+if TYPE_CHECKING:
+    from flows.boundary.settings import Settings
+
+
+def installation() -> Settings:
+    """The `TRADING_` settings; loads Prefect, so call it once the environment names its server.
+
+    Raises:
+        CommandError: A variable has a value that cannot be used.
+    """
+    with interrupt_held():
+        from flows.boundary.settings import settings  # noqa: PLC0415 - see above
+
+    try:
+        return settings()
+    except ValidationError as error:
+        first = error.errors()[0]
+        variable = f"TRADING_{first['loc'][0]}".upper()
+        raise CommandError(
+            f"{variable}={shown(first['input'])} cannot be used ({first['msg']}); correct the "
+            "variable or unset it.",
+            USAGE,
+        ) from None
+
+
+def absolute(url: str, parameter: str) -> str:
+    """A location as a process in another working directory names it.
+
+    Args:
+        url: A path or fsspec URL.
+        parameter: What the user calls it.
+
+    Raises:
+        ParameterError: It is not usable.
+    """
+    directory = open_directory(url, parameter)
+    return directory.path if directory.is_local else url

@@ -1,0 +1,58 @@
+"""What is known of a contract's stored results without opening each: fingerprint by version.
+
+A store of objects answers for a thousand files in one listing, with the version of each, but
+takes a request to look into one. What was once looked into is therefore kept in one hidden file
+beside the results. An entry counts for the version it was read from and for no other, so the
+file can be lost, old or overwritten by another planner: that costs requests, never a wrong plan.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from contextlib import suppress
+
+from storage.errors import StorageError
+from storage.directory import Directory
+from storage.backends import FileIdentity
+
+NAME = ".fingerprints.json"
+
+WORTHWHILE = 16
+"""Results of a contract from which on the index spares more requests than it costs."""
+
+Index = dict[str, tuple[str, str | None]]
+"""File name -> the version that was looked into, and its fingerprint; None of no result."""
+
+
+def read_index(directory: Directory, contract: str) -> Index:
+    """The contract's index; empty when there is none that can be used.
+
+    Raises:
+        StorageError: The place cannot be asked.
+    """
+    try:
+        entries = json.loads(directory.read_bytes(f"{contract}/{NAME}"))
+        return {name: (str(version), found) for name, (version, found) in entries.items()}
+    except StorageError as error:
+        if error.transient:
+            raise
+    except (ValueError, TypeError, AttributeError):
+        pass  # half of it is another program's: it is made again
+    return {}
+
+
+def write_index(directory: Directory, contract: str, index: Index) -> None:
+    """Keep the index; when that fails the next reader looks into the files again."""
+    with suppress(StorageError):
+        content = json.dumps(index, separators=(",", ":"))
+        directory.write_bytes(f"{contract}/{NAME}", content.encode())
+
+
+def known_fingerprints(index: Index, files: Mapping[str, FileIdentity]) -> dict[str, str | None]:
+    """Of the files that are still the version the index knows, the fingerprint."""
+    return {
+        name: index[name][1]
+        for name, identity in files.items()
+        if name in index and index[name][0] == identity.version
+    }

@@ -1,0 +1,199 @@
+"""The partition scheme: which bars one partition covers, what it is called, where it is kept.
+
+| grain | covers | file below output_dir |
+| --- | --- | --- |
+| bar | one bar | `AAPL/20240102_093000.parquet` |
+| session | the bars of one New York date | `AAPL/20240102.parquet` |
+| month | of one month | `AAPL/2024-01.parquet` |
+| year | of one year | `AAPL/2024.parquet` |
+| all | the whole history | `AAPL/all.parquet` |
+
+Names are New York wall-clock times. When clocks are set back one hour exists twice; the later of
+the two bars carries its UTC offset, `AAPL/20241103_013000-0500.parquet`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+
+import numpy as np
+
+from trading.arrays import Timestamps
+from trading.instruments.symbols import checked_contract
+from trading.errors import DataError, ParameterError
+from trading.instruments.clock import (
+    NEW_YORK,
+    local_times,
+    parse_timestamp,
+    to_datetime,
+    to_datetime64,
+)
+from lake.grain import Grain
+
+_FILE_FORMATS = {
+    Grain.BAR: "%Y%m%d_%H%M%S",
+    Grain.SESSION: "%Y%m%d",
+    Grain.MONTH: "%Y-%m",
+    Grain.YEAR: "%Y",
+    Grain.ALL: "all",
+}
+_LABEL_FORMATS = {**_FILE_FORMATS, Grain.BAR: "%Y-%m-%d %H:%M", Grain.SESSION: "%Y-%m-%d"}
+_PERIODS = {Grain.SESSION: "D", Grain.MONTH: "M", Grain.YEAR: "Y"}
+
+
+class BarIndex(Protocol):
+    """Where bars lie in time, without their prices; `MarketData` is one."""
+
+    @property
+    def rows(self) -> int:
+        """How many bars there are."""
+
+    def lower_bound(self, stamp: np.datetime64) -> int:
+        """The first row whose bar does not start before `stamp`; `rows` when there is none."""
+
+    def stamps(self, first: int, last: int) -> Timestamps:
+        """The timestamps of the rows first <= row < last."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Partition:
+    """One contract's bars of one timestamp, session, month, year or history.
+
+    Attributes:
+        contract: The contract's name.
+        start: Timestamp of the first bar, in UTC: wall-clock times of one zone compare equal
+            when the clock is set back.
+        grain: What the partition covers.
+        first: Row of the first bar in the input.
+        last: Row after the last bar.
+    """
+
+    contract: str
+    start: datetime
+    grain: Grain
+    first: int = field(compare=False)
+    last: int = field(compare=False)
+
+    @property
+    def timestamp(self) -> str:
+        """The first bar's timestamp as a parameter has it: ISO 8601 with New York's offset."""
+        return self._local.isoformat()
+
+    @property
+    def relative_path(self) -> str:
+        """Its result file, relative to the output directory."""
+        local = self._local
+        repeated = local.strftime("%z") if self.grain is Grain.BAR and local.fold else ""
+        stem = local.strftime(_FILE_FORMATS[self.grain])
+        return f"{checked_contract(self.contract)}/{stem}{repeated}.parquet"
+
+    @property
+    def label(self) -> str:
+        """What people call it, e.g. `AAPL 2024-01-02 09:30`."""
+        local = self._local
+        seconds = ":%S" if self.grain is Grain.BAR and local.second else ""
+        repeated = " %Z" if self.grain is Grain.BAR and local.fold else ""
+        return f"{self.contract} {local.strftime(_LABEL_FORMATS[self.grain] + seconds + repeated)}"
+
+    @property
+    def _local(self) -> datetime:
+        return self.start.astimezone(NEW_YORK)
+
+    def __len__(self) -> int:
+        """How many bars it covers."""
+        return self.last - self.first
+
+
+def partitions(timestamps: Timestamps, contract: str, grain: Grain) -> list[Partition]:
+    """All partitions of a contract, in the order of time; together they cover every bar once.
+
+    Args:
+        timestamps: All bar starts, UTC, strictly increasing, shape (n,).
+        contract: The contract's name.
+        grain: What one partition covers.
+
+    Raises:
+        DataError: A timestamp is not a whole second, so that names could collide.
+    """
+    checked_contract(contract)
+    if not len(timestamps):
+        return []
+    _check_whole_seconds(timestamps)
+    first = _first_rows(timestamps, grain)
+    starts = timestamps[first].astype("datetime64[us]").tolist()
+    rows = [*first.tolist(), len(timestamps)]
+    return [
+        Partition(contract, start.replace(tzinfo=UTC), grain, low, high)
+        for start, low, high in zip(starts, rows, rows[1:], strict=False)
+    ]
+
+
+def _first_rows(timestamps: Timestamps, grain: Grain) -> np.ndarray[tuple[int], np.dtype[np.intp]]:
+    if grain is Grain.BAR:
+        return np.arange(len(timestamps))
+    if grain is Grain.ALL:
+        return np.zeros(1, np.intp)
+    periods = local_times(timestamps).astype(f"datetime64[{_PERIODS[grain]}]")
+    return np.flatnonzero(np.concatenate(([True], periods[1:] != periods[:-1])))
+
+
+def partition_at(
+    index: BarIndex, contract: str, timestamp: str | datetime, grain: Grain
+) -> Partition:
+    """The partition that holds the bar at `timestamp`; of a coarser grain, any of its bars.
+
+    Reads the timestamps around the partition's ends only.
+
+    Raises:
+        ParameterError: `timestamp` is no aware timestamp, or not a bar of the data.
+        DataError: The bar's timestamp is not a whole second.
+    """
+    checked_contract(contract)
+    moment = parse_timestamp(timestamp)
+    row = _row_of(index, moment)
+    if grain is Grain.BAR:
+        first, last = row, row + 1
+    elif grain is Grain.ALL:
+        first, last = 0, index.rows
+    else:
+        start, end = _period(moment, grain)
+        first, last = (index.lower_bound(to_datetime64(bound)) for bound in (start, end))
+    stamps = index.stamps(first, first + 1)
+    _check_whole_seconds(stamps)
+    return Partition(contract, to_datetime(stamps[0]).astimezone(UTC), grain, first, last)
+
+
+def _row_of(index: BarIndex, moment: datetime) -> int:
+    stamp = to_datetime64(moment)
+    row = index.lower_bound(stamp)
+    nearest = index.stamps(max(0, row - 1), min(index.rows, row + 1))
+    if row == index.rows or nearest[-1] != stamp:
+        bars = " and ".join(to_datetime(bar).isoformat() for bar in nearest)
+        raise ParameterError(
+            "timestamp", moment.isoformat(), "a bar of the data", f"the nearest bars are {bars}"
+        )
+    return row
+
+
+def _period(moment: datetime, grain: Grain) -> tuple[datetime, datetime]:
+    """First instants, in New York, of the session, month or year of `moment` and of the next."""
+    start = datetime(moment.year, moment.month, moment.day, tzinfo=NEW_YORK)
+    if grain is Grain.SESSION:
+        return start, start + timedelta(days=1)  # wall-clock arithmetic: midnight to midnight
+    start = start.replace(day=1)
+    if grain is Grain.MONTH:
+        return start, (start + timedelta(days=32)).replace(day=1)
+    start = start.replace(month=1)
+    return start, start.replace(year=start.year + 1)
+
+
+def _check_whole_seconds(timestamps: Timestamps) -> None:
+    odd = timestamps != timestamps.astype("datetime64[s]")
+    if odd.any():
+        raise DataError(
+            "timestamp",
+            f"{timestamps[int(np.argmax(odd))]}Z is not a whole second",
+            "round the timestamps of the data to seconds",
+        )

@@ -1,0 +1,229 @@
+"""What is there of the results that the input asks for: the status of every partition."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, time, timedelta
+from enum import StrEnum
+
+import numpy as np
+
+from trading.bars.model import Bars
+from trading.instruments.symbols import CONTRACT_PATTERN
+from trading.errors import ParameterError
+from trading.instruments.clock import NEW_YORK, parse_timestamp, to_datetime64
+from lake.fingerprints import fingerprints
+from lake.market.inputs import MarketData, check_contract
+from lake.grain import Grain
+from trading.strategies.market_model.parameters import StrategyParameters
+from lake.keys import Partition, partitions
+from lake.market.results import read_fingerprints, read_parameters
+from storage.directory import Directory, open_directory
+
+
+class PartitionStatus(StrEnum):
+    """What is there of one partition."""
+
+    DONE = "done"
+    """Its result is there and what the inputs and parameters would give now."""
+    STALE = "stale"
+    """Its result is there, of other inputs, parameters or another version of the analysis."""
+    MISSING = "missing"
+    """There is no result."""
+    FAILED = "failed"
+    """Missing or stale, and its last flow run failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class ContractStatus:
+    """The status of all partitions of one contract.
+
+    Attributes:
+        contract: The contract's name.
+        partitions: All its partitions, in the order of time.
+        states: The status of each.
+    """
+
+    contract: str
+    partitions: tuple[Partition, ...]
+    states: tuple[PartitionStatus, ...]
+
+    def count(self, status: PartitionStatus) -> int:
+        """How many partitions have this status."""
+        return self.states.count(status)
+
+    def having(self, wanted: Collection[PartitionStatus]) -> list[Partition]:
+        """The partitions with one of these statuses."""
+        pairs = zip(self.partitions, self.states, strict=True)
+        return [partition for partition, state in pairs if state in wanted]
+
+    def within(self, rows: tuple[int, int]) -> ContractStatus:
+        """Of the partitions that have any of the input's rows `first <= row < last`."""
+        first, last = rows
+        kept = [i for i, p in enumerate(self.partitions) if p.last > first and p.first < last]
+        return replace(
+            self,
+            partitions=tuple(self.partitions[i] for i in kept),
+            states=tuple(self.states[i] for i in kept),
+        )
+
+    def with_failures(self, labels: Collection[str]) -> ContractStatus:
+        """The same, knowing of which partitions (by label) the last flow run failed."""
+        states = tuple(
+            PartitionStatus.FAILED
+            if state is not PartitionStatus.DONE and partition.label in labels
+            else state
+            for partition, state in zip(self.partitions, self.states, strict=True)
+        )
+        return replace(self, states=states)
+
+
+def contract_status(
+    market: MarketData,
+    contract: str,
+    grain: Grain,
+    strategy: StrategyParameters,
+    output_dir: str,
+) -> ContractStatus:
+    """Compare a contract's stored results with its input.
+
+    Reads the contract's whole column once, and of each stored result the end.
+
+    Args:
+        market: The input.
+        contract: The contract's name.
+        grain: What one partition covers.
+        strategy: The strategy's parameters.
+        output_dir: Where results are kept.
+
+    Raises:
+        ParameterError: The contract is unknown, or `output_dir` is not usable.
+        DataError: The contract has no prices, or the data are out of order.
+        StorageError: Input or results cannot be accessed.
+    """
+    directory = open_directory(output_dir, "output_dir")
+    bars = market.bars(contract, 0, market.rows, strategy)
+    check_contract(bars)
+    every = partitions(bars.timestamps, contract, grain)
+    states = partition_states(directory, bars, every, strategy)
+    return ContractStatus(contract, tuple(every), tuple(states))
+
+
+def partition_states(
+    directory: Directory, bars: Bars, every: Sequence[Partition], strategy: StrategyParameters
+) -> list[PartitionStatus]:
+    """Done, stale or missing, for each of a contract's partitions.
+
+    Args:
+        directory: Where results are kept.
+        bars: All bars of the contract.
+        every: Partitions of these bars.
+        strategy: The strategy's parameters.
+
+    Raises:
+        StorageError: The results cannot be accessed.
+    """
+    stored = read_fingerprints(directory, bars.contract)
+    wanted = fingerprints(bars, every, strategy) if stored else [""] * len(every)
+    return [
+        _state(stored.get(partition.relative_path), fingerprint)
+        for partition, fingerprint in zip(every, wanted, strict=True)
+    ]
+
+
+def _state(stored: str | None, wanted: str) -> PartitionStatus:
+    if stored is None:
+        return PartitionStatus.MISSING
+    return PartitionStatus.DONE if stored == wanted else PartitionStatus.STALE
+
+
+def rows_between(market: MarketData, first: str | None, last: str | None) -> tuple[int, int]:
+    """The rows of the bars from one time to another: the first, and the one after the last.
+
+    Args:
+        market: The input.
+        first: A day in New York, or a timestamp with an offset; None for the start.
+        last: The same, included; None for the end.
+
+    Raises:
+        ParameterError: One of the two is neither, or the last lies before the first.
+    """
+    low = 0 if first is None else market.lower_bound(_instant(first, "from", after=False))
+    high = market.rows if last is None else market.lower_bound(_instant(last, "to", after=True))
+    if first is not None and last is not None and low > high:
+        raise ParameterError("to", last, f"at or after from={first}", "exchange the two")
+    return low, high
+
+
+def _instant(text: str, parameter: str, *, after: bool) -> np.datetime64:
+    """The instant at which a day or timestamp begins, or from which on is after it."""
+    try:
+        midnight = datetime.combine(date.fromisoformat(text), time(), NEW_YORK)
+    except ValueError:
+        stamp = to_datetime64(parse_timestamp(text, parameter))
+        return stamp + np.timedelta64(1, "ns") if after else stamp
+    day = parse_timestamp(midnight, parameter)
+    return to_datetime64(day + timedelta(days=1) if after else day)
+
+
+_GRAINS = (
+    (Grain.BAR, r"\d{8}_\d{6}([+-]\d{4})?"),
+    (Grain.SESSION, r"\d{8}"),
+    (Grain.MONTH, r"\d{4}-\d{2}"),
+    (Grain.YEAR, r"\d{4}"),
+    (Grain.ALL, "all"),
+)
+"""How the files of each grain are named, without their ending; see `lake.keys`."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredSettings:
+    """What the stored results were computed with, as their first contract has it.
+
+    Attributes:
+        contracts: Contracts that have a folder.
+        grain: What most files cover; None without results.
+        strategy: The parameters in the last of those files; None without results.
+    """
+
+    contracts: tuple[str, ...]
+    grain: Grain | None
+    strategy: StrategyParameters | None
+
+
+def stored_settings(output_dir: str) -> StoredSettings:
+    """With what grain and parameters the results were computed.
+
+    Raises:
+        ParameterError: `output_dir` is not usable.
+        StorageError: It cannot be accessed.
+    """
+    directory = open_directory(output_dir, "output_dir")
+    folders = [name for name in directory.list_folders() if re.fullmatch(CONTRACT_PATTERN, name)]
+    for contract in folders:
+        found = _settings_of(directory, contract)
+        if found is not None:
+            return StoredSettings(tuple(folders), *found)
+    return StoredSettings(tuple(folders), None, None)
+
+
+def _settings_of(
+    directory: Directory, contract: str
+) -> tuple[Grain, StrategyParameters | None] | None:
+    by_grain = {name: _grain(name) for name in directory.list_files(contract)}
+    counts = Counter(grain for grain in by_grain.values() if grain)
+    if not counts:
+        return None
+    ((usual, _),) = counts.most_common(1)
+    last = max(name for name, grain in by_grain.items() if grain is usual)
+    return usual, read_parameters(directory, f"{contract}/{last}", contract)
+
+
+def _grain(name: str) -> Grain | None:
+    stem = name.removesuffix(".parquet")
+    if stem == name:
+        return None
+    return next((grain for grain, form in _GRAINS if re.fullmatch(form, stem)), None)

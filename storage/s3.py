@@ -1,0 +1,267 @@
+"""S3 and what speaks its protocol: few requests, whole objects, and what its refusals mean.
+
+Loads s3fs, and with it aiobotocore, only when the first `s3://` location is opened. Credentials
+are those of the AWS tools (environment, profile, role), unless `use_credentials` gave others.
+s3fs keeps the session and its event loop; requests are made one level below its files, whose
+caches and fall-backs would cost several requests where one does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from dataclasses import dataclass, field
+from typing import Any
+
+from storage.backends import FileIdentity, Listing
+
+PROTOCOLS = ("s3", "s3a")
+
+CONNECT_SECONDS, READ_SECONDS = 5, 20
+"""How long a connection, and then an answer, may take before the request counts as failed."""
+
+REQUEST_SECONDS = 120
+"""How long one request may take in all: while a client waits for the store's leave to send a body,
+the limits above do not hold."""
+
+CONNECTIONS = 16
+"""Requests of one process that may be under way at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class S3Credentials:
+    """Who to be, and where, instead of what the AWS environment says; None leaves that to it.
+
+    Attributes:
+        access_key_id: Name of the key.
+        secret_access_key: The key; shown nowhere.
+        session_token: Of a temporary key; shown nowhere.
+        endpoint_url: Address of a store that is not Amazon's.
+        region: Where the buckets are.
+        profile: Name of a profile of this machine's AWS configuration.
+        verify: Whether the store's certificate is checked, or the file of authorities that it is
+            checked against.
+    """
+
+    access_key_id: str | None = None
+    secret_access_key: str | None = field(default=None, repr=False)
+    session_token: str | None = field(default=None, repr=False)
+    endpoint_url: str | None = None
+    region: str | None = None
+    profile: str | None = None
+    verify: bool | str | None = None
+
+
+_credentials = S3Credentials()
+_stores: dict[tuple[object, ...], S3Store] = {}
+_lock = threading.Lock()
+
+
+def use_credentials(credentials: S3Credentials) -> None:
+    """Use these for every S3 location that this process opens from now on."""
+    global _credentials  # noqa: PLW0603 - one process acts as one identity
+    _credentials = credentials
+
+
+def environment() -> dict[str, str]:
+    """The environment in which a process that this one starts reaches S3 as this one does."""
+    ours = {
+        "AWS_ACCESS_KEY_ID": _credentials.access_key_id,
+        "AWS_SECRET_ACCESS_KEY": _credentials.secret_access_key,
+        "AWS_SESSION_TOKEN": _credentials.session_token,
+        "AWS_ENDPOINT_URL": _credentials.endpoint_url,
+        "AWS_DEFAULT_REGION": _credentials.region,
+        "AWS_PROFILE": _credentials.profile,
+        # That nothing is checked, no variable says.
+        "AWS_CA_BUNDLE": _credentials.verify if isinstance(_credentials.verify, str) else None,
+    }
+    inherited = dict(os.environ)
+    if _credentials.access_key_id or _credentials.profile:
+        for name in ("AWS_SESSION_TOKEN", "AWS_PROFILE"):  # of another identity
+            inherited.pop(name, None)
+    return inherited | {name: value for name, value in ours.items() if value is not None}
+
+
+def s3_store() -> S3Store:
+    """The store of this process's credentials and environment; one client serves all threads."""
+    environment = sorted(item for item in os.environ.items() if item[0].startswith("AWS_"))
+    key = (os.getpid(), _credentials, tuple(environment))
+    with _lock:
+        if key not in _stores:
+            _stores.clear()
+            _stores[key] = S3Store(_filesystem(_credentials))
+        return _stores[key]
+
+
+def _filesystem(credentials: S3Credentials) -> Any:  # noqa: ANN401 - s3fs has no types
+    from s3fs import S3FileSystem  # noqa: PLC0415 - see the module's docstring
+
+    filesystem = S3FileSystem(
+        key=credentials.access_key_id,
+        secret=credentials.secret_access_key,
+        token=credentials.session_token,
+        endpoint_url=credentials.endpoint_url,
+        profile=credentials.profile,
+        # None leaves either to the AWS environment.
+        client_kwargs={"region_name": credentials.region, "verify": credentials.verify},
+        config_kwargs={
+            # Retries are ours alone: three layers of them would multiply.
+            "retries": {"mode": "standard", "total_max_attempts": 1},
+            "connect_timeout": CONNECT_SECONDS,
+            "read_timeout": READ_SECONDS,
+            "max_pool_connections": CONNECTIONS,
+        },
+        use_listings_cache=False,
+        skip_instance_cache=True,
+    )
+    filesystem.retries = 1
+    filesystem.loop.set_exception_handler(_without_lost_connections)
+    return filesystem
+
+
+def _without_lost_connections(loop: Any, context: dict[str, Any]) -> None:  # noqa: ANN401 - asyncio's
+    """Leave out of the log what aiohttp leaves behind when a connection breaks.
+
+    Its task that sends a request's body fails unseen; the request itself fails too, and says so.
+    """
+    unseen = "future" in context and isinstance(context.get("exception"), ConnectionError)
+    if not unseen:
+        loop.default_exception_handler(context)
+
+
+class S3Store:
+    """Objects by `bucket/key`, each call one request; listings one per thousand entries.
+
+    Attributes:
+        filesystem: The s3fs filesystem.
+        is_down: Whether it failed until patience was at an end, and has not answered since.
+    """
+
+    knows_versions = True
+
+    def __init__(self, filesystem: Any) -> None:  # noqa: ANN401 - s3fs has no types
+        self.filesystem = filesystem
+        self.is_down = False
+
+    def make_bucket(self, bucket: str) -> None:
+        """Make the bucket unless it is there."""
+        try:
+            self._request("head_bucket", Bucket=bucket)
+        except FileNotFoundError:
+            self._request("create_bucket", Bucket=bucket)
+
+    def exists(self, path: str) -> bool:
+        """Whether there is any object below the prefix; an empty bucket exists."""
+        bucket, key = _parts(path)
+        page = self._request(
+            "list_objects_v2", Bucket=bucket, Prefix=f"{key}/" if key else "", MaxKeys=1
+        )
+        return not key or bool(page.get("Contents"))
+
+    def identity(self, path: str) -> FileIdentity | None:
+        """Size and ETag of the object."""
+        bucket, key = _parts(path)
+        try:
+            head = self._request("head_object", Bucket=bucket, Key=key)
+        except FileNotFoundError:
+            return None
+        return FileIdentity(int(head["ContentLength"]), head["ETag"])
+
+    def list(self, path: str) -> Listing:
+        """Objects and common prefixes one level below."""
+        bucket, key = _parts(path)
+        prefix = f"{key}/" if key else ""
+        listing = Listing({}, [])
+        more: dict[str, str] = {}
+        while True:
+            page = self._request(
+                "list_objects_v2", Bucket=bucket, Prefix=prefix, Delimiter="/", **more
+            )
+            for entry in page.get("Contents", ()):
+                identity = FileIdentity(int(entry["Size"]), entry["ETag"])
+                listing.files[entry["Key"].removeprefix(prefix)] = identity
+            listing.folders.extend(
+                entry["Prefix"].removeprefix(prefix).rstrip("/")
+                for entry in page.get("CommonPrefixes", ())
+            )
+            if not page.get("IsTruncated"):
+                return listing
+            more = {"ContinuationToken": page["NextContinuationToken"]}
+
+    def read(self, path: str) -> bytes:
+        """The whole object."""
+        return self.fetch(path)
+
+    def read_tail(self, path: str, size: int) -> bytes:
+        """Its end, by a range that counts from there."""
+        try:
+            return self.fetch(path, Range=f"bytes=-{size}")
+        except OSError as error:
+            if error_code(error) in ("InvalidRange", "416"):  # an empty object has no range
+                return b""
+            raise
+
+    def read_range(self, path: str, start: int, end: int, version: str) -> bytes:
+        """A range of the object, refused by the store when the object is another version now."""
+        return self.fetch(path, Range=f"bytes={start}-{end - 1}", IfMatch=version)
+
+    def write(self, path: str, content: bytes | memoryview) -> None:
+        """One PUT."""
+        bucket, key = _parts(path)
+        self._request("put_object", Bucket=bucket, Key=key, Body=bytes(content))
+
+    def remove(self, path: str) -> None:
+        """Remove the object; a missing one is no error."""
+        bucket, key = _parts(path)
+        self._request("delete_object", Bucket=bucket, Key=key)
+
+    def fetch(self, path: str, **conditions: str) -> bytes:
+        """The object, or the range of it that the conditions name."""
+        from fsspec.asyn import sync  # noqa: PLC0415 - with s3fs, see the module's docstring
+
+        bucket, key = _parts(path)
+
+        async def body() -> bytes:
+            # The coroutine behind `call_s3`: the answer's body must be read in the same loop.
+            call = self.filesystem._call_s3  # noqa: SLF001 - fsspec's name for coroutines
+            async with asyncio.timeout(REQUEST_SECONDS):
+                answer = await call("get_object", Bucket=bucket, Key=key, **conditions)
+                async with answer["Body"] as stream:
+                    return bytes(await stream.read())
+
+        content: bytes = sync(self.filesystem.loop, body)
+        return content
+
+    def _request(self, method: str, **arguments: object) -> dict[str, Any]:
+        from fsspec.asyn import sync  # noqa: PLC0415 - with s3fs, see the module's docstring
+
+        async def ask() -> dict[str, Any]:
+            call = self.filesystem._call_s3  # noqa: SLF001 - as above
+            async with asyncio.timeout(REQUEST_SECONDS):
+                reply: dict[str, Any] = await call(method, **arguments)
+                return reply
+
+        answer: dict[str, Any] = sync(self.filesystem.loop, ask)
+        return answer
+
+
+def error_code(error: BaseException) -> str:
+    """S3's code for what went wrong, such as `NoSuchBucket`; of a reply without one, its status.
+
+    Args:
+        error: What s3fs raised: botocore's error, or one of Python's that was made from it.
+
+    Returns:
+        The code; empty when the error is no reply of a store.
+    """
+    for candidate in (error, error.__cause__):
+        response = getattr(candidate, "response", None)
+        if isinstance(response, dict):
+            return str(response.get("Error", {}).get("Code", ""))
+    return ""
+
+
+def _parts(path: str) -> tuple[str, str]:
+    bucket, _, key = path.partition("/")
+    return bucket, key

@@ -1,0 +1,311 @@
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import shutil
+import socket
+import sqlite3
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from threading import Thread
+
+import httpx
+import pytest
+from prefect.client.orchestration import PrefectClient
+
+from servers.process import start_child, stopping
+from servers.errors import USAGE, CommandError
+from servers.prefect import (
+    REGISTERED_BLOCKS,
+    LocalServer,
+    available_port,
+    default_folder,
+    is_healthy,
+    local_server,
+    project_root,
+)
+
+
+@pytest.fixture
+def taken_port() -> Iterator[int]:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        yield listener.getsockname()[1]
+
+
+@pytest.fixture
+def answers() -> Iterator[tuple[str, list[int]]]:
+    """An HTTP server, with the statuses that it will answer one after the other."""
+    statuses: list[int] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(statuses.pop(0))
+            self.end_headers()
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its name there
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    thread = Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}/api", statuses
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+async def test_the_sessions_server_is_one_of_ours_and_answers(
+    prefect_server: str, prefect_client: PrefectClient
+) -> None:
+    assert await prefect_client.api_healthcheck() is None
+    assert str(prefect_client.api_url).rstrip("/") == prefect_server
+    assert is_healthy(prefect_server, timeout=30)
+
+
+REGISTERS = "PREFECT_SERVER_REGISTER_BLOCKS_ON_START"
+
+
+async def test_a_start_on_known_tables_has_the_block_types_of_all_collections(
+    migrated: Callable[[Path], Path], tmp_path: Path
+) -> None:
+    with local_server(migrated(tmp_path / "server"), 0) as server:
+        server.wait_until_healthy()
+        async with PrefectClient(server.api_url) as client:
+            settings = (await client.request("GET", "/admin/settings")).json()
+            types = {found.slug for found in await client.read_block_types()}
+    assert settings["server"]["register_blocks_on_start"] is False
+    assert {"secret", "s3-bucket", "aws-credentials", "minio-credentials"} <= types
+
+
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="reads a child's environment")
+@pytest.mark.parametrize(
+    ("disturbed", "spared"),
+    [(None, True), ("a collection", False), ("the tables", False), ("the note", False)],
+)
+def test_a_start_spares_only_what_is_known_to_be_registered(
+    disturbed: str | None,
+    spared: bool,  # noqa: FBT001 - a column of the table above
+    migrated: Callable[[Path], Path],
+    tmp_path: Path,
+) -> None:
+    folder = migrated(tmp_path / "server")
+    note = folder / REGISTERED_BLOCKS
+    match disturbed:
+        case "a collection":
+            note.write_text(note.read_text().replace("prefect-aws ", "prefect-aws 0."))
+        case "the tables":
+            (folder / "prefect" / "prefect.db").unlink()
+        case "the note":
+            note.unlink()
+    assert (f"{REGISTERS}=false" in _environment_of_a_server(folder)) is spared
+
+
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="reads a child's environment")
+def test_a_start_registers_block_types_in_a_database_of_the_users(
+    migrated: Callable[[Path], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = f"sqlite+aiosqlite:///{tmp_path}/own.db"
+    monkeypatch.setenv("PREFECT_SERVER_DATABASE_CONNECTION_URL", url)
+    assert f"{REGISTERS}=false" not in _environment_of_a_server(migrated(tmp_path / "server"))
+
+
+def test_what_another_database_has_is_not_noted(
+    migrated: Callable[[Path], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = migrated(tmp_path / "server")
+    (folder / REGISTERED_BLOCKS).unlink()
+    own = shutil.copy(folder / "prefect" / "prefect.db", tmp_path / "own.db")
+    monkeypatch.setenv("PREFECT_SERVER_DATABASE_CONNECTION_URL", f"sqlite+aiosqlite:///{own}")
+    with local_server(folder, 0) as server:
+        server.wait_until_healthy()
+    assert not (folder / REGISTERED_BLOCKS).exists()
+
+
+PROFILE = 'active = "own"\n[profiles.own]\nPREFECT_API_DATABASE_CONNECTION_URL = "{url}"\n'
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"prefect.toml": '[server.database]\nconnection_url = "{url}"\n'},
+        {"prefect.toml": 'server.database.connection_url = "{url}"\n'},
+        {"pyproject.toml": '[tool.prefect.server.database]\nconnection_url = "{url}"\n'},
+        {"prefect.toml": '[server]\ndatabase = {{ connection_url = "{url}" }}\n'},
+        {"server/prefect/profiles.toml": PROFILE},
+        {".env": 'PREFECT_SERVER_DATABASE_CONNECTION_URL="{url}"\n'},
+        {"own.toml": PROFILE, ".env": "PREFECT_PROFILES_PATH=own.toml\n"},
+        {"own.toml": PROFILE, "prefect.toml": 'profiles_path = "own.toml"\n'},
+        {"own.toml": PROFILE, "pyproject.toml": '[tool.prefect]\nprofiles_path = "own.toml"\n'},
+    ],
+)
+def test_a_database_named_in_a_file_of_settings_is_the_one_used(
+    files: dict[str, str],
+    migrated: Callable[[Path], Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    _own_database_is_used(files, migrated(tmp_path / "server"), monkeypatch)
+
+
+def test_a_database_named_in_profiles_elsewhere_is_the_one_used(
+    migrated: Callable[[Path], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PREFECT_PROFILES_PATH", str(tmp_path / "own.toml"))
+    _own_database_is_used({"own.toml": PROFILE}, migrated(tmp_path / "server"), monkeypatch)
+
+
+def _own_database_is_used(
+    files: dict[str, str], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Start a server beside `files`, whose `{url}` is a database that is not in its folder."""
+    untouched = (folder / "prefect" / "prefect.db").read_bytes()
+    own = shutil.copy(folder / "prefect" / "prefect.db", folder.parent / "own.db")
+    for name, text in files.items():
+        (folder.parent / name).write_text(text.format(url=f"sqlite+aiosqlite:///{own}"))
+    monkeypatch.chdir(folder.parent)
+
+    with local_server(folder, 0) as server:
+        server.wait_until_healthy()
+        flow = httpx.post(f"{server.api_url}/flows/", json={"name": "asked"})
+
+    assert flow.status_code == httpx.codes.CREATED
+    assert (folder / "prefect" / "prefect.db").read_bytes() == untouched
+    with contextlib.closing(sqlite3.connect(own)) as database:
+        assert database.execute("SELECT name FROM flow WHERE name = 'asked'").fetchall()
+
+
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="reads a child's environment")
+def test_other_settings_in_a_file_leave_the_folders_database(
+    migrated: Callable[[Path], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "prefect.toml").write_text("[server.ui]\nenabled = true\n")
+    monkeypatch.chdir(tmp_path)
+    folder = migrated(tmp_path / "server")
+    url = f"sqlite+inloop:///{folder / 'prefect' / 'prefect.db'}"
+    assert f"PREFECT_SERVER_DATABASE_CONNECTION_URL={url}" in _environment_of_a_server(folder)
+
+
+def _environment_of_a_server(folder: Path) -> list[str]:
+    with local_server(folder, 0) as server:
+        return Path(f"/proc/{server.process.pid}/environ").read_text().split("\0")
+
+
+async def test_our_server_has_the_settings_that_a_laptop_wants(
+    prefect_client: PrefectClient,
+) -> None:
+    answer = await prefect_client.request("GET", "/admin/settings")
+    server = answer.json()["server"]
+    assert server["analytics_enabled"] is False
+    assert server["services"]["late_runs"]["enabled"] is False
+    assert server["services"]["cancellation_cleanup"]["loop_seconds"] == 300
+    assert server["services"]["task_run_recorder"]["enabled"] is True
+    assert server["ui"]["show_promotional_content"] is False
+    assert server["api"]["host"] == "127.0.0.1"
+
+
+def test_a_free_port_is_taken_as_it_is_and_0_finds_one() -> None:
+    found = available_port(0)
+    assert 1024 <= found <= 65_535
+    assert available_port(found) == found
+
+
+def test_a_taken_port_is_refused_before_anything_is_started(
+    taken_port: int, tmp_path: Path
+) -> None:
+    with pytest.raises(CommandError) as caught, local_server(tmp_path, taken_port):
+        pytest.fail("it started")
+    assert f"port={taken_port} " in str(caught.value)
+    assert "--port" in str(caught.value)
+    assert caught.value.exit_code == USAGE
+    assert not (tmp_path / "logs").exists()
+    assert not (tmp_path / "prefect").exists()
+
+
+def test_a_second_server_for_a_folder_is_refused_and_the_first_is_named(tmp_path: Path) -> None:
+    holder = {"pid": 4711, "api_url": "http://127.0.0.1:4200/api"}
+    with (tmp_path / "server.lock").open("w") as lock:
+        json.dump(holder, lock)
+        lock.flush()
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(CommandError) as caught, local_server(tmp_path, 0):
+            pytest.fail("it started")
+    assert "4711" in str(caught.value)
+    assert "PREFECT_API_URL=http://127.0.0.1:4200/api" in str(caught.value)
+    assert str(tmp_path) in str(caught.value)
+
+
+def test_a_lock_that_does_not_say_who_holds_it_is_still_a_lock(tmp_path: Path) -> None:
+    with (tmp_path / "server.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(CommandError, match="runs already"), local_server(tmp_path, 0):
+            pytest.fail("it started")
+
+
+def test_the_lock_is_held_while_the_server_lives_and_says_who_holds_it(tmp_path: Path) -> None:
+    with local_server(tmp_path, 0) as server:
+        holder = json.loads((tmp_path / "server.lock").read_text())
+        assert holder == {"pid": os.getpid(), "api_url": server.api_url}
+        with pytest.raises(CommandError, match=str(os.getpid())), local_server(tmp_path, 0):
+            pytest.fail("a second one started")
+        assert server.process.poll() is None
+    assert server.process.poll() is not None
+    with (tmp_path / "server.lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with (
+        pytest.raises(CommandError, match="cannot be written"),
+        local_server(tmp_path / "file" / "server", 0),
+    ):
+        pytest.fail("it started")
+
+
+def test_a_server_that_ends_while_starting_shows_the_end_of_its_log(tmp_path: Path) -> None:
+    log = tmp_path / "logs" / "server.log"
+    with stopping(start_child("no_such_module", [], log=log, env=os.environ)) as child:
+        server = LocalServer(tmp_path, available_port(0), child)
+        with pytest.raises(CommandError) as caught:
+            server.wait_until_healthy()
+    assert "ended while starting" in str(caught.value)
+    assert "No module named no_such_module" in str(caught.value)
+    assert str(log) in str(caught.value)
+
+
+def test_only_an_api_that_answers_200_is_healthy(answers: tuple[str, list[int]]) -> None:
+    url, statuses = answers
+    statuses += [200, 404, 503]
+    assert is_healthy(url, timeout=30)
+    assert not is_healthy(url, timeout=30)
+    assert not is_healthy(url, timeout=30)
+    assert not statuses
+
+
+@pytest.mark.parametrize(
+    "url", ["file:///etc", "", "127.0.0.1:4200", "http://[", "http://127.0.0.1:1"]
+)
+def test_what_is_no_http_server_is_not_healthy(url: str) -> None:
+    assert not is_healthy(url, timeout=5)
+
+
+def test_the_loopback_interface_is_reached_without_the_environments_proxy(
+    answers: tuple[str, list[int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+    url, statuses = answers
+    statuses.append(200)
+    assert is_healthy(url, timeout=30)
+
+
+def test_the_servers_data_are_in_a_folder_that_git_ignores() -> None:
+    assert default_folder().parent == project_root() == Path(__file__).parents[2]
+    ignored = (project_root() / ".gitignore").read_text().splitlines()
+    assert f"{default_folder().name}/" in ignored

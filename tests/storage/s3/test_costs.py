@@ -1,0 +1,72 @@
+"""How many requests and bytes a partition and a plan cost on a real S3 server."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from tests.trading.conftest import SMALL, Market, random_market, session_timestamps
+from tests.storage.s3.conftest import Traffic, runner_of
+from lake.market.inputs import open_market_data
+from lake.grain import Grain
+from lake.planning import plan
+from storage.directory import open_directory
+
+
+def test_one_more_partition_costs_one_look_and_one_put(
+    bucket: str, market: Market, traffic: Traffic
+) -> None:
+    source, target = market.write(f"{bucket}/input"), f"{bucket}/output"
+    run = runner_of(market, source, target)
+    traffic.begin()
+    run(20)
+    # A new process: one listing tells the three versions, one GET each has the whole small file.
+    assert traffic.requests == {"ListObjectsV2": 1, "GetObject": 3, "PutObject": 1}
+    total = sum(identity.size for identity in open_directory(source, "x").list_files("").values())
+    assert traffic.received == total
+    traffic.begin()
+    run(21)
+    assert traffic.requests == {"ListObjectsV2": 1, "PutObject": 1}
+    assert traffic.received == 0
+
+
+def test_of_a_long_history_only_the_ranges_of_the_window_are_read(
+    bucket: str, traffic: Traffic
+) -> None:
+    market = random_market(session_timestamps(9_000), contracts=5)  # 72,000 bars
+    source = market.write(f"{bucket}/input")
+    sizes = open_directory(source, "x").list_files("")
+    run = runner_of(market, source, f"{bucket}/output")
+    traffic.begin()
+    run(40_000)
+    whole = sum(identity.size for identity in sizes.values())
+    assert traffic.requests["PutObject"] == 1
+    # The footers' ends; then times and values of one row group each, of one contract alone.
+    assert traffic.requests["GetObject"] == 3 + 6
+    assert traffic.received < 3 * 65_536 + 2 * 32_768 * 8 + 4 * 4_096 * 8 + 10_000 < whole / 3
+    traffic.begin()
+    run(40_001)
+    assert traffic.requests == {"ListObjectsV2": 1, "PutObject": 1}
+
+
+def test_what_is_up_to_date_is_known_after_two_requests(
+    bucket: str, market: Market, traffic: Traffic
+) -> None:
+    source, target = market.write(f"{bucket}/input"), f"{bucket}/output"
+    run = runner_of(market, source, target)
+    for row in range(16):
+        run(row)
+    data = open_market_data(source)
+
+    def planned() -> tuple[int, int, Counter[str]]:
+        traffic.begin()
+        made = plan(data, "AAPL", Grain.BAR, SMALL, target, reprocess=False)
+        return made.current, len(made.due), Counter(traffic.requests)
+
+    first = planned()
+    assert first[:2] == (16, 8)
+    assert first[2]["GetObject"] >= 16
+    assert planned() == (16, 8, {"ListObjectsV2": 1, "GetObject": 1})
+    run(3)
+    # What was written since is looked into, and only that.
+    assert planned()[2] == {"ListObjectsV2": 1, "GetObject": 2, "PutObject": 1}
+    assert planned() == (16, 8, {"ListObjectsV2": 1, "GetObject": 1})

@@ -1,0 +1,145 @@
+"""Sessions of the New York Stock Exchange, and how many bars a year has at the data's own pace.
+
+`exchange_calendars` brings pandas, so it is imported where it is used: a partition's process
+never gets there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+
+from trading.arrays import Timestamps
+from trading.errors import DataError
+from trading.instruments.clock import local_times
+
+Dates = npt.NDArray[np.datetime64]
+TimesOfDay = npt.NDArray[np.timedelta64]
+"""New York wall-clock times since midnight as `timedelta64[s]`, increasing, shape (m,)."""
+
+EXCHANGE = "XNYS"
+
+HABIT = 0.5
+"""Share of the data's dates on which a time of day must occur to be more than a stray bar, such
+as the 13:00 close of a half day or the running bar of a download."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sessions:
+    """Trading sessions in order, arrays of shape (s,).
+
+    Attributes:
+        dates: New York dates, `datetime64[D]`.
+        opens: First moment of trading, UTC.
+        closes: Last moment of trading, UTC; 13:00 in New York on half days.
+    """
+
+    dates: Dates
+    opens: Timestamps
+    closes: Timestamps
+
+    def __len__(self) -> int:
+        """How many sessions there are."""
+        return len(self.dates)
+
+
+def sessions(first: date, last: date) -> Sessions:
+    """The sessions from `first` to `last`, both included; none when `last` is before `first`."""
+    if last < first:
+        nothing = np.empty(0, "datetime64[ns]")
+        return Sessions(nothing.astype("datetime64[D]"), nothing, nothing)
+    # Whole years, so that many calls share one calendar, whose default range is 20 years.
+    everything = _sessions_of_years(first.year, last.year)
+    begin = np.searchsorted(everything.dates, np.datetime64(first))
+    end = np.searchsorted(everything.dates, np.datetime64(last), side="right")
+    return Sessions(*(column[begin:end] for column in _columns(everything)))
+
+
+def hourly_bars(within: Sessions) -> Timestamps:
+    """Hourly stamps: each session's open, every full hour after it before the close, the close.
+
+    A full session has 9:30, 10:30 ... 15:30 and 16:00 in New York, a half day 9:30 ... 12:30 and
+    13:00.
+    """
+    hours = np.arange(24) * np.timedelta64(3600, "s")
+    stamps = within.opens[:, None] + hours
+    inside = stamps < within.closes[:, None]
+    return np.sort(np.concatenate([stamps[inside], within.closes]))
+
+
+def times_of_day(timestamps: Timestamps) -> TimesOfDay:
+    """The New York times of day that occur on at least `HABIT` of the data's dates."""
+    local = local_times(timestamps)
+    dates = local.astype("datetime64[D]")
+    times, occurrences = np.unique(local - dates, return_counts=True)
+    return times[occurrences >= HABIT * len(np.unique(dates))]
+
+
+def expected_bars(times: TimesOfDay, within: Sessions) -> Timestamps:
+    """The stamps that bars at these times of day have in the given sessions.
+
+    Args:
+        times: Times of day, for instance from `times_of_day`.
+        within: The sessions; a time outside a session's trading makes no stamp there, while the
+            open and the close count as inside.
+
+    Returns:
+        UTC stamps, increasing.
+    """
+    local_opens = local_times(within.opens)
+    since_open = times - (local_opens - local_opens.astype("datetime64[D]"))[:, None]
+    stamps = within.opens[:, None] + since_open
+    inside = (within.opens[:, None] <= stamps) & (stamps <= within.closes[:, None])
+    expected: Timestamps = stamps[inside]
+    return expected
+
+
+def bars_per_year(timestamps: Timestamps) -> float:
+    """How many bars a year has, by which Sharpe ratios are annualised.
+
+    Data with at most one stamp a date are daily and have as many bars as sessions. Otherwise the
+    data's times of day are counted on every session of the calendar years that the data touch,
+    and the count is divided by the number of years.
+
+    Args:
+        timestamps: Bar starts, UTC, shape (n,).
+
+    Raises:
+        DataError: There are no timestamps, or none of their times of day lies in a session.
+    """
+    if not len(timestamps):
+        raise DataError("timestamps", "there are none", "run the analysis first")
+    dates = np.unique(local_times(timestamps).astype("datetime64[D]"))
+    first, last = (int(day.astype("datetime64[Y]").astype(int)) + 1970 for day in dates[[0, -1]])
+    within = _sessions_of_years(first, last)
+    daily = len(dates) == len(np.unique(timestamps))
+    bars = len(within) if daily else len(expected_bars(times_of_day(timestamps), within))
+    if not bars:
+        raise DataError(
+            "timestamps",
+            "no time of day that recurs lies between 9:30 and 16:00 in New York",
+            "use bars of New York trading hours",
+        )
+    return bars / (last - first + 1)
+
+
+@lru_cache(maxsize=16)
+def _sessions_of_years(first: int, last: int) -> Sessions:
+    import exchange_calendars  # noqa: PLC0415 - brings pandas, see the module's docstring
+
+    calendar = exchange_calendars.get_calendar(
+        EXCHANGE, start=f"{first}-01-01", end=f"{last}-12-31"
+    )
+    return Sessions(
+        calendar.sessions.to_numpy().astype("datetime64[D]"),
+        calendar.opens.dt.tz_convert(None).to_numpy().astype("datetime64[ns]"),
+        calendar.closes.dt.tz_convert(None).to_numpy().astype("datetime64[ns]"),
+    )
+
+
+def _columns(value: Sessions) -> tuple[Dates, Timestamps, Timestamps]:
+    return value.dates, value.opens, value.closes
