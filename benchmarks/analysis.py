@@ -23,13 +23,13 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.market import market_of, write_market
-from servers.s3 import s3_server
-from trading.strategies.market_model.signals import Analysis, analyze_panel
 from lake.market.inputs import MarketData
-from trading.strategies.market_model.parameters import StrategyParameters
-from storage.s3 import s3_store
+from servers.s3 import s3_server
 from storage.directory import open_directory
+from storage.s3 import s3_store
 from trading.bars.synthetic import SyntheticMarket
+from trading.strategies.market_model.parameters import StrategyParameters
+from trading.strategies.market_model.signals import Analysis, analyze_panel
 
 Frames = tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]
 """Beta, correlation and signal, a column per contract."""

@@ -24,13 +24,13 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from lake.grain import Grain
 from prefect.client.orchestration import PrefectClient
 
 from benchmarks.outages import MortalServer, mortal_server, outages
 from benchmarks.tally import Tally, tally
-from servers.prefect import is_healthy
 from flows.deploy.registration import register_deployments
-from lake.grain import Grain
+from servers.prefect import is_healthy
 
 WORK_POOL = "trading"
 COMMANDS = 5

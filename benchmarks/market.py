@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import date
 
-from trading.instruments.calendar import hourly_bars, sessions
 from lake.market.inputs import write_market_data
 from trading.bars.synthetic import SyntheticMarket, contract_names, synthetic_market
+from trading.instruments.calendar import hourly_bars, sessions
 
 FIRST, LAST = date(2000, 1, 3), date(2013, 12, 31)
 

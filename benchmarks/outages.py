@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from servers.process import stop_child
 from servers.prefect import LocalServer, available_port, start_server
+from servers.process import stop_child
 
 _LOOK_SECONDS = 0.2
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from uuid import UUID
 
 import httpx
+from lake.grain import Grain
 from prefect import flow, task
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import (
@@ -25,18 +26,17 @@ from prefect.deployments import arun_deployment
 from prefect.runtime import flow_run
 
 from benchmarks.measuring import Bench, Measurement
-from servers.worker import process_worker
 from fanout import runs
 from flows.analyze_symbol_flow import analyze_symbol, partition_parameters
-from flows.deploy.deployments import ANALYZE_TIME_PARTITION
-from flows.orchestrator_flow import trading_orchestrator
 from flows.boundary.parameters import DEFAULT_STRATEGY
-from flows.deploy.registration import register_deployments
 from flows.boundary.settings import JobPer
-from lake.market.inputs import open_market_data
-from lake.grain import Grain
-from lake.market.compute import run_partition
+from flows.deploy.deployments import ANALYZE_TIME_PARTITION
+from flows.deploy.registration import register_deployments
+from flows.orchestrator_flow import trading_orchestrator
 from lake.keys import Partition, partitions
+from lake.market.compute import run_partition
+from lake.market.inputs import open_market_data
+from servers.worker import process_worker
 
 WORK_POOL = "trading"
 PARTITION_JOBS = 4

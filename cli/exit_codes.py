@@ -7,8 +7,8 @@ import json
 from collections.abc import Iterator
 
 import typer
-
 from servers.errors import FAILED, USAGE, CommandError
+
 from cli.stop_signals import StopSignals
 from trading.errors import ParameterError, TradingError
 

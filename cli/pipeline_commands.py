@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from cli.exit_codes import exit_codes
-from servers.prefect import DEFAULT_PORT
 from cli.options import DEFAULT_FOLDER, GrainName, JobPer, Json, Port, ServerDir
+from servers.prefect import DEFAULT_PORT
 
 
 def demo(

@@ -7,7 +7,6 @@ from typing import Annotated, Literal
 import typer
 
 from cli.exit_codes import exit_codes
-from servers.prefect import DEFAULT_PORT
 from cli.options import (
     DEFAULT_FOLDER,
     Contracts,
@@ -22,6 +21,7 @@ from cli.options import (
     StoredGrain,
     StoredStrategy,
 )
+from servers.prefect import DEFAULT_PORT
 
 
 def status(
@@ -53,8 +53,8 @@ def status(
     Exit codes: 0 all is done, 1 failed, 2 wrong usage, 3 something is not done.
     """  # noqa: D301 - \b is how Click keeps lines as they are
     with exit_codes(as_json=json_output):
-        from cli.pipeline.query import Question  # noqa: PLC0415 - --help stays quick
         from cli.commands.status import run_status  # noqa: PLC0415 - as above
+        from cli.pipeline.query import Question  # noqa: PLC0415 - --help stays quick
 
         question = Question(
             contracts=contracts,

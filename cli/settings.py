@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
-
 from servers.errors import USAGE, CommandError
+
 from cli.stop_signals import interrupt_held
-from trading.errors import shown
 from storage.directory import open_directory
+from trading.errors import shown
 
 if TYPE_CHECKING:
     from flows.boundary.settings import Settings

@@ -13,10 +13,10 @@ from prefect.artifacts import acreate_markdown_artifact, acreate_table_artifact
 from prefect.logging import get_run_logger
 from pydantic import Field
 
-from flows.runs import rendering
 from flows.boundary.documented import documented
 from flows.boundary.errors import fails_plainly
 from flows.boundary.parameters import DEFAULT_STRATEGY, ContractNames, OutputDir, output_url
+from flows.runs import rendering
 from lake.market.aggregate import Aggregation, aggregate
 from trading.report.content import RunAccount
 
@@ -76,8 +76,8 @@ async def aggregate_portfolio(
 
 def _report(aggregation: Aggregation) -> tuple[str, dict[str, bytes]]:
     """Write the report; its URL, and its main charts as PNG pictures by title."""
-    from trading.report import charts  # noqa: PLC0415 - the orchestrator loads this module
     from lake.market import report as making  # noqa: PLC0415 - the orchestrator loads this module
+    from trading.report import charts  # noqa: PLC0415 - the orchestrator loads this module
 
     content = making.read_content(aggregation, run=run_account.get())
     pictures = {"Equity (blue) and the S&P 500 (grey)": charts.png(charts.equity, content)}

@@ -5,15 +5,14 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 
+from lake.grain import Grain
 from prefect import flow
 from prefect.artifacts import acreate_markdown_artifact
 from prefect.logging import get_run_logger
+from storage.errors import StorageError
 
 from fanout import Child, Placement, Progress, RunSet, fan_out
-from flows.runs import rendering
 from flows.analyze_time_partition_flow import analyze_time_partition
-from flows.runs.commands import redo_partition
-from flows.deploy.deployments import ANALYZE_TIME_PARTITION
 from flows.boundary.documented import documented
 from flows.boundary.errors import UnfinishedError, fails_plainly
 from flows.boundary.parameters import (
@@ -30,14 +29,15 @@ from flows.boundary.parameters import (
     output_url,
 )
 from flows.boundary.settings import settings
-from storage.errors import StorageError
-from lake.market.inputs import MarketData, open_market_data
-from lake.grain import Grain
-from trading.strategies.market_model.parameters import StrategyParameters
+from flows.deploy.deployments import ANALYZE_TIME_PARTITION
+from flows.runs import rendering
+from flows.runs.commands import redo_partition
 from lake.keys import Partition
+from lake.market.inputs import MarketData, open_market_data
 from lake.planning import ContractPlan, plan
-from storage.directory import open_directory
 from storage.checks import check_writable
+from storage.directory import open_directory
+from trading.strategies.market_model.parameters import StrategyParameters
 
 ProgressReport = Callable[[str, int], Awaitable[None]]
 

@@ -4,6 +4,7 @@ import asyncio
 from datetime import UTC
 from typing import Annotated, Any
 
+from lake.grain import Grain
 from prefect import flow
 from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
@@ -21,11 +22,10 @@ from flows.boundary.parameters import (
     input_url,
     output_url,
 )
+from lake.keys import Partition
+from lake.market.compute import PartitionSummary, run_partition
 from trading.errors import ParameterError, shown
 from trading.instruments.clock import parse_timestamp
-from lake.grain import Grain
-from lake.market.compute import PartitionSummary, run_partition
-from lake.keys import Partition
 
 
 def run_name(contract: str, timestamp: str, grain: Grain) -> str:

@@ -10,13 +10,13 @@ from prefect.artifacts import acreate_markdown_artifact
 from prefect.logging import get_run_logger
 from pydantic import Field
 
-from flows.runs import rendering
+from adapters.market_data.protocol import Interval, MarketDataSource
 from flows.boundary.documented import documented
 from flows.boundary.errors import fails_plainly
 from flows.boundary.parameters import InputDir, input_url
 from flows.boundary.settings import settings
+from flows.runs import rendering
 from lake.market.ingestion import IngestionSummary, SymbolSummary, ingest
-from adapters.market_data.protocol import Interval, MarketDataSource
 
 DEFAULT_SYMBOLS = ("AAPL", "MSFT", "GOOGL", "AMZN", "TSLA", "NVDA", "META", "BRK-B", "JPM", "V")
 

@@ -6,12 +6,15 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Annotated, Any
 
+from lake.grain import Grain
 from prefect import Flow, flow
 from prefect.artifacts import acreate_markdown_artifact
 from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
 from pydantic import Field
+from trading.arrays import Timestamps
 
+from adapters.market_data.protocol import Interval
 from fanout import (
     Child,
     ChildResult,
@@ -20,24 +23,9 @@ from fanout import (
     end_orphans,
     fan_out,
 )
-from flows.runs import rendering
-from flows.runs.accounting import Account
 from flows.aggregate_portfolio_flow import aggregate_portfolio, run_account
-from flows.runs.commands import run_command, telling
-from flows.runs.contract_work import Work, account, fan_out_contracts
-from flows.deploy.deployments import (
-    AGGREGATE_PORTFOLIO,
-    INGEST_MARKET_DATA,
-    ORCHESTRATOR,
-    VALIDATE_DATA,
-)
 from flows.boundary.documented import documented
 from flows.boundary.errors import StepError, UnfinishedError, fails_plainly
-from flows.ingest_market_data_flow import (
-    IngestionInterval,
-    IngestionSymbols,
-    ingest_market_data,
-)
 from flows.boundary.parameters import (
     DEFAULT_STRATEGY,
     ContractNames,
@@ -52,16 +40,28 @@ from flows.boundary.parameters import (
     output_url,
 )
 from flows.boundary.settings import settings
+from flows.deploy.deployments import (
+    AGGREGATE_PORTFOLIO,
+    INGEST_MARKET_DATA,
+    ORCHESTRATOR,
+    VALIDATE_DATA,
+)
+from flows.ingest_market_data_flow import (
+    IngestionInterval,
+    IngestionSymbols,
+    ingest_market_data,
+)
+from flows.runs import rendering
+from flows.runs.accounting import Account
+from flows.runs.commands import run_command, telling
+from flows.runs.contract_work import Work, account, fan_out_contracts
 from flows.validate_data_flow import validate_data
-from trading.arrays import Timestamps
-from trading.instruments.symbols import selected_contracts
-from lake.market.inputs import open_market_data
-from lake.grain import Grain
 from lake.keys import partitions
-from trading.report.content import RunAccount
-from adapters.market_data.protocol import Interval
-from storage.directory import open_directory
+from lake.market.inputs import open_market_data
 from storage.checks import check_writable
+from storage.directory import open_directory
+from trading.instruments.symbols import selected_contracts
+from trading.report.content import RunAccount
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,13 +8,13 @@ from prefect.artifacts import acreate_markdown_artifact
 from prefect.logging import get_run_logger
 from pydantic import Field
 
-from flows.runs import rendering
 from flows.boundary.documented import documented
 from flows.boundary.errors import fails_plainly
 from flows.boundary.parameters import ContractNames, InputDir, input_url
-from trading.errors import DataError
-from trading.bars.quality.findings import Status
+from flows.runs import rendering
 from lake.market.validation import MAX_Z_THRESHOLD, ValidationReport, validate
+from trading.bars.quality.findings import Status
+from trading.errors import DataError
 
 
 @flow(name="validate-data", flow_run_name="validate data")

@@ -15,10 +15,10 @@ from datetime import date
 from pathlib import Path
 from typing import NoReturn
 
-from trading.instruments.calendar import hourly_bars, sessions
-from trading.errors import ParameterError, TradingError
 from lake.market.inputs import PRICES_FILE, SPX_FILE, VIX_FILE, write_market_data
 from trading.bars.synthetic import contract_names, synthetic_market
+from trading.errors import ParameterError, TradingError
+from trading.instruments.calendar import hourly_bars, sessions
 
 FIRST_YEAR, LAST_YEAR = 1990, 2100
 USAGE_ERROR = 2

@@ -13,8 +13,9 @@ from collections.abc import Mapping
 from contextlib import suppress
 
 from storage.errors import StorageError
-from storage.directory import Directory
+
 from storage.backends import FileIdentity
+from storage.directory import Directory
 
 NAME = ".fingerprints.json"
 

@@ -16,13 +16,13 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
-
-from trading.strategies.market_model.signals import ANALYSIS_VERSION, lookback_bars
-from trading.bars.model import Bars
 from trading.arrays import Floats
+
 from lake.grain import Grain
-from trading.strategies.market_model.parameters import StrategyParameters
 from lake.keys import Partition
+from trading.bars.model import Bars
+from trading.strategies.market_model.parameters import StrategyParameters
+from trading.strategies.market_model.signals import ANALYSIS_VERSION, lookback_bars
 
 DIGEST_BYTES = 16
 """128 bits: two of a million partitions collide with probability 1e-27."""

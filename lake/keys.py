@@ -19,9 +19,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 import numpy as np
-
 from trading.arrays import Timestamps
-from trading.instruments.symbols import checked_contract
+
+from lake.grain import Grain
 from trading.errors import DataError, ParameterError
 from trading.instruments.clock import (
     NEW_YORK,
@@ -30,7 +30,7 @@ from trading.instruments.clock import (
     to_datetime,
     to_datetime64,
 )
-from lake.grain import Grain
+from trading.instruments.symbols import checked_contract
 
 _FILE_FORMATS = {
     Grain.BAR: "%Y%m%d_%H%M%S",

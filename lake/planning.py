@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from trading.errors import ParameterError
-from lake.market.inputs import MarketData, check_contract
 from lake.grain import Grain
-from trading.strategies.market_model.parameters import StrategyParameters
 from lake.keys import Partition, partitions
+from lake.market.inputs import MarketData, check_contract
 from lake.status import PartitionStatus, partition_states
 from storage.directory import open_directory
+from trading.errors import ParameterError
+from trading.strategies.market_model.parameters import StrategyParameters
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,17 +11,17 @@ from enum import StrEnum
 
 import numpy as np
 
-from trading.bars.model import Bars
-from trading.instruments.symbols import CONTRACT_PATTERN
-from trading.errors import ParameterError
-from trading.instruments.clock import NEW_YORK, parse_timestamp, to_datetime64
 from lake.fingerprints import fingerprints
-from lake.market.inputs import MarketData, check_contract
 from lake.grain import Grain
-from trading.strategies.market_model.parameters import StrategyParameters
 from lake.keys import Partition, partitions
+from lake.market.inputs import MarketData, check_contract
 from lake.market.results import read_fingerprints, read_parameters
 from storage.directory import Directory, open_directory
+from trading.bars.model import Bars
+from trading.errors import ParameterError
+from trading.instruments.clock import NEW_YORK, parse_timestamp, to_datetime64
+from trading.instruments.symbols import CONTRACT_PATTERN
+from trading.strategies.market_model.parameters import StrategyParameters
 
 
 class PartitionStatus(StrEnum):

@@ -23,8 +23,8 @@ from dataclasses import dataclass
 from importlib.metadata import entry_points, version
 from pathlib import Path
 
-from servers.process import log_tail, start_child, stopping
 from servers.errors import USAGE, CommandError
+from servers.process import log_tail, start_child, stopping
 
 DEFAULT_PORT = 4200
 HOST = "127.0.0.1"

@@ -23,8 +23,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from servers.process import log_tail, start_child, stopping
 from servers.errors import USAGE, CommandError
+from servers.process import log_tail, start_child, stopping
 
 HOST = "127.0.0.1"
 REGION = "us-east-1"

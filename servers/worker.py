@@ -12,8 +12,8 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
-from servers.process import log_tail, start_child, stop_child
 from servers.errors import CommandError
+from servers.process import log_tail, start_child, stop_child
 
 WORKER_SETTINGS = {
     # Ten seconds, the default, is most of what a short run takes on a laptop.

@@ -9,9 +9,9 @@ import os
 import secrets
 from dataclasses import replace
 
-from trading.errors import ParameterError
-from storage.errors import StorageError
 from storage.directory import Directory, open_directory
+from storage.errors import StorageError
+from trading.errors import ParameterError
 
 
 def check_reachable(url: str, parameter: str) -> None:

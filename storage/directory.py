@@ -19,14 +19,14 @@ import fsspec
 import stamina
 from fsspec.implementations.local import LocalFileSystem
 
-from trading.errors import MAX_SHOWN, ParameterError
+from storage.backends import FileIdentity, FsspecStore, LocalStore, Store
 from storage.errors import StorageError
+from storage.faults import translated, without_credentials
 from storage.location import checked_location
 from storage.range_reader import ObjectReader
 from storage.retries import log_retry  # noqa: F401 - says what the retries below wait for
 from storage.s3 import PROTOCOLS, S3Store, s3_store
-from storage.faults import translated, without_credentials
-from storage.backends import FileIdentity, FsspecStore, LocalStore, Store
+from trading.errors import MAX_SHOWN, ParameterError
 
 T = TypeVar("T")
 

@@ -6,8 +6,8 @@ import logging
 
 import stamina.instrumentation
 
-from trading.errors import MAX_SHOWN
 from storage.errors import StorageError
+from trading.errors import MAX_SHOWN
 
 _logger = logging.getLogger(__name__)
 

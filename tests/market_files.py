@@ -9,9 +9,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tests.trading.conftest import Market
 from lake.market.inputs import MarketData
 from storage.directory import open_directory
+from tests.trading.conftest import Market
 
 
 def opened(input_dir: str | Path) -> MarketData:

@@ -22,9 +22,9 @@ from curl_cffi.requests.session import HttpMethod
 from yfinance.data import YfData
 from yfinance.exceptions import YFException, YFPricesMissingError, YFRateLimitError
 
-from trading.instruments.clock import EXCHANGE_ZONE
-from adapters.market_data.protocol import LONGEST_RETRY_AFTER, ClosePrices, Interval, SourceError
 from adapters.market_data.pacing import RequestPacer
+from adapters.market_data.protocol import LONGEST_RETRY_AFTER, ClosePrices, Interval, SourceError
+from trading.instruments.clock import EXCHANGE_ZONE
 
 PRICES_PATH = "/v8/finance/chart/"
 

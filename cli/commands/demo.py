@@ -10,22 +10,23 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from servers.connection import prefect_connection
-from cli.pipeline.credentials import use_credentials_block
 from servers.errors import USAGE, CommandError
-from cli.settings import absolute, installation
-from cli.pipeline.pipeline import Pipeline, point_to_the_ui, quiet_prefect, tell
-from cli.display.progress import Display, progress_display
-from servers.s3 import S3Server, s3_server
-from cli.pipeline.sample_data import SAMPLE_CONTRACTS, ensure_market_data
+
 from cli.commands.up import STARTING, Child, wait_for_end
-from servers.worker import process_worker
-from trading.instruments.symbols import selected_contracts
-from trading.errors import shown
+from cli.display.progress import Display, progress_display
+from cli.pipeline.credentials import use_credentials_block
+from cli.pipeline.pipeline import Pipeline, point_to_the_ui, quiet_prefect, tell
+from cli.pipeline.sample_data import SAMPLE_CONTRACTS, ensure_market_data
+from cli.settings import absolute, installation
 from lake.market.inputs import open_market_data
-from storage.s3 import s3_store
-from storage.directory import open_directory
+from servers.connection import prefect_connection
+from servers.s3 import S3Server, s3_server
+from servers.worker import process_worker
 from storage.checks import check_writable
+from storage.directory import open_directory
+from storage.s3 import s3_store
+from trading.errors import shown
+from trading.instruments.symbols import selected_contracts
 
 if TYPE_CHECKING:
     from flows.boundary.settings import Settings

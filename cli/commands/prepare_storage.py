@@ -6,16 +6,16 @@ import os
 from urllib.parse import urlsplit
 
 import stamina
-
-from servers.connection import REACH_SECONDS, Connection, without_credentials
-from cli.pipeline.credentials import use_credentials_block
 from servers.errors import CommandError
-from cli.settings import installation
-from servers.prefect import is_healthy
-from cli.pipeline.sample_data import ensure_market_data
 from storage.errors import StorageError
-from storage.s3 import PROTOCOLS, s3_store
+
+from cli.pipeline.credentials import use_credentials_block
+from cli.pipeline.sample_data import ensure_market_data
+from cli.settings import installation
+from servers.connection import REACH_SECONDS, Connection, without_credentials
+from servers.prefect import is_healthy
 from storage.faults import translated
+from storage.s3 import PROTOCOLS, s3_store
 
 
 def prepare_storage(sample_contracts: int | None, wait_seconds: float) -> list[str]:

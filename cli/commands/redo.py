@@ -9,18 +9,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
-
-from servers.connection import prefect_connection
-from cli.pipeline.credentials import use_credentials_block
 from servers.errors import USAGE, CommandError
-from cli.pipeline.failures import with_failures
-from cli.settings import installation
-from cli.pipeline.pipeline import Pipeline, point_to_the_ui, quiet_prefect, tell
-from cli.display.progress import progress_display
-from cli.pipeline.query import Places, Question, as_json, places, read_status
+
 from cli.commands.up import STARTING
+from cli.display.progress import progress_display
+from cli.pipeline.credentials import use_credentials_block
+from cli.pipeline.failures import with_failures
+from cli.pipeline.pipeline import Pipeline, point_to_the_ui, quiet_prefect, tell
+from cli.pipeline.query import Places, Question, as_json, places, read_status
+from cli.settings import installation
 from lake.keys import Partition
 from lake.status import PartitionStatus
+from servers.connection import prefect_connection
 
 if TYPE_CHECKING:
     from flows.boundary.settings import Settings

@@ -11,10 +11,10 @@ from itertools import pairwise
 import typer
 
 from cli.pipeline.failures import named_server, server_note, with_failures
-from cli.settings import installation
 from cli.pipeline.query import Places, Question, as_json, counts, places, read_status
-from trading.strategies.market_model.parameters import StrategyParameters
+from cli.settings import installation
 from lake.status import ContractStatus, PartitionStatus
+from trading.strategies.market_model.parameters import StrategyParameters
 
 INCOMPLETE = 3
 """Exit code when a partition is not done; 1 is for a command that could not find out."""

@@ -6,8 +6,8 @@ import asyncio
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from servers.connection import Connection
     from flows.boundary.settings import Settings
+    from servers.connection import Connection
 
 
 def use_credentials_block(settings: Settings, connection: Connection) -> None:

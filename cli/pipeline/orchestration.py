@@ -26,18 +26,18 @@ from prefect.flow_engine import run_flow_async
 from prefect.logging.handlers import APILogHandler
 from prefect.states import Cancelled, Pending
 
-from servers.leases import Leases
-from servers.readiness import server_errors
 from cli.display.progress import Display, ProgressMeter
 from cli.pipeline.run_counts import UNFINISHED, RunCounts
-from cli.stop_signals import stopping_once
 from cli.pipeline.summary import PartitionCounts
-from servers.worker import LocalWorker, needing
+from cli.stop_signals import stopping_once
 from fanout.runs import set_states
-from flows.deploy.deployments import ORCHESTRATOR
 from flows.boundary.errors import UnfinishedError
-from flows.orchestrator_flow import OrchestrationSummary, trading_orchestrator
+from flows.deploy.deployments import ORCHESTRATOR
 from flows.deploy.registration import PROCESS, pool_of, register_deployments
+from flows.orchestrator_flow import OrchestrationSummary, trading_orchestrator
+from servers.leases import Leases
+from servers.readiness import server_errors
+from servers.worker import LocalWorker, needing
 
 WATCH_SECONDS = 2.0
 """Pause between two looks at the partitions: each costs the server some 50 ms."""

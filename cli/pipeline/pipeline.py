@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from servers.connection import Connection, leases_of
 from cli.display.progress import Display
-from cli.stop_signals import interrupt_held
 from cli.pipeline.summary import Report, as_json, as_text, failure
+from cli.stop_signals import interrupt_held
+from servers.connection import Connection, leases_of
 from servers.worker import LocalWorker, process_worker
 
 if TYPE_CHECKING:

@@ -7,15 +7,12 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pydantic import ValidationError
-
-from servers.errors import USAGE, CommandError
-from cli.settings import absolute
-from trading.instruments.symbols import selected_contracts
-from trading.instruments.clock import to_datetime
-from lake.market.inputs import open_market_data
 from lake.grain import Grain
-from trading.strategies.market_model.parameters import StrategyParameters
+from pydantic import ValidationError
+from servers.errors import USAGE, CommandError
+
+from cli.settings import absolute
+from lake.market.inputs import open_market_data
 from lake.status import (
     ContractStatus,
     PartitionStatus,
@@ -24,6 +21,9 @@ from lake.status import (
     rows_between,
     stored_settings,
 )
+from trading.instruments.clock import to_datetime
+from trading.instruments.symbols import selected_contracts
+from trading.strategies.market_model.parameters import StrategyParameters
 
 if TYPE_CHECKING:
     from flows.boundary.settings import Settings

@@ -18,11 +18,11 @@ from prefect.client.schemas.filters import (
 from prefect.client.schemas.objects import TERMINAL_STATES, FlowRun, State, StateType
 from prefect.states import Cancelled, Crashed
 
-from servers.leases import Leases
-from servers.readiness import server_errors
 from cli.pipeline.run_counts import UNFINISHED
 from fanout.orphans import was_never_retried
 from fanout.runs import READ_LIMIT, batches, read_all, read_runs, read_subflows, set_states
+from servers.leases import Leases
+from servers.readiness import server_errors
 
 EXECUTING = (StateType.PENDING, StateType.RUNNING, StateType.CANCELLING)
 """States of a run that a process has taken."""

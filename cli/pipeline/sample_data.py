@@ -6,10 +6,11 @@ import subprocess
 import sys
 
 from servers.errors import USAGE, CommandError
-from servers.prefect import project_root
+
 from lake.market.inputs import PRICES_FILE, SPX_FILE, VIX_FILE
-from storage.s3 import environment
+from servers.prefect import project_root
 from storage.directory import open_directory
+from storage.s3 import environment
 
 SAMPLE_CONTRACTS = 10
 FILES = (PRICES_FILE, VIX_FILE, SPX_FILE)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from servers.errors import FAILED
+
 from flows.runs.rendering import headlines
 from lake.market.aggregate import REPORT
 

@@ -11,8 +11,8 @@ from prefect.client.orchestration import get_client
 from prefect.exceptions import ObjectNotFound
 
 from flows.boundary.settings import settings
-from trading.errors import ParameterError
 from storage.s3 import S3Credentials, use_credentials
+from trading.errors import ParameterError
 
 SETTING = "TRADING_AWS_CREDENTIALS_BLOCK"
 

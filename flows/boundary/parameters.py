@@ -2,11 +2,11 @@
 
 from typing import Annotated
 
+from lake.grain import Grain
 from pydantic import Field
 
 from flows.boundary.settings import JobPer, settings
 from trading.instruments.symbols import CONTRACT_PATTERN
-from lake.grain import Grain
 from trading.strategies.market_model.parameters import StrategyParameters
 
 ContractName = Annotated[

@@ -5,9 +5,10 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
-from flows.deploy.deployments import ANALYZE_TIME_PARTITION
-from flows.boundary.parameters import DEFAULT_STRATEGY
 from lake.grain import Grain
+
+from flows.boundary.parameters import DEFAULT_STRATEGY
+from flows.deploy.deployments import ANALYZE_TIME_PARTITION
 
 _DEFAULT_STRATEGY = DEFAULT_STRATEGY.model_dump(mode="json")
 

@@ -8,11 +8,11 @@ from dataclasses import asdict, dataclass
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from trading.instruments.calendar import bars_per_year
 from lake.market.lineage import Origin, origin
-from trading.portfolio.performance import Portfolio, portfolio_of
 from lake.market.results import read_results
 from storage.directory import Directory, open_directory
+from trading.instruments.calendar import bars_per_year
+from trading.portfolio.performance import Portfolio, portfolio_of
 from trading.portfolio.positions import trades
 
 FOLDER = "_portfolio"

@@ -6,6 +6,13 @@ import math
 from dataclasses import dataclass
 from datetime import datetime
 
+from lake.fingerprints import fingerprint
+from lake.grain import Grain
+from lake.keys import Partition, partition_at
+from lake.market.inputs import open_market_data
+from lake.market.results import Lineage, write_result
+from storage.directory import open_directory
+from trading.strategies.market_model.parameters import StrategyParameters
 from trading.strategies.market_model.signals import (
     BUY,
     HOLD,
@@ -15,13 +22,6 @@ from trading.strategies.market_model.signals import (
     analyze,
     lookback_bars,
 )
-from lake.fingerprints import fingerprint
-from lake.market.inputs import open_market_data
-from lake.grain import Grain
-from trading.strategies.market_model.parameters import StrategyParameters
-from lake.keys import Partition, partition_at
-from lake.market.results import Lineage, write_result
-from storage.directory import open_directory
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,16 +17,16 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
-
-from storage.parquet.arrays import float_column, timestamp_column
-from trading.bars.model import Bars
 from trading.arrays import Floats, Timestamps
-from storage.parquet.column_file import TIMESTAMP, ColumnFile
-from trading.instruments.symbols import CONTRACT_PATTERN, checked_contract, known_contract
-from trading.errors import DataError, shown
-from trading.strategies.market_model.parameters import StrategyParameters
+
 from lake.market.manifest import MANIFEST, check_complete
 from storage.directory import Directory, open_directory
+from storage.parquet.arrays import float_column, timestamp_column
+from storage.parquet.column_file import TIMESTAMP, ColumnFile
+from trading.bars.model import Bars
+from trading.errors import DataError, shown
+from trading.instruments.symbols import CONTRACT_PATTERN, checked_contract, known_contract
+from trading.strategies.market_model.parameters import StrategyParameters
 
 PRICES_FILE = "spx_holdings_hourly.parquet"
 VIX_FILE = "vix_hourly.parquet"

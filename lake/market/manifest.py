@@ -11,8 +11,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 from storage.errors import StorageError
-from storage.directory import Directory
+
 from storage.backends import FileIdentity
+from storage.directory import Directory
 
 MANIFEST = "ingestion.json"
 

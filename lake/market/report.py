@@ -6,10 +6,13 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import numpy as np
+from trading.arrays import Timestamps
 
 from lake.market.aggregate import REPORT, Aggregation
-from trading.arrays import Timestamps
 from lake.market.series import read_market_series
+from lake.status import ContractStatus, PartitionStatus
+from storage.directory import open_directory
+from trading.portfolio.positions import Trades
 from trading.report.content import (
     DONE,
     FAILED,
@@ -21,9 +24,6 @@ from trading.report.content import (
     report_content,
 )
 from trading.report.page import page
-from lake.status import ContractStatus, PartitionStatus
-from storage.directory import open_directory
-from trading.portfolio.positions import Trades
 
 CODES = {
     PartitionStatus.MISSING: float(MISSING),

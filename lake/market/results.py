@@ -18,6 +18,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from lake.fingerprint_index import WORTHWHILE, Index, known_fingerprints, read_index, write_index
+from lake.keys import Partition
+from storage.backends import FileIdentity
+from storage.directory import Directory, open_directory
+from storage.parquet.arrays import category_column, float_column, integers, timestamp_column
+from storage.parquet.limits import MAX_FOOTER_BYTES, columns_problem, footer_bytes, footer_problem
+from trading.errors import DataError
+from trading.instruments.clock import EXCHANGE_ZONE
+from trading.instruments.symbols import CONTRACT_PATTERN, checked_contract
+from trading.strategies.market_model.parameters import StrategyParameters
 from trading.strategies.market_model.signals import (
     ANALYSIS_VERSION,
     BUY,
@@ -26,16 +36,6 @@ from trading.strategies.market_model.signals import (
     SIGNAL_NAMES,
     Analysis,
 )
-from storage.parquet.arrays import category_column, float_column, integers, timestamp_column
-from trading.instruments.symbols import CONTRACT_PATTERN, checked_contract
-from trading.errors import DataError
-from trading.instruments.clock import EXCHANGE_ZONE
-from lake.fingerprint_index import WORTHWHILE, Index, known_fingerprints, read_index, write_index
-from trading.strategies.market_model.parameters import StrategyParameters
-from storage.parquet.limits import MAX_FOOTER_BYTES, columns_problem, footer_bytes, footer_problem
-from lake.keys import Partition
-from storage.directory import Directory, open_directory
-from storage.backends import FileIdentity
 
 FLOAT_COLUMNS = (
     "price", "price_change_pct", "vix", "spx", "spx_change_pct", "beta", "correlation",

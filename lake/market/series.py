@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-
-from storage.parquet.arrays import floats, integers
 from trading.arrays import Floats, Timestamps
+
 from lake.market.results import read_rows
+from storage.parquet.arrays import floats, integers
 
 COLUMNS = ("vix", "spx", "buy_threshold", "sell_threshold")
 

@@ -7,16 +7,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from storage.parquet.column_file import ColumnFile
-from trading.instruments.symbols import checked_contract
-from trading.errors import DataError, ParameterError
-from trading.bars.quality.findings import CheckResult, Dataset, Finding, Status, Thresholds
 from lake.market.inputs import PRICES_FILE, SPX, SPX_FILE, VIX, VIX_FILE
-from trading.strategies.market_model.parameters import StrategyParameters
 from lake.market.manifest import MANIFEST, check_complete
-from storage.directory import Directory, open_directory
 from storage.checks import check_readable
+from storage.directory import Directory, open_directory
+from storage.parquet.column_file import ColumnFile
 from trading.bars.quality.files import CHECKS
+from trading.bars.quality.findings import CheckResult, Dataset, Finding, Status, Thresholds
+from trading.errors import DataError, ParameterError
+from trading.instruments.symbols import checked_contract
+from trading.strategies.market_model.parameters import StrategyParameters
 
 MAX_Z_THRESHOLD = 1_000
 """Beyond it no return of any stock is an outlier: a limit says so plainly."""

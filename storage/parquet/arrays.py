@@ -13,7 +13,6 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-
 from trading.arrays import Floats, Timestamps
 
 Number = TypeVar("Number", np.float64, np.int64)

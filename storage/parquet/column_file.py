@@ -17,14 +17,14 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
-
-from storage.parquet.arrays import floats, integers
 from trading.arrays import Floats, Timestamps
-from trading.errors import MAX_SHOWN, DataError, shown
-from storage.errors import StorageError
-from storage.parquet.limits import NESTED, column_problem, footer_problem, rows_problem
-from storage.directory import Directory
+
 from storage.backends import FileIdentity
+from storage.directory import Directory
+from storage.errors import StorageError
+from storage.parquet.arrays import floats, integers
+from storage.parquet.limits import NESTED, column_problem, footer_problem, rows_problem
+from trading.errors import MAX_SHOWN, DataError, shown
 
 TIMESTAMP = "timestamp"
 

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trading.instruments.clock import NEW_YORK
-from adapters.market_data.protocol import ClosePrices, Interval, SourceError
 from adapters.market_data.pacing import RequestPacer
+from adapters.market_data.protocol import ClosePrices, Interval, SourceError
 from adapters.market_data.synthetic import SyntheticSource
+from trading.instruments.clock import NEW_YORK
 
 
 class FakeTime:

@@ -14,6 +14,9 @@ import pytest
 import yfinance as yf
 from curl_cffi import requests
 
+from adapters.market_data.pacing import RequestPacer
+from adapters.market_data.protocol import ClosePrices, Interval, SourceError
+from adapters.market_data.yahoo import YahooSource
 from tests.adapters.yahoo_server import (
     NEW_YORK,
     Answer,
@@ -25,9 +28,6 @@ from tests.adapters.yahoo_server import (
     too_many_requests,
     vix_day,
 )
-from adapters.market_data.protocol import ClosePrices, Interval, SourceError
-from adapters.market_data.pacing import RequestPacer
-from adapters.market_data.yahoo import YahooSource
 
 DAY = date(2024, 10, 15)
 START = datetime.combine(DAY, time(), NEW_YORK)

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser, Locator
 
-from tests.browser.conftest import watched_page
-from tests.cli.results import small_results
 from lake.market.aggregate import aggregate
 from lake.market.report import read_content, write_report
+from tests.browser.conftest import watched_page
+from tests.cli.results import small_results
 
 
 @pytest.fixture

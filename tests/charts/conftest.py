@@ -24,8 +24,8 @@ from prefect.client.schemas.filters import (
 )
 from prefect.client.schemas.objects import FlowRun
 
-from servers.process import start_child, stop_child
 from servers.prefect import available_port
+from servers.process import start_child, stop_child
 from tests.charts.kubernetes_api.cluster import Cluster
 from tests.charts.matrix import MATRIX
 from tests.charts.rendering import FULLNAME, NAMESPACE, Release, render

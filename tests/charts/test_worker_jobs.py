@@ -11,10 +11,10 @@ import pytest
 from prefect.client.schemas.objects import StateType
 from prefect.states import Cancelling
 
+from lake.market.inputs import write_market_data
 from tests.charts.conftest import AUTH, IMAGE, PASSWORD, RELEASE, STRATEGY, Installation, Server
 from tests.charts.kubernetes_api.objects import Manifest
 from tests.trading.conftest import session_timestamps
-from lake.market.inputs import write_market_data
 from trading.bars.synthetic import synthetic_market
 
 pytestmark = pytest.mark.soak

@@ -16,13 +16,13 @@ from hypothesis import strategies as st
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.client.schemas.sorting import FlowRunSort
+from servers.errors import CommandError
 
 from cli.commands.demo import DemoOptions, orchestrator_parameters, selected
-from servers.errors import CommandError
 from flows.boundary.settings import JobPer, Settings
+from lake.market.inputs import PRICES_FILE
 from tests.cli.conftest import Start, assert_all_end
 from tests.waiting import WAIT_SECONDS, wait_until
-from lake.market.inputs import PRICES_FILE
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 

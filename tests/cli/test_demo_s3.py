@@ -9,22 +9,22 @@ from dataclasses import asdict
 from pathlib import Path
 
 import pytest
+from lake.grain import Grain
 from prefect.client.orchestration import PrefectClient
 from prefect.flow_engine import run_flow_async
 from prefect.states import Pending
 
-from servers.s3 import s3_server
 from cli.pipeline.sample_data import FILES, SAMPLE_CONTRACTS, ensure_market_data
 from flows.aggregate_portfolio_flow import aggregate_portfolio
-from lake.market.aggregate import aggregate
-from lake.market.inputs import open_market_data
-from lake.grain import Grain
-from trading.strategies.market_model.parameters import StrategyParameters
-from lake.market.compute import run_partition
 from lake.keys import partitions
-from lake.planning import plan
+from lake.market.aggregate import aggregate
+from lake.market.compute import run_partition
+from lake.market.inputs import open_market_data
 from lake.market.results import read_rows
+from lake.planning import plan
+from servers.s3 import s3_server
 from storage.directory import open_directory
+from trading.strategies.market_model.parameters import StrategyParameters
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 

@@ -10,16 +10,16 @@ import httpx
 import pytest
 from prefect.client.orchestration import PrefectClient
 from prefect.states import Completed, Crashed, Failed
-
-from cli.pipeline import orchestration
 from servers.errors import CommandError
-from cli.pipeline.orchestration import _summary, as_far_as_it_came, watching
-from servers.readiness import server_errors
+
 from cli.display.progress import PartitionProgress
+from cli.pipeline import orchestration
+from cli.pipeline.orchestration import _summary, as_far_as_it_came, watching
 from cli.pipeline.run_counts import RunCounts
 from cli.pipeline.summary import PartitionCounts
 from flows.boundary.errors import UnfinishedError
 from flows.orchestrator_flow import OrchestrationSummary
+from servers.readiness import server_errors
 
 SUMMARY = OrchestrationSummary(total=3, completed=1, skipped=1, failed=1, portfolio=None)
 REQUEST = httpx.Request("POST", "http://127.0.0.1:4200/api/flow_runs/")

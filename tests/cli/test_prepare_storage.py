@@ -13,14 +13,14 @@ from pydantic import SecretStr
 from typer.testing import CliRunner, Result
 
 from cli.app import app
-from servers.prefect import available_port
-from servers.s3 import REGION
 from cli.pipeline.sample_data import FILES
 from flows.boundary import aws_credentials
 from flows.boundary.settings import settings
-from tests.s3 import SessionS3
 from lake.market.inputs import open_market_data
+from servers.prefect import available_port
+from servers.s3 import REGION
 from storage.s3 import S3Credentials, use_credentials
+from tests.s3 import SessionS3
 
 
 @pytest.fixture

@@ -13,8 +13,8 @@ from prefect.client.schemas.objects import FlowRun, State
 from prefect.states import Completed, Failed
 
 from cli.pipeline.orchestration import register
-from flows.deploy.deployments import ANALYZE_TIME_PARTITION
 from flows.boundary.settings import settings
+from flows.deploy.deployments import ANALYZE_TIME_PARTITION
 from tests.cli.results import SmallResults, small_results
 
 

@@ -3,11 +3,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-
 from servers.errors import CommandError
+
 from cli.pipeline.sample_data import FILES, ensure_market_data
-from trading.errors import ParameterError
 from lake.market.inputs import open_market_data
+from trading.errors import ParameterError
 
 
 def test_the_sample_is_made_once_and_can_be_read(tmp_path: Path) -> None:

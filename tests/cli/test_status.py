@@ -5,8 +5,8 @@ import shlex
 from pathlib import Path
 
 import pytest
-
 from servers.errors import FAILED, USAGE
+
 from cli.commands.status import INCOMPLETE
 from tests.cli.results import STRATEGY, SmallResults, small_results
 

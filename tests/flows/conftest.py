@@ -34,8 +34,8 @@ from prefect.settings import (
 from prefect.states import Pending
 
 from cli.pipeline.orchestration import delivering
-from flows.deploy.registration import register_deployments
 from flows.boundary.settings import settings
+from flows.deploy.registration import register_deployments
 from tests.trading.conftest import Market, random_market, session_timestamps
 
 STRATEGY = {"beta_window": 3, "beta_min_periods": 2}

@@ -8,8 +8,8 @@ import shlex
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows.runs.commands import redo_partition, run_command
 from flows.boundary.parameters import DEFAULT_STRATEGY
+from flows.runs.commands import redo_partition, run_command
 from trading.strategies.market_model.parameters import StrategyParameters
 
 

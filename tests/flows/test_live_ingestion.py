@@ -13,9 +13,11 @@ from typing import Any
 import pytest
 import yfinance as yf
 
+from adapters.market_data.yahoo import YahooSource
 from flows import ingest_market_data_flow
 from flows.boundary.settings import project_root
-from tests.flows.conftest import Ended, Pipeline
+from lake.market.ingestion import ingest
+from lake.market.inputs import open_market_data
 from tests.adapters.yahoo_server import (
     NEW_YORK,
     LocalSession,
@@ -24,9 +26,7 @@ from tests.adapters.yahoo_server import (
     stock_day,
     vix_day,
 )
-from lake.market.ingestion import ingest
-from lake.market.inputs import open_market_data
-from adapters.market_data.yahoo import YahooSource
+from tests.flows.conftest import Ended, Pipeline
 
 ORCHESTRATOR = "trading-orchestrator/orchestrator"
 SYMBOLS = ["AAPL", "MSFT", "GOOGL", "AMZN", "TSLA"]

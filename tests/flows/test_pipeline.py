@@ -12,16 +12,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from lake.grain import Grain
 from prefect.client.schemas.objects import FlowRun, StateType
 
 from flows.orchestrator_flow import OrchestrationSummary
+from lake.market.inputs import open_market_data
+from lake.market.results import FLOAT_COLUMNS, read_rows
 from tests.flows.conftest import BARS, FILES, STRATEGY, Ended, Pipeline
 from tests.trading.conftest import Market, random_market, session_timestamps
-from trading.strategies.market_model.signals import SIGNAL_NAMES, analyze
-from lake.market.inputs import open_market_data
-from lake.grain import Grain
 from trading.strategies.market_model.parameters import StrategyParameters
-from lake.market.results import FLOAT_COLUMNS, read_rows
+from trading.strategies.market_model.signals import SIGNAL_NAMES, analyze
 
 CONTRACTS = ("AAPL", "BRK-B")
 ALL_FILES = [f"{contract}/{file}" for contract in CONTRACTS for file in FILES]

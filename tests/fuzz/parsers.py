@@ -16,18 +16,24 @@ from contextlib import suppress
 import atheris
 
 with atheris.instrument_imports(
-    include=["trading.instruments.clock", "storage.location", "trading.instruments.symbols", "cli.commands.demo"]
+    include=[
+        "trading.instruments.clock",
+        "storage.location",
+        "trading.instruments.symbols",
+        "cli.commands.demo",
+    ]
 ):
-    from cli.commands.demo import selected
     from servers.errors import CommandError
-    from trading.instruments.symbols import checked_contract
-    from trading.instruments.clock import parse_timestamp
+
+    from cli.commands.demo import selected
     from storage.location import MAX_LOCATION, checked_location
+    from trading.instruments.clock import parse_timestamp
+    from trading.instruments.symbols import checked_contract
 
 from pydantic import TypeAdapter, ValidationError
 
-from trading.instruments.symbols import Contract
 from trading.errors import MAX_SHOWN, TradingError
+from trading.instruments.symbols import Contract
 from trading.strategies.market_model.parameters import StrategyParameters
 
 LONGEST_SENTENCE = 5 * MAX_SHOWN

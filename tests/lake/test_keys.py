@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from tests.trading.conftest import session_timestamps
-from trading.arrays import Timestamps
-from trading.errors import DataError, ParameterError
 from lake.grain import Grain
+from trading.arrays import Timestamps
+
 from lake.keys import Partition, partition_at, partitions
+from tests.trading.conftest import session_timestamps
+from trading.errors import DataError, ParameterError
 
 NEW_YORK = ZoneInfo("America/New_York")
 HOUR = np.timedelta64(1, "h")

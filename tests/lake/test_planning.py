@@ -4,14 +4,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from lake.grain import Grain
 
+from lake.market.compute import run_partition
+from lake.market.inputs import open_market_data
+from lake.planning import ContractPlan, plan
 from tests.trading.conftest import SMALL, Market
 from trading.errors import DataError, ParameterError
-from lake.market.inputs import open_market_data
-from lake.grain import Grain
 from trading.strategies.market_model.parameters import StrategyParameters
-from lake.market.compute import run_partition
-from lake.planning import ContractPlan, plan
 
 
 @pytest.fixture

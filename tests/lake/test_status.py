@@ -5,14 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-
-from tests.trading.conftest import SMALL, Market
-from trading.errors import ParameterError
-from lake.market.inputs import open_market_data
 from lake.grain import Grain
-from trading.strategies.market_model.parameters import StrategyParameters
-from lake.market.compute import run_partition
+
 from lake.keys import partitions
+from lake.market.compute import run_partition
+from lake.market.inputs import open_market_data
 from lake.status import (
     ContractStatus,
     PartitionStatus,
@@ -21,6 +18,9 @@ from lake.status import (
     rows_between,
     stored_settings,
 )
+from tests.trading.conftest import SMALL, Market
+from trading.errors import ParameterError
+from trading.strategies.market_model.parameters import StrategyParameters
 
 DONE, STALE = PartitionStatus.DONE, PartitionStatus.STALE
 MISSING, FAILED = PartitionStatus.MISSING, PartitionStatus.FAILED

@@ -13,10 +13,10 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from storage.parquet.column_file import ColumnFile
-from trading.errors import TradingError
 from lake.market.results import read_fingerprints, read_rows
 from storage.directory import open_directory
+from storage.parquet.column_file import ColumnFile
+from trading.errors import TradingError
 
 SOUND = "sound.parquet"
 

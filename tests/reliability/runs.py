@@ -6,17 +6,17 @@ from collections import Counter
 from pathlib import Path
 
 import pyarrow.parquet as pq
+from lake.grain import Grain
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.filters import FlowRunFilter
 from prefect.client.schemas.objects import TERMINAL_STATES, FlowRun
 
 from fanout.runs import read_all
-from lake.market.inputs import open_market_data
-from lake.grain import Grain
-from trading.strategies.market_model.parameters import StrategyParameters
-from lake.market.compute import run_partition
 from lake.keys import partitions
+from lake.market.compute import run_partition
+from lake.market.inputs import open_market_data
 from lake.market.results import read_rows
+from trading.strategies.market_model.parameters import StrategyParameters
 
 
 async def runs_of(client: PrefectClient, output: Path) -> dict[str, list[FlowRun]]:

@@ -14,16 +14,16 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from lake.grain import Grain
 
+from lake.market import results
+from lake.market.compute import run_partition
+from lake.market.inputs import open_market_data
+from lake.market.results import read_rows
+from lake.planning import plan
 from tests.reliability.faults import Faults
 from tests.trading.conftest import SMALL, random_market, session_timestamps
 from tests.waiting import wait_until
-from lake.market import results
-from lake.market.inputs import open_market_data
-from lake.grain import Grain
-from lake.market.compute import run_partition
-from lake.planning import plan
-from lake.market.results import read_rows
 
 STAMP = "2024-01-03T09:30:00-05:00"
 FILE = "AAPL/20240103.parquet"

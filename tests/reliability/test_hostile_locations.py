@@ -10,14 +10,14 @@ import pytest
 from fsspec.registry import known_implementations
 from hypothesis import example, given
 from hypothesis import strategies as st
-
-from trading.errors import ParameterError, TradingError
 from storage.errors import StorageError
-from storage.location import MAX_LOCATION, checked_location
+
 from lake.market.inputs import PRICES_FILE, MarketData
 from lake.market.manifest import read_manifest
 from lake.market.results import read_fingerprints
 from storage.directory import open_directory
+from storage.location import MAX_LOCATION, checked_location
+from trading.errors import ParameterError, TradingError
 
 CANARY = "wJalrXUtnFEMI/K7MDENG+bPxRfiCY"
 """Shaped like a secret key of AWS: with a slash."""

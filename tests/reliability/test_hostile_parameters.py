@@ -18,27 +18,27 @@ import pytest
 from hypothesis import HealthCheck, example, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
+from lake.grain import Grain
 from prefect import Flow
 from prefect.exceptions import ParameterTypeError, PrefectException
 
 from flows.aggregate_portfolio_flow import aggregate_portfolio
 from flows.analyze_symbol_flow import analyze_symbol
 from flows.analyze_time_partition_flow import analyze_time_partition, run_name
+from flows.boundary.parameters import PartitionGrain, Strategy
 from flows.ingest_market_data_flow import ingest_market_data
 from flows.orchestrator_flow import trading_orchestrator
-from flows.boundary.parameters import PartitionGrain, Strategy
 from flows.validate_data_flow import validate_data
-from tests.reliability.test_hostile_locations import assert_one_sentence
-from tests.trading.conftest import SMALL, random_market, session_timestamps
-from trading.instruments.symbols import selected_contracts
-from trading.errors import ParameterError, TradingError
-from trading.instruments.clock import parse_timestamp
+from lake.market.compute import run_partition
 from lake.market.ingestion.request import contract_name
 from lake.market.inputs import open_market_data
-from lake.grain import Grain
-from lake.market.compute import run_partition
-from lake.planning import plan
 from lake.market.validation import validate
+from lake.planning import plan
+from tests.reliability.test_hostile_locations import assert_one_sentence
+from tests.trading.conftest import SMALL, random_market, session_timestamps
+from trading.errors import ParameterError, TradingError
+from trading.instruments.clock import parse_timestamp
+from trading.instruments.symbols import selected_contracts
 
 UNHURRIED = hypothesis_settings(
     max_examples=50,

@@ -7,6 +7,7 @@ import signal
 from pathlib import Path
 
 import pytest
+from lake.grain import Grain
 from prefect.client.orchestration import PrefectClient
 
 from tests.cli.conftest import Start, start  # noqa: F401 - a fixture
@@ -19,7 +20,6 @@ from tests.reliability.runs import (
     states,
 )
 from tests.waiting import WAIT_SECONDS, wait_until
-from lake.grain import Grain
 
 COMMAND = ("demo", "--contracts", "1", "--grain", "session", "--json")
 FILE = "AAPL/20240103.parquet"

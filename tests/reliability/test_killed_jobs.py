@@ -7,6 +7,7 @@ import signal
 from pathlib import Path
 
 import pytest
+from lake.grain import Grain
 from prefect.client.orchestration import PrefectClient
 
 from benchmarks.outages import MortalServer
@@ -20,7 +21,6 @@ from tests.reliability.runs import (
     states,
 )
 from tests.waiting import WAIT_SECONDS, wait_until
-from lake.grain import Grain
 
 FIRST, SECOND, LAST = (f"AAPL/2024010{day}.parquet" for day in (2, 3, 4))
 

@@ -14,18 +14,18 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-
-from tests.reliability.bounded_reader import SOUND
-from tests.trading.conftest import SMALL, Market, bars_of, random_market, session_timestamps
-from trading.strategies.market_model.signals import analyze
-from storage.parquet.column_file import ColumnFile
-from trading.errors import DataError
-from lake.market.inputs import PRICES_FILE, MarketData
 from lake.grain import Grain
-from storage.parquet.limits import MAX_FOOTER_BYTES, MAX_ROWS
+
 from lake.keys import partitions
+from lake.market.inputs import PRICES_FILE, MarketData
 from lake.market.results import Lineage, read_fingerprints, read_rows, write_result
 from storage.directory import open_directory
+from storage.parquet.column_file import ColumnFile
+from storage.parquet.limits import MAX_FOOTER_BYTES, MAX_ROWS
+from tests.reliability.bounded_reader import SOUND
+from tests.trading.conftest import SMALL, Market, bars_of, random_market, session_timestamps
+from trading.errors import DataError
+from trading.strategies.market_model.signals import analyze
 
 ALLOWED_MIB = 200
 """Three columns at the bound of 65 MiB each: timestamps, values and the copy with their nulls."""

@@ -15,8 +15,10 @@ from prefect.states import Scheduled
 import lake.fingerprints
 import lake.market.results
 from flows.analyze_time_partition_flow import analyze_time_partition
-from flows.runs.contract_work import Work
 from flows.boundary.settings import settings
+from flows.runs.contract_work import Work
+from lake.market.results import read_rows
+from lake.planning import ContractPlan
 from tests.flows.conftest import (  # noqa: F401 - fixtures
     FILES,
     STRATEGY,
@@ -27,8 +29,6 @@ from tests.flows.conftest import (  # noqa: F401 - fixtures
 )
 from tests.reliability.runs import assert_all_ended, assert_every_file_is_whole, runs_of
 from tests.waiting import WAIT_SECONDS
-from lake.planning import ContractPlan
-from lake.market.results import read_rows
 
 LEAF = "analyze-time-partition/analyze-time-partition"
 EIGHT = [f"AAPL/{file}" for file in FILES]

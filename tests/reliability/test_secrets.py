@@ -19,11 +19,11 @@ import flows.analyze_time_partition_flow
 from fanout.runs import read_all
 from flows.boundary import aws_credentials
 from flows.boundary.settings import settings
+from storage.s3 import S3Credentials, use_credentials
 from tests.cli.conftest import run, start  # noqa: F401 - fixtures
 from tests.flows.conftest import Pipeline, pipeline, registered, small_market  # noqa: F401
 from tests.reliability.runs import runs_of
 from tests.s3 import SessionS3
-from storage.s3 import S3Credentials, use_credentials
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 CANARY = f"canary{uuid4().hex}"

@@ -14,6 +14,7 @@ from typing import Any
 
 import psutil
 import pytest
+from lake.grain import Grain
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.filters import FlowRunFilter
 from prefect.client.schemas.objects import StateType
@@ -21,12 +22,11 @@ from prefect.client.schemas.objects import StateType
 from benchmarks.outages import MortalServer
 from cli.pipeline.sample_data import SAMPLE_CONTRACTS, ensure_market_data
 from flows.deploy.registration import register_deployments
+from lake.market.compute import run_partition
 from tests.reliability.faults import Faults
 from tests.reliability.faulty_server import Reply, answer, faulty_server
 from tests.waiting import WAIT_SECONDS
-from lake.grain import Grain
 from trading.strategies.market_model.parameters import StrategyParameters
-from lake.market.compute import run_partition
 
 DONE_BEFORE = "2024-01-02T09:30:00-05:00"
 

@@ -15,9 +15,8 @@ from threading import Thread
 import httpx
 import pytest
 from prefect.client.orchestration import PrefectClient
-
-from servers.process import start_child, stopping
 from servers.errors import USAGE, CommandError
+
 from servers.prefect import (
     REGISTERED_BLOCKS,
     LocalServer,
@@ -27,6 +26,7 @@ from servers.prefect import (
     local_server,
     project_root,
 )
+from servers.process import start_child, stopping
 
 
 @pytest.fixture

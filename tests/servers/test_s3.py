@@ -10,9 +10,9 @@ from pathlib import Path
 import fsspec
 import psutil
 import pytest
+from servers.errors import CommandError
 
 from servers.process import stopping
-from servers.errors import CommandError
 from servers.s3 import s3_server, start_s3_server
 from tests.cli.conftest import assert_all_end
 from tests.s3 import SessionS3

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from servers.errors import CommandError
 
 from servers import worker
 from servers.process import start_child
-from servers.errors import CommandError
 from servers.worker import LocalWorker, needing
 from tests.waiting import wait_until
 

@@ -11,12 +11,12 @@ from typing import Any
 import fsspec
 import pytest
 from fsspec.implementations.memory import MemoryFileSystem
-
-from trading.errors import ParameterError
 from storage.errors import StorageError
-from storage.directory import MAX_READERS, Directory, open_directory
+
 from storage.checks import check_readable, check_writable
+from storage.directory import MAX_READERS, Directory, open_directory
 from storage.faults import without_credentials
+from trading.errors import ParameterError
 
 
 @pytest.fixture(params=["local", "memory", "s3"])

@@ -4,8 +4,8 @@ import errno
 
 import pytest
 
-from storage.s3 import error_code
 from storage.faults import translated, without_credentials
+from storage.s3 import error_code
 
 URL = "s3://bucket/x"
 

@@ -10,10 +10,10 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import stamina
-
-from trading.bars.model import Bars
 from trading.arrays import Floats, Timestamps
+
 from lake.market.inputs import write_market_data
+from trading.bars.model import Bars
 from trading.strategies.market_model.parameters import StrategyParameters
 
 SMALL = StrategyParameters(beta_window=4, beta_min_periods=3)

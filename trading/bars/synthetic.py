@@ -21,8 +21,8 @@ import numpy as np
 import numpy.typing as npt
 
 from trading.arrays import Floats, Timestamps
-from trading.instruments.symbols import checked_contract
 from trading.errors import ParameterError
+from trading.instruments.symbols import checked_contract
 
 LISTED = {
     "AAPL": (185.0, 1.15),

@@ -14,10 +14,10 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from trading.strategies.market_model.signals import SIGNAL_NAMES
 from storage.parquet.arrays import floats, integers
 from trading.arrays import Floats, Timestamps
 from trading.errors import DataError
+from trading.strategies.market_model.signals import SIGNAL_NAMES
 
 Codes = npt.NDArray[np.int64]
 

@@ -9,11 +9,11 @@ import numpy as np
 import numpy.typing as npt
 
 from lake.market.aggregate import Aggregation
+from lake.market.series import MarketSeries
 from trading.arrays import Floats
 from trading.portfolio.benchmark import BuyAndHold, MarketModel, buy_and_hold, market_model
-from lake.market.series import MarketSeries
-from trading.report.timeline import Timeline, timeline
 from trading.portfolio.positions import Trades
+from trading.report.timeline import Timeline, timeline
 
 Matrix = npt.NDArray[np.float64]
 """Contracts by bins, shape (k, b), NaN where there is nothing."""

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
-from trading.errors import ParameterError
+from adapters.market_data.protocol import ClosePrices, Interval, MarketDataSource, SourceError
 from lake.market.ingestion.fetching import fetcher
 from lake.market.ingestion.merging import Merged
 from lake.market.ingestion.request import IngestionRequest, checked_request
@@ -34,9 +34,9 @@ from lake.market.ingestion.summary import (
     succeeded,
 )
 from lake.market.manifest import Manifest, read_manifest
-from adapters.market_data.protocol import ClosePrices, Interval, MarketDataSource, SourceError
-from storage.directory import Directory, open_directory
 from storage.checks import check_writable
+from storage.directory import Directory, open_directory
+from trading.errors import ParameterError
 
 __all__ = ["IngestionError", "IngestionSummary", "SymbolStatus", "SymbolSummary", "ingest"]
 

@@ -10,7 +10,12 @@ from datetime import date, timedelta
 import numpy as np
 import stamina
 
-from trading.instruments.clock import to_datetime, to_datetime64
+from adapters.market_data.protocol import (
+    LONGEST_RETRY_AFTER,
+    ClosePrices,
+    MarketDataSource,
+    SourceError,
+)
 from lake.market.ingestion.merging import Merged, common_factor, merged, price_ratios
 from lake.market.ingestion.request import IngestionRequest
 from lake.market.ingestion.sessions import (
@@ -22,12 +27,7 @@ from lake.market.ingestion.sessions import (
     usable,
 )
 from lake.market.ingestion.windows import Mask, sessions_to_fetch, windows
-from adapters.market_data.protocol import (
-    LONGEST_RETRY_AFTER,
-    ClosePrices,
-    MarketDataSource,
-    SourceError,
-)
+from trading.instruments.clock import to_datetime, to_datetime64
 
 
 def _worth_retrying(error: Exception) -> bool | float:

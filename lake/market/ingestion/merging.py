@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-
 from trading.arrays import Floats, Timestamps
+
 from adapters.market_data.protocol import ClosePrices
 
 SAME_PRICE = 1e-6

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
-from trading.instruments.symbols import checked_contract
+from adapters.market_data.protocol import Interval, MarketDataSource
+from lake.market.ingestion.sessions import midnight, sessions_between
 from trading.errors import ParameterError
 from trading.instruments.clock import NEW_YORK
-from lake.market.ingestion.sessions import midnight, sessions_between
-from adapters.market_data.protocol import Interval, MarketDataSource
+from trading.instruments.symbols import checked_contract
 
 DEFAULT_SESSIONS = 5
 """How many complete sessions are taken when no start is given."""

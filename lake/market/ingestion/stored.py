@@ -30,8 +30,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 import numpy as np
-
 from storage.errors import StorageError
+
+from adapters.market_data.protocol import ClosePrices
 from lake.market.ingestion.merging import aligned
 from lake.market.inputs import (
     PRICES_FILE,
@@ -50,7 +51,6 @@ from lake.market.manifest import (
     read_manifest,
     write_manifest,
 )
-from adapters.market_data.protocol import ClosePrices
 from storage.directory import Directory, open_directory
 
 FILES = (VIX_FILE, SPX_FILE, PRICES_FILE)

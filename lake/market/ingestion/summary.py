@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 
+from adapters.market_data.protocol import ClosePrices
+from lake.market.ingestion.merging import Merged
 from trading.errors import TradingError
 from trading.instruments.clock import to_datetime
-from lake.market.ingestion.merging import Merged
-from adapters.market_data.protocol import ClosePrices
 
 
 class SymbolStatus(StrEnum):

@@ -9,17 +9,17 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-
-from tests.trading.conftest import SMALL, Market, bars_of, random_market, session_timestamps
-from trading.strategies.market_model.signals import analyze
-from trading.errors import DataError, ParameterError
-from storage.errors import StorageError
-from lake.market.inputs import PRICES_FILE, VIX_FILE, open_market_data
 from lake.grain import Grain
-from lake.market.compute import run_partition
+from storage.errors import StorageError
+
 from lake.keys import partitions
+from lake.market.compute import run_partition
+from lake.market.inputs import PRICES_FILE, VIX_FILE, open_market_data
 from lake.market.results import FLOAT_COLUMNS, read_fingerprints, read_rows
 from storage.directory import open_directory
+from tests.trading.conftest import SMALL, Market, bars_of, random_market, session_timestamps
+from trading.errors import DataError, ParameterError
+from trading.strategies.market_model.signals import analyze
 
 FIRST_BAR = "2024-01-02T09:30:00-05:00"
 

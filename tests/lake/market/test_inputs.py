@@ -10,14 +10,9 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from tests.trading.conftest import Market, bars_of, random_market, session_timestamps
-from tests.market_files import opened, pandas_frame, rewritten
-from storage.parquet import column_file
-from lake.market import inputs as market_data
-from storage.parquet.column_file import ColumnFile
-from trading.errors import DataError, ParameterError
 from storage.errors import StorageError
+
+from lake.market import inputs as market_data
 from lake.market.inputs import (
     PRICE_ROW_GROUP,
     PRICES_FILE,
@@ -27,6 +22,11 @@ from lake.market.inputs import (
     as_of,
     open_market_data,
 )
+from storage.parquet import column_file
+from storage.parquet.column_file import ColumnFile
+from tests.market_files import opened, pandas_frame, rewritten
+from tests.trading.conftest import Market, bars_of, random_market, session_timestamps
+from trading.errors import DataError, ParameterError
 from trading.strategies.market_model.parameters import StrategyParameters
 
 HOUR = np.timedelta64(1, "h")

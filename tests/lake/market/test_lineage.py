@@ -6,15 +6,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
-from tests.trading.conftest import SMALL, Market
-from lake.market.series import read_market_series
-from lake.market.lineage import origin
 from lake.grain import Grain
-from trading.strategies.market_model.parameters import StrategyParameters
-from lake.market.compute import run_partition
+
 from lake.keys import partitions
+from lake.market.compute import run_partition
+from lake.market.lineage import origin
 from lake.market.results import read_results
+from lake.market.series import read_market_series
+from tests.trading.conftest import SMALL, Market
+from trading.strategies.market_model.parameters import StrategyParameters
 
 
 @pytest.fixture

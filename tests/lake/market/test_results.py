@@ -10,15 +10,11 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-
-from tests.trading.conftest import SMALL, Market, bars_of, random_market, session_timestamps
-from lake.market import results
-from trading.strategies.market_model.signals import ANALYSIS_VERSION, Analysis, analyze
-from trading.errors import DataError, ParameterError
-from storage.errors import StorageError
 from lake.grain import Grain
-from trading.strategies.market_model.parameters import StrategyParameters
+from storage.errors import StorageError
+
 from lake.keys import Partition, partitions
+from lake.market import results
 from lake.market.results import (
     FLOAT_COLUMNS,
     SCHEMA,
@@ -28,6 +24,10 @@ from lake.market.results import (
     write_result,
 )
 from storage.directory import Directory, open_directory
+from tests.trading.conftest import SMALL, Market, bars_of, random_market, session_timestamps
+from trading.errors import DataError, ParameterError
+from trading.strategies.market_model.parameters import StrategyParameters
+from trading.strategies.market_model.signals import ANALYSIS_VERSION, Analysis, analyze
 
 
 @pytest.fixture

@@ -11,10 +11,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tests.trading.conftest import Market
-from tests.market_files import opened, pandas_frame, rewritten
-from trading.errors import DataError, ParameterError
 from lake.market.inputs import PRICES_FILE, SPX_FILE, VIX_FILE, check_contract
+from tests.market_files import opened, pandas_frame, rewritten
+from tests.trading.conftest import Market
+from trading.errors import DataError, ParameterError
 from trading.strategies.market_model.parameters import StrategyParameters
 
 STRATEGY = StrategyParameters()

@@ -13,13 +13,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.trading.conftest import Market, random_market, session_timestamps
-from trading.errors import ParameterError
-from trading.bars.quality.findings import MAX_FINDINGS, CheckResult, Status
 from lake.market.inputs import PRICES_FILE, SPX_FILE, VIX_FILE
-from trading.bars.quality.returns import MIN_RETURNS, minimum_returns
 from lake.market.validation import ValidationReport, validate
+from tests.trading.conftest import Market, random_market, session_timestamps
 from trading.bars.quality.files import CHECKS
+from trading.bars.quality.findings import MAX_FINDINGS, CheckResult, Status
+from trading.bars.quality.returns import MIN_RETURNS, minimum_returns
+from trading.errors import ParameterError
 
 
 def _check(report: ValidationReport, name: str) -> CheckResult:

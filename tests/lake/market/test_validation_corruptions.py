@@ -13,14 +13,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from skfolio.datasets import load_sp500_dataset, load_sp500_index
-
-from tests.trading.conftest import Market
 from trading.arrays import Timestamps
-from trading.instruments.calendar import hourly_bars, sessions
-from trading.bars.quality.findings import Status
+
 from lake.market.inputs import PRICES_FILE, SPX_FILE, VIX_FILE
-from trading.bars.synthetic import contract_names, synthetic_market
 from lake.market.validation import ValidationReport, validate
+from tests.trading.conftest import Market
+from trading.bars.quality.findings import Status
+from trading.bars.synthetic import contract_names, synthetic_market
+from trading.instruments.calendar import hourly_bars, sessions
 
 PASS, WARN, FAIL = Status.PASS, Status.WARN, Status.FAIL
 

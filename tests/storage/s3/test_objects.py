@@ -10,16 +10,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
-from tests.trading.conftest import Market, random_market, session_timestamps
-from tests.storage.s3.conftest import runner_of
-from lake.market.aggregate import aggregate
-from trading.errors import ParameterError
 from storage.errors import StorageError
+
+from lake.market.aggregate import aggregate
 from lake.market.inputs import MarketData, open_market_data
 from lake.market.results import read_fingerprints, read_rows
-from storage.s3 import S3Store, s3_store
 from storage.directory import open_directory
+from storage.s3 import S3Store, s3_store
+from tests.storage.s3.conftest import runner_of
+from tests.trading.conftest import Market, random_market, session_timestamps
+from trading.errors import ParameterError
 
 
 def test_a_listing_goes_on_where_a_page_ends(bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:

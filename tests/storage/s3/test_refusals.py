@@ -7,13 +7,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from storage.errors import StorageError
 
+from storage.checks import check_reachable, check_readable, check_writable
+from storage.directory import open_directory
 from tests.s3 import SessionS3
 from tests.trading.conftest import Market
 from trading.errors import ParameterError
-from storage.errors import StorageError
-from storage.directory import open_directory
-from storage.checks import check_reachable, check_readable, check_writable
 
 
 def _refused(input_dir: str, output_dir: str) -> str:

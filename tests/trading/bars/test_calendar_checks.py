@@ -4,12 +4,12 @@ from datetime import date
 from pathlib import Path
 
 import numpy as np
-
-from tests.trading.conftest import random_market
 from trading.arrays import Timestamps
-from trading.instruments.calendar import hourly_bars, sessions
-from trading.bars.quality.findings import CheckResult, Status
+
 from lake.market.validation import validate
+from tests.trading.conftest import random_market
+from trading.bars.quality.findings import CheckResult, Status
+from trading.instruments.calendar import hourly_bars, sessions
 
 
 def _check(stamps: Timestamps, folder: Path, name: str) -> CheckResult:

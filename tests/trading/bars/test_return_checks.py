@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import median_abs_deviation
 
+from lake.market.validation import MAX_SPLIT_TOLERANCE_PCT, validate
 from tests.trading.conftest import Market, random_market, session_timestamps
-from trading.errors import ParameterError
 from trading.bars.quality.findings import CheckResult, Status
 from trading.bars.quality.returns import MIN_RETURNS, SPLIT_RATIOS, robust_z_scores, run_lengths
-from lake.market.validation import MAX_SPLIT_TOLERANCE_PCT, validate
+from trading.errors import ParameterError
 
 FEW_VALUES = st.lists(st.sampled_from([1.0, 2.0, 2.5, float("nan")]), max_size=40)
 

@@ -14,8 +14,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trading.bars.quality.findings import Status
 from lake.market.inputs import PRICES_FILE
+from lake.market.validation import validate
+from trading.bars.quality.findings import Status
 from trading.bars.quality.schemas import (
     STAMPS_FORWARD,
     STAMPS_OF_SECONDS,
@@ -23,7 +24,6 @@ from trading.bars.quality.schemas import (
     column_faults,
     stamp_faults,
 )
-from lake.market.validation import validate
 
 START = np.datetime64("2024-01-02T14:30", "ns")
 
@@ -97,7 +97,9 @@ def test_the_gate_does_not_open_for_a_setting_of_panderas(
 ) -> None:
     path = Path(input_dir) / PRICES_FILE
     pq.write_table(pq.read_table(path).take([1, 0, *range(2, 24)]), path)
-    program = "import sys; from lake.market.validation import *; print(validate(sys.argv[1]).status)"
+    program = (
+        "import sys; from lake.market.validation import *; print(validate(sys.argv[1]).status)"
+    )
     monkeypatch.setenv("PANDERA_VALIDATION_ENABLED", "False")
     answer = subprocess.run(
         [sys.executable, "-c", program, input_dir], capture_output=True, text=True, check=True

@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 from scipy.stats import linregress
 
+from lake.market.inputs import open_market_data
 from tests import oracles
-from trading.strategies.market_model.signals import BUY, HOLD, SELL, analyze_panel, percent_change
+from trading.bars.synthetic import MAX_CONTRACTS, contract_names, synthetic_market
+from trading.errors import ParameterError
 from trading.instruments.calendar import hourly_bars, sessions
 from trading.instruments.symbols import checked_contract
-from trading.errors import ParameterError
-from lake.market.inputs import open_market_data
 from trading.strategies.market_model.parameters import StrategyParameters
-from trading.bars.synthetic import MAX_CONTRACTS, contract_names, synthetic_market
+from trading.strategies.market_model.signals import BUY, HOLD, SELL, analyze_panel, percent_change
 
 SCRIPT = Path(__file__).parents[2] / "input" / "generate_hourly_data.py"
 SAMPLE = hourly_bars(sessions(date(2024, 1, 2), date(2024, 1, 4)))

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
 from trading.arrays import Timestamps
+
+from trading.errors import DataError
 from trading.instruments.calendar import (
     bars_per_year,
     expected_bars,
@@ -16,7 +17,6 @@ from trading.instruments.calendar import (
     sessions,
     times_of_day,
 )
-from trading.errors import DataError
 from trading.instruments.clock import to_datetime, to_datetime64
 
 NEW_YORK = ZoneInfo("America/New_York")

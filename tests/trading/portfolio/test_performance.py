@@ -15,13 +15,13 @@ from hypothesis import strategies as st
 from tests import oracles
 from tests.oracles import NAN, Row
 from tests.trading.portfolio.test_positions import at, history, table
-from trading.strategies.market_model.signals import SIGNAL_NAMES, analyze_panel
-from trading.instruments.calendar import bars_per_year, hourly_bars, sessions
-from trading.errors import DataError, ParameterError
-from trading.instruments.clock import to_datetime
-from trading.strategies.market_model.parameters import StrategyParameters
-from trading.portfolio.performance import Portfolio, compounded, drawdowns, portfolio, sharpe
 from trading.bars.synthetic import contract_names, synthetic_market
+from trading.errors import DataError, ParameterError
+from trading.instruments.calendar import bars_per_year, hourly_bars, sessions
+from trading.instruments.clock import to_datetime
+from trading.portfolio.performance import Portfolio, compounded, drawdowns, portfolio, sharpe
+from trading.strategies.market_model.parameters import StrategyParameters
+from trading.strategies.market_model.signals import SIGNAL_NAMES, analyze_panel
 
 YEAR = 2004.0
 

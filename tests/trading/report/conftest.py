@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+from trading.arrays import Floats
 
+from lake.market.aggregate import Aggregation
+from lake.market.lineage import Origin
+from lake.market.series import MarketSeries
 from tests.oracles import Row
 from tests.trading.portfolio.test_positions import table
-from lake.market.aggregate import Aggregation
-from trading.arrays import Floats
-from lake.market.series import MarketSeries
-from lake.market.lineage import Origin
 from trading.portfolio.performance import portfolio
 from trading.report.content import KnownStatus, ReportContent, report_content
 

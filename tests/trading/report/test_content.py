@@ -6,16 +6,16 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
-from tests.trading.conftest import random_market, session_timestamps
-from tests.oracles import NAN
-from tests.trading.report.conftest import report_of
-from tests.trading.portfolio.test_positions import history
 from lake.grain import Grain
+
 from lake.keys import partitions
-from trading.report.content import DONE, MISSING, STALE, histogram
 from lake.market.report import known_status
 from lake.status import ContractStatus, PartitionStatus
+from tests.oracles import NAN
+from tests.trading.conftest import random_market, session_timestamps
+from tests.trading.portfolio.test_positions import history
+from tests.trading.report.conftest import report_of
+from trading.report.content import DONE, MISSING, STALE, histogram
 
 
 def test_cells_hold_the_signals_and_the_returns_to_the_next_bar() -> None:

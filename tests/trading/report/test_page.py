@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from tests.oracles import NAN, Row
-from tests.trading.report.conftest import report_of
 from tests.trading.portfolio.test_positions import at, history
+from tests.trading.report.conftest import report_of
 from trading.report import charts, heat_map
 from trading.report.content import ReportContent
 from trading.report.page import page

@@ -10,8 +10,13 @@ import numpy.typing as npt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from trading.arrays import Floats, Timestamps
 
 from tests import oracles
+from trading.bars.model import Bars
+from trading.bars.synthetic import contract_names, synthetic_market
+from trading.instruments.calendar import hourly_bars, sessions
+from trading.strategies.market_model.parameters import StrategyParameters
 from trading.strategies.market_model.signals import (
     BUY,
     HOLD,
@@ -23,11 +28,6 @@ from trading.strategies.market_model.signals import (
     lookback_bars,
     percent_change,
 )
-from trading.bars.model import Bars
-from trading.arrays import Floats, Timestamps
-from trading.instruments.calendar import hourly_bars, sessions
-from trading.strategies.market_model.parameters import StrategyParameters
-from trading.bars.synthetic import contract_names, synthetic_market
 
 DEFAULT = StrategyParameters()
 SHORT = StrategyParameters(beta_window=6, beta_min_periods=3)

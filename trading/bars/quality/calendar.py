@@ -6,8 +6,6 @@ import numpy as np
 import numpy.typing as npt
 
 from trading.arrays import Timestamps
-from trading.instruments.calendar import EXCHANGE, Sessions, expected_bars, sessions, times_of_day
-from trading.instruments.clock import local_times
 from trading.bars.quality.findings import (
     MAX_FINDINGS,
     CheckResult,
@@ -21,6 +19,8 @@ from trading.bars.quality.findings import (
     rows_found,
     text,
 )
+from trading.instruments.calendar import EXCHANGE, Sessions, expected_bars, sessions, times_of_day
+from trading.instruments.clock import local_times
 
 _HOUR = 3_600_000_000_000
 """In nanoseconds."""

@@ -10,8 +10,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from trading.bars.quality.calendar import missing_bars, missing_sessions, off_session_bars
+from lake.market.inputs import SPX, VIX, as_of
 from storage.parquet.column_file import ColumnFile
+from trading.bars.quality.calendar import missing_bars, missing_sessions, off_session_bars
 from trading.bars.quality.findings import (
     Check,
     CheckResult,
@@ -24,7 +25,6 @@ from trading.bars.quality.findings import (
     not_checked,
     rows_found,
 )
-from lake.market.inputs import SPX, VIX, as_of
 from trading.bars.quality.returns import outliers, robust_outliers, stale_prices, unadjusted_splits
 
 

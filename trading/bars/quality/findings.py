@@ -10,9 +10,9 @@ from itertools import islice
 import numpy as np
 import numpy.typing as npt
 
-from trading.arrays import Floats, Timestamps
-from storage.parquet.column_file import ColumnFile
 from lake.market.inputs import SPX, VIX
+from storage.parquet.column_file import ColumnFile
+from trading.arrays import Floats, Timestamps
 
 MAX_FINDINGS = 20
 """Findings that a check names; it counts all."""

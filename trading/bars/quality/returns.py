@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 
 from trading.arrays import Floats
-from trading.instruments.clock import local_times
 from trading.bars.quality.findings import (
     CheckResult,
     Dataset,
@@ -20,6 +19,7 @@ from trading.bars.quality.findings import (
     not_checked,
     rows_found,
 )
+from trading.instruments.clock import local_times
 
 MIN_RETURNS = 20
 """Returns below which a standard deviation says too little to call anything an outlier."""

@@ -16,8 +16,8 @@ from pandera.config import ValidationDepth, config_context
 from pandera.errors import SchemaError, SchemaErrorReason, SchemaErrors
 
 from trading.arrays import Timestamps
-from trading.instruments.symbols import CONTRACT_NAMES, CONTRACT_PATTERN
 from trading.errors import shown
+from trading.instruments.symbols import CONTRACT_NAMES, CONTRACT_PATTERN
 
 
 def _numeric(column: pd.Series) -> bool:

@@ -16,10 +16,10 @@ from dataclasses import dataclass, fields
 import numpy as np
 import numpy.typing as npt
 
-from trading.bars.model import Bars
 from trading.arrays import Floats, Timestamps
-from trading.strategies.market_model.parameters import StrategyParameters
+from trading.bars.model import Bars
 from trading.indicators.rolling import RollingRegression
+from trading.strategies.market_model.parameters import StrategyParameters
 
 ANALYSIS_VERSION = "1"
 """Part of every fingerprint: raised when the same inputs give other numbers than before."""

@@ -11,13 +11,13 @@ import pytest
 import stamina
 import yfinance as yf
 
-from tests.adapters.yahoo_server import NEW_YORK, LocalSession, YahooServer, stock_day, vix_day
-from lake.market.ingestion import IngestionSummary, ingest
-from lake.market.inputs import PRICES_FILE, SPX_FILE, VIX_FILE, MarketData
 from adapters.market_data.protocol import MarketDataSource
 from adapters.market_data.synthetic import SyntheticSource
 from adapters.market_data.yahoo import YahooSource
+from lake.market.ingestion import IngestionSummary, ingest
+from lake.market.inputs import PRICES_FILE, SPX_FILE, VIX_FILE, MarketData
 from storage.directory import Directory, open_directory
+from tests.adapters.yahoo_server import NEW_YORK, LocalSession, YahooServer, stock_day, vix_day
 
 WEEK = [date(2024, 10, day) for day in (14, 15, 16, 17, 18)]
 SATURDAY = datetime(2024, 10, 19, 12, tzinfo=NEW_YORK)

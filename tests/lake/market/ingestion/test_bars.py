@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from tests.lake.market.ingestion.conftest import FILES, WEEK, Ingestion, expected
-from tests.adapters.yahoo_server import NEW_YORK, YahooServer, stock_day, vix_day
 from lake.market.inputs import MarketData
+from tests.adapters.yahoo_server import NEW_YORK, YahooServer, stock_day, vix_day
+from tests.lake.market.ingestion.conftest import FILES, WEEK, Ingestion, expected
 from trading.strategies.market_model.parameters import StrategyParameters
 
 

@@ -11,7 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.lake.market.ingestion.conftest import FILES, WEEK, Ingestion, expected
+from adapters.market_data.yahoo import YahooSource
+from lake.market.ingestion import IngestionError, SymbolStatus
+from lake.market.inputs import MarketData
 from tests.adapters.yahoo_server import (
     Answer,
     LocalSession,
@@ -20,9 +22,7 @@ from tests.adapters.yahoo_server import (
     stock_day,
     too_many_requests,
 )
-from lake.market.ingestion import IngestionError, SymbolStatus
-from lake.market.inputs import MarketData
-from adapters.market_data.yahoo import YahooSource
+from tests.lake.market.ingestion.conftest import FILES, WEEK, Ingestion, expected
 
 
 def test_a_failing_symbol_is_reported_and_leaves_the_rest(run: Ingestion) -> None:

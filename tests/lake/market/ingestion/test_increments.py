@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.lake.market.ingestion.conftest import FILES, WEEK, Ingestion, expected
-from tests.adapters.yahoo_server import NEW_YORK, YahooServer, stock_day, vix_day
+from adapters.market_data.yahoo import YahooSource
 from lake.market.ingestion import SymbolStatus
 from lake.market.inputs import MarketData
-from adapters.market_data.yahoo import YahooSource
+from tests.adapters.yahoo_server import NEW_YORK, YahooServer, stock_day, vix_day
+from tests.lake.market.ingestion.conftest import FILES, WEEK, Ingestion, expected
 
 
 def test_a_second_run_fetches_only_what_is_new(run: Ingestion, server: YahooServer) -> None:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trading.instruments.clock import NEW_YORK, to_datetime64
+from adapters.market_data.protocol import ClosePrices, Interval
 from lake.market.ingestion import IngestionError
 from lake.market.ingestion.merging import aligned, common_factor, merged, price_ratios
 from lake.market.ingestion.sessions import (
@@ -21,7 +21,7 @@ from lake.market.ingestion.sessions import (
     usable,
 )
 from lake.market.ingestion.windows import JOINED_WITHIN, sessions_to_fetch, windows
-from adapters.market_data.protocol import ClosePrices, Interval
+from trading.instruments.clock import NEW_YORK, to_datetime64
 
 DAY = date(2024, 10, 15)
 LATER = datetime(2025, 1, 1, tzinfo=UTC)

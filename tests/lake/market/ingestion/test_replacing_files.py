@@ -10,18 +10,18 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-
-from tests.lake.market.ingestion.conftest import FILES, SATURDAY, WEEK, Ingestion, expected
-from tests.adapters.yahoo_server import YahooServer
-from trading.errors import ParameterError
 from storage.errors import StorageError
+
+from adapters.market_data.synthetic import SyntheticSource
+from adapters.market_data.yahoo import YahooSource
 from lake.market.ingestion import ingest
 from lake.market.inputs import PRICES_FILE, MarketData, open_market_data
 from lake.market.manifest import MANIFEST
-from adapters.market_data.synthetic import SyntheticSource
-from adapters.market_data.yahoo import YahooSource
-from storage.directory import Directory
 from lake.market.validation import validate
+from storage.directory import Directory
+from tests.adapters.yahoo_server import YahooServer
+from tests.lake.market.ingestion.conftest import FILES, SATURDAY, WEEK, Ingestion, expected
+from trading.errors import ParameterError
 
 
 def test_data_of_another_origin_are_replaced_and_a_copy_is_kept(run: Ingestion) -> None:

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from trading.errors import ParameterError
-from lake.market.ingestion.request import IngestionRequest, checked_request, contract_name
 from adapters.market_data.protocol import ClosePrices, Interval
+from lake.market.ingestion.request import IngestionRequest, checked_request, contract_name
+from trading.errors import ParameterError
 
 NOW = datetime(2024, 10, 19, 16, tzinfo=UTC)  # a Saturday
 
