@@ -39,10 +39,14 @@ RUN ln -s "$(find /app/.venv/lib -type d -name pginstall)" .venv/postgres \
 FROM dependencies AS project
 
 COPY README.md ./
-COPY cli cli
+COPY storage storage
+COPY trading trading
+COPY adapters adapters
+COPY lake lake
 COPY fanout fanout
 COPY flows flows
-COPY trading trading
+COPY servers servers
+COPY cli cli
 COPY prefect.yaml ./
 COPY input input
 # What this adds to the environment becomes a layer of its own: a new version of the project is

@@ -1,0 +1,1 @@
+"""What talks to services of others: one protocol per kind of service."""

@@ -7,10 +7,10 @@ import json
 from collections.abc import Iterator
 
 import typer
-from servers.errors import FAILED, USAGE, CommandError
 
 from cli.stop_signals import StopSignals
-from trading.errors import ParameterError, TradingError
+from lake.errors import EXPECTED, USER_MISTAKES
+from servers.errors import FAILED, USAGE, CommandError
 
 
 @contextlib.contextmanager
@@ -24,7 +24,7 @@ def exit_codes(*, as_json: bool = False) -> Iterator[None]:
     signals.install()
     try:
         yield
-    except (CommandError, TradingError) as error:
+    except (CommandError, *EXPECTED) as error:
         typer.echo(str(error), err=True)
         _echo_status("error", str(error), as_json=as_json)
         raise typer.Exit(_exit_code(error)) from None
@@ -35,10 +35,10 @@ def exit_codes(*, as_json: bool = False) -> Iterator[None]:
         raise typer.Exit(signals.exit_code) from None
 
 
-def _exit_code(error: CommandError | TradingError) -> int:
+def _exit_code(error: Exception) -> int:
     if isinstance(error, CommandError):
         return error.exit_code
-    return USAGE if isinstance(error, ParameterError) else FAILED
+    return USAGE if isinstance(error, USER_MISTAKES) else FAILED
 
 
 def _echo_status(status: str, message: str, *, as_json: bool) -> None:

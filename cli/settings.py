@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
-from servers.errors import USAGE, CommandError
 
 from cli.stop_signals import interrupt_held
+from servers.errors import USAGE, CommandError
 from storage.directory import open_directory
 from trading.errors import shown
 

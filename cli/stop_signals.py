@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from types import FrameType
 
-from cli.errors import INTERRUPTED, TERMINATED
+from servers.errors import INTERRUPTED, TERMINATED
 
 SAME_SECONDS = 1.0
 """So close together, two signals are one: a script's to the process group reaches `uv run` as well,

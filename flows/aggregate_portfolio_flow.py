@@ -17,7 +17,8 @@ from flows.boundary.documented import documented
 from flows.boundary.errors import fails_plainly
 from flows.boundary.parameters import DEFAULT_STRATEGY, ContractNames, OutputDir, output_url
 from flows.runs import rendering
-from lake.market.aggregate import Aggregation, aggregate
+from lake.market.aggregate import aggregate
+from trading.portfolio.origin import Aggregation
 from trading.report.content import RunAccount
 
 run_account: ContextVar[RunAccount | None] = ContextVar("run_account", default=None)

@@ -9,7 +9,6 @@ from lake.grain import Grain
 from prefect import flow
 from prefect.artifacts import acreate_markdown_artifact
 from prefect.logging import get_run_logger
-from storage.errors import StorageError
 
 from fanout import Child, Placement, Progress, RunSet, fan_out
 from flows.analyze_time_partition_flow import analyze_time_partition
@@ -37,6 +36,7 @@ from lake.market.inputs import MarketData, open_market_data
 from lake.planning import ContractPlan, plan
 from storage.checks import check_writable
 from storage.directory import open_directory
+from storage.errors import StorageError
 from trading.strategies.market_model.parameters import StrategyParameters
 
 ProgressReport = Callable[[str, int], Awaitable[None]]

@@ -12,7 +12,6 @@ from prefect.artifacts import acreate_markdown_artifact
 from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
 from pydantic import Field
-from trading.arrays import Timestamps
 
 from adapters.market_data.protocol import Interval
 from fanout import (
@@ -60,6 +59,7 @@ from lake.keys import partitions
 from lake.market.inputs import open_market_data
 from storage.checks import check_writable
 from storage.directory import open_directory
+from trading.arrays import Timestamps
 from trading.instruments.symbols import selected_contracts
 from trading.report.content import RunAccount
 

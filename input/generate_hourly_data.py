@@ -15,9 +15,10 @@ from datetime import date
 from pathlib import Path
 from typing import NoReturn
 
+from lake.errors import EXPECTED
 from lake.market.inputs import PRICES_FILE, SPX_FILE, VIX_FILE, write_market_data
 from trading.bars.synthetic import contract_names, synthetic_market
-from trading.errors import ParameterError, TradingError
+from trading.errors import ParameterError
 from trading.instruments.calendar import hourly_bars, sessions
 
 FIRST_YEAR, LAST_YEAR = 1990, 2100
@@ -120,7 +121,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             whole_number("seed", given.seed),
             given.output_dir,
         )
-    except TradingError as error:
+    except EXPECTED as error:
         print(error, file=sys.stderr)
         return USAGE_ERROR
     print(written)

@@ -1,0 +1,1 @@
+"""Datasets: their partitions, fingerprints, what is due, status, and result files."""

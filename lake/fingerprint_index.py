@@ -12,10 +12,9 @@ import json
 from collections.abc import Mapping
 from contextlib import suppress
 
-from storage.errors import StorageError
-
 from storage.backends import FileIdentity
 from storage.directory import Directory
+from storage.errors import StorageError
 
 NAME = ".fingerprints.json"
 

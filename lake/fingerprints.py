@@ -16,10 +16,10 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
-from trading.arrays import Floats
 
 from lake.grain import Grain
 from lake.keys import Partition
+from trading.arrays import Floats
 from trading.bars.model import Bars
 from trading.strategies.market_model.parameters import StrategyParameters
 from trading.strategies.market_model.signals import ANALYSIS_VERSION, lookback_bars

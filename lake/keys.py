@@ -19,9 +19,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 import numpy as np
-from trading.arrays import Timestamps
 
 from lake.grain import Grain
+from trading.arrays import Timestamps
 from trading.errors import DataError, ParameterError
 from trading.instruments.clock import (
     NEW_YORK,

@@ -1,7 +1,7 @@
 """Run a Python module for as long as the process that started it lives.
 
-`python -m servers.lifeline prefect server start` is `python -m prefect server start` that watches its
-standard input: a pipe of which the parent holds the other end. However the parent ends, SIGKILL
+`python -m servers.lifeline prefect server start` is `python -m prefect server start` that watches
+its standard input: a pipe of which the parent holds the other end. However the parent ends, SIGKILL
 included, the kernel closes that end, and this process stops itself and everything it started.
 A parent-death signal would not do: it is Linux's own, and tied to a thread of the parent.
 

@@ -1,7 +1,7 @@
 """Run a program that is no Python for as long as `servers.lifeline` runs this module.
 
-`python -m servers.lifeline servers.program PATH ARGUMENTS...` starts the program, hands SIGTERM on to it
-and ends with its exit code, so that a lifeline holds it like any Python module.
+`python -m servers.lifeline servers.program PATH ARGUMENTS...` starts the program, hands SIGTERM on
+to it and ends with its exit code, so that a lifeline holds it like any Python module.
 """
 
 from __future__ import annotations

@@ -1,0 +1,1 @@
+"""Files and objects: a directory that is local or S3, read and written whole; Parquet."""

@@ -10,8 +10,7 @@ import secrets
 from dataclasses import replace
 
 from storage.directory import Directory, open_directory
-from storage.errors import StorageError
-from trading.errors import ParameterError
+from storage.errors import LocationError, StorageError
 
 
 def check_reachable(url: str, parameter: str) -> None:
@@ -21,7 +20,7 @@ def check_reachable(url: str, parameter: str) -> None:
     more often is mistyped than about to come back. Nothing is written, nor asked of this machine.
 
     Raises:
-        ParameterError: It is not a usable URL.
+        LocationError: It is not a usable URL.
         StorageError: It cannot be reached, or refuses.
     """
     directory = open_directory(url, parameter)
@@ -33,11 +32,11 @@ def check_readable(directory: Directory, parameter: str) -> None:
     """Make sure that the directory is there and can be listed, before work depends on it.
 
     Raises:
-        ParameterError: It is not there.
+        LocationError: It is not there.
         StorageError: It cannot be listed.
     """
     if not directory.exists():
-        raise ParameterError(
+        raise LocationError(
             parameter,
             directory.url,
             "an existing directory",
@@ -52,7 +51,7 @@ def check_writable(directory: Directory, parameter: str) -> None:
     A local directory that is not there yet is not made: what counts is where it would be.
 
     Raises:
-        ParameterError: They cannot; the message says why.
+        LocationError: They cannot; the message says why.
         StorageError: The place failed in a way that may pass.
     """
     name = f".probe-{os.getpid()}-{secrets.token_hex(4)}"
@@ -63,7 +62,7 @@ def check_writable(directory: Directory, parameter: str) -> None:
     except StorageError as error:
         if error.transient:
             raise
-        raise ParameterError(
+        raise LocationError(
             parameter,
             directory.url,
             "a directory that can be written to",

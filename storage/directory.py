@@ -20,13 +20,12 @@ import stamina
 from fsspec.implementations.local import LocalFileSystem
 
 from storage.backends import FileIdentity, FsspecStore, LocalStore, Store
-from storage.errors import StorageError
+from storage.errors import MAX_SHOWN, LocationError, StorageError
 from storage.faults import translated, without_credentials
 from storage.location import checked_location
 from storage.range_reader import ObjectReader
 from storage.retries import log_retry  # noqa: F401 - says what the retries below wait for
 from storage.s3 import PROTOCOLS, S3Store, s3_store
-from trading.errors import MAX_SHOWN, ParameterError
 
 T = TypeVar("T")
 
@@ -237,7 +236,7 @@ def open_directory(url: str, parameter: str) -> Directory:
         parameter: The user's name for it, e.g. `input_dir`, for error messages.
 
     Raises:
-        ParameterError: It is not a URL that fsspec can open here.
+        LocationError: It is not a URL that fsspec can open here.
     """
     checked_location(url, parameter)
     try:
@@ -246,7 +245,7 @@ def open_directory(url: str, parameter: str) -> Directory:
         filesystem, path = fsspec.url_to_fs(url)
     except (ValueError, ImportError, TypeError, AttributeError, OSError) as error:
         reason = " ".join(str(error).split())[:MAX_SHOWN] or type(error).__name__
-        raise ParameterError(
+        raise LocationError(
             parameter,
             url,
             "a location that can be opened here",
@@ -266,7 +265,7 @@ def _s3_directory(url: str, parameter: str) -> Directory:
     # Some stores keep objects as files, where `..` leads out of the bucket.
     odd = any(part in ("", ".", "..") for part in prefix)
     if not re.fullmatch(r"[a-z0-9][a-z0-9._-]{1,62}", bucket) or odd:
-        raise ParameterError(
+        raise LocationError(
             parameter,
             url,
             "an S3 location",

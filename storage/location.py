@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from trading.errors import ParameterError
+from storage.errors import LocationError
 
 MAX_LOCATION = 1_024
 """Longest location in characters: an S3 key's limit, a quarter of a path's on Linux."""
@@ -28,24 +28,24 @@ def checked_location(url: object, parameter: str) -> str:
         parameter: The user's name for it, e.g. `input_dir`, for the message.
 
     Raises:
-        ParameterError: It may not; the message repeats no credentials.
+        LocationError: It may not; the message repeats no credentials.
     """
     if not isinstance(url, str) or not url.strip():
-        raise ParameterError(parameter, url, "a local path or URL", "pass e.g. 'input'")
+        raise LocationError(parameter, url, "a local path or URL", "pass e.g. 'input'")
     scheme, remote, rest = url.partition("://")
     if remote and _may_hold_credentials(rest):
         shown = f"{scheme[:16]}://..."
         allowed = "a URL without user, password and query"
-        raise ParameterError(parameter, shown, allowed, f"leave them out and set {_CREDENTIALS}")
+        raise LocationError(parameter, shown, allowed, f"leave them out and set {_CREDENTIALS}")
     if len(url) > MAX_LOCATION:
         allowed = f"at most {MAX_LOCATION} characters long"
-        raise ParameterError(parameter, url, allowed, "choose a shorter path or prefix")
+        raise LocationError(parameter, url, allowed, "choose a shorter path or prefix")
     if any(unicodedata.category(character) in _UNPRINTABLE for character in url):
-        raise ParameterError(
+        raise LocationError(
             parameter, url, "printable text", "pass it without control characters and line ends"
         )
     if "::" in url:
-        raise ParameterError(
+        raise LocationError(
             parameter, url, "one location", "pass a local path or s3://bucket/prefix without '::'"
         )
     return url

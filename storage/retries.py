@@ -6,8 +6,7 @@ import logging
 
 import stamina.instrumentation
 
-from storage.errors import StorageError
-from trading.errors import MAX_SHOWN
+from storage.errors import MAX_SHOWN, StorageError
 
 _logger = logging.getLogger(__name__)
 

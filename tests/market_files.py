@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from lake.market.inputs import MarketData
 from storage.directory import open_directory
-from tests.trading.conftest import Market
+from tests.markets import Market
 
 
 def opened(input_dir: str | Path) -> MarketData:

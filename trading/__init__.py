@@ -1,1 +1,1 @@
-"""The trading domain: market data, analysis, validation, portfolio. Never imports Prefect."""
+"""The domain as functions over data: no Prefect, no network, no database, no files, no clock."""

@@ -2,8 +2,7 @@
 
 TradingError
 ├── ParameterError   a value the user passed is not acceptable
-├── DataError        the data are wrong; trying again gives the same answer
-└── StorageError     reading or writing failed; `transient` says whether a retry can help
+└── DataError        the data are wrong; trying again gives the same answer
 """
 
 from __future__ import annotations
@@ -58,28 +57,3 @@ class DataError(TradingError):
 
     def __reduce__(self) -> tuple[type[DataError], tuple[str, str, str]]:
         return type(self), (self.source, self.problem, self.next_step)
-
-
-class StorageError(TradingError):
-    """A file or object could not be read or written.
-
-    Args:
-        url: What was accessed, without credentials.
-        problem: The reason.
-        next_step: What the user can do.
-        transient: Whether the same call may succeed later.
-    """
-
-    def __init__(self, url: str, problem: str, next_step: str, *, transient: bool = False) -> None:
-        self.url = url
-        self.problem = problem
-        self.next_step = next_step
-        self.transient = transient
-        super().__init__(f"{url}: {problem}; {next_step}.")
-
-    def __reduce__(self) -> tuple[object, ...]:
-        return _storage_error, (self.url, self.problem, self.next_step, self.transient)
-
-
-def _storage_error(url: str, problem: str, next_step: str, transient: bool) -> StorageError:  # noqa: FBT001 - called by pickle
-    return StorageError(url, problem, next_step, transient=transient)

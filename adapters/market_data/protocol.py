@@ -15,8 +15,8 @@ from enum import StrEnum
 from typing import Protocol
 
 import numpy as np
-from trading.arrays import Floats, Timestamps
 
+from trading.arrays import Floats, Timestamps
 from trading.errors import TradingError
 
 LONGEST_RETRY_AFTER = 60.0

@@ -10,9 +10,9 @@ from __future__ import annotations
 from datetime import date, datetime, timedelta
 
 import numpy as np
-from trading.arrays import Timestamps
 
 from adapters.market_data.protocol import ClosePrices, Interval
+from trading.arrays import Timestamps
 from trading.bars.synthetic import SyntheticMarket, synthetic_market
 from trading.instruments.calendar import hourly_bars, sessions
 from trading.instruments.clock import local_times, to_datetime64

@@ -10,8 +10,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from servers.errors import USAGE, CommandError
-
 from cli.commands.up import STARTING, Child, wait_for_end
 from cli.display.progress import Display, progress_display
 from cli.pipeline.credentials import use_credentials_block
@@ -20,6 +18,7 @@ from cli.pipeline.sample_data import SAMPLE_CONTRACTS, ensure_market_data
 from cli.settings import absolute, installation
 from lake.market.inputs import open_market_data
 from servers.connection import prefect_connection
+from servers.errors import USAGE, CommandError
 from servers.s3 import S3Server, s3_server
 from servers.worker import process_worker
 from storage.checks import check_writable

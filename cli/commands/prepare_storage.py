@@ -6,14 +6,14 @@ import os
 from urllib.parse import urlsplit
 
 import stamina
-from servers.errors import CommandError
-from storage.errors import StorageError
 
 from cli.pipeline.credentials import use_credentials_block
 from cli.pipeline.sample_data import ensure_market_data
 from cli.settings import installation
 from servers.connection import REACH_SECONDS, Connection, without_credentials
+from servers.errors import CommandError
 from servers.prefect import is_healthy
+from storage.errors import StorageError
 from storage.faults import translated
 from storage.s3 import PROTOCOLS, s3_store
 

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
-from servers.errors import USAGE, CommandError
 
 from cli.commands.up import STARTING
 from cli.display.progress import progress_display
@@ -21,6 +20,7 @@ from cli.settings import installation
 from lake.keys import Partition
 from lake.status import PartitionStatus
 from servers.connection import prefect_connection
+from servers.errors import USAGE, CommandError
 
 if TYPE_CHECKING:
     from flows.boundary.settings import Settings

@@ -15,13 +15,13 @@ from typing import Any
 
 import typer
 from prefect.client.orchestration import PrefectClient, get_client
-from servers.errors import USAGE, CommandError
 
 from cli.commands.trial_partition import run_trial_partition
 from cli.settings import installation
 from flows.deploy.registration import Installation, differences, install, pool_of
 from flows.deploy.wiring import JobVariables, deployment_definitions, parsed_job_variables
 from servers.connection import without_credentials
+from servers.errors import USAGE, CommandError
 from servers.readiness import server_errors, wait_for_server
 from trading.errors import shown
 

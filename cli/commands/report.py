@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
-from servers.errors import CommandError
 
 from cli.pipeline.failures import named_server, server_note, with_failures
 from cli.pipeline.query import Question, as_json, places, read_status
 from cli.settings import absolute, installation
-from lake.market.aggregate import Aggregation, aggregate, stored_cost_bps
+from lake.market.aggregate import aggregate, stored_cost_bps
 from lake.market.inputs import open_market_data
+from servers.errors import CommandError
+from trading.portfolio.origin import Aggregation
 from trading.strategies.market_model.parameters import StrategyParameters
 
 if TYPE_CHECKING:

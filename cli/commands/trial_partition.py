@@ -17,13 +17,13 @@ from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.exceptions import ObjectNotFound
 from prefect.states import Cancelling
-from servers.errors import CommandError
 
 from flows.boundary.aws_credentials import use_credentials_block
 from flows.boundary.settings import settings
 from flows.deploy.deployments import ANALYZE_TIME_PARTITION
 from lake.keys import Partition, partitions
 from lake.market.inputs import PRICES_FILE, SPX_FILE, VIX_FILE, open_market_data, write_market_data
+from servers.errors import CommandError
 from storage.directory import open_directory
 from trading.bars.synthetic import contract_names, synthetic_market
 from trading.instruments.calendar import hourly_bars, sessions

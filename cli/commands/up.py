@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Protocol
 
 import typer
-from servers.errors import USAGE, CommandError
 
 from cli.display.progress import progress_display
 from cli.pipeline.credentials import use_credentials_block
@@ -17,6 +16,7 @@ from cli.pipeline.sample_data import SAMPLE_CONTRACTS, ensure_market_data
 from cli.settings import installation
 from cli.stop_signals import interrupt_held
 from servers.connection import Connection, leases_of, prefect_connection
+from servers.errors import USAGE, CommandError
 from servers.process import log_tail
 from servers.worker import process_worker
 

@@ -1,0 +1,1 @@
+"""Running the pipeline for a command, and looking at what came of it."""

@@ -7,12 +7,11 @@ import os
 from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from servers.errors import CommandError
-
 from cli.pipeline.credentials import use_credentials_block
 from flows.deploy.deployments import ANALYZE_TIME_PARTITION
 from lake.status import ContractStatus, PartitionStatus
 from servers.connection import REACH_SECONDS, Connection, without_credentials
+from servers.errors import CommandError
 from servers.prefect import is_healthy
 
 if TYPE_CHECKING:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from lake.grain import Grain
 from pydantic import ValidationError
-from servers.errors import USAGE, CommandError
 
 from cli.settings import absolute
 from lake.market.inputs import open_market_data
@@ -21,6 +20,7 @@ from lake.status import (
     rows_between,
     stored_settings,
 )
+from servers.errors import USAGE, CommandError
 from trading.instruments.clock import to_datetime
 from trading.instruments.symbols import selected_contracts
 from trading.strategies.market_model.parameters import StrategyParameters

@@ -5,9 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from servers.errors import USAGE, CommandError
-
 from lake.market.inputs import PRICES_FILE, SPX_FILE, VIX_FILE
+from servers.errors import USAGE, CommandError
 from servers.prefect import project_root
 from storage.directory import open_directory
 from storage.s3 import environment

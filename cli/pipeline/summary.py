@@ -8,10 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from servers.errors import FAILED
-
 from flows.runs.rendering import headlines
 from lake.market.aggregate import REPORT
+from servers.errors import FAILED
 
 COMPLETED = "completed"
 

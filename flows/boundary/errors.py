@@ -9,6 +9,7 @@ from prefect.states import Failed
 
 from flows.boundary.aws_credentials import use_credentials_block
 from flows.boundary.preflight import check_places
+from lake.errors import EXPECTED
 from trading.errors import TradingError
 
 P = ParamSpec("P")
@@ -69,7 +70,7 @@ def fails_plainly(
             await use_credentials_block()
             await check_places(function, args, kwargs)
             return await function(*args, **kwargs)
-        except TradingError as error:
+        except EXPECTED as error:
             failed: State[Any] = Failed(message=str(error), data=error)
             return failed
 

@@ -1,0 +1,1 @@
+"""What flows do around the domain call: work, accounts, progress, artifacts, commands."""

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from lake.grain import Grain
-from storage.errors import StorageError
-from trading.arrays import Timestamps
 
 from fanout import Child, Outcome, Placement, RunSet, fan_out, latest_runs
 from flows.analyze_symbol_flow import analyze_symbol, partition_parameters, report_progress
@@ -18,6 +16,8 @@ from flows.runs.progress import progress_artifact
 from lake.keys import Partition
 from lake.market.inputs import open_market_data
 from lake.planning import ContractPlan, plan
+from storage.errors import StorageError
+from trading.arrays import Timestamps
 from trading.strategies.market_model.parameters import StrategyParameters
 
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from lake.market.lineage import Origin, origin
+from lake.market.lineage import origin
 from lake.market.results import read_results
 from storage.directory import Directory, open_directory
 from trading.instruments.calendar import bars_per_year
-from trading.portfolio.performance import Portfolio, portfolio_of
+from trading.portfolio.origin import Aggregation
+from trading.portfolio.performance import portfolio_of
 from trading.portfolio.positions import trades
 
 FOLDER = "_portfolio"
@@ -23,24 +24,6 @@ REPORT = f"{FOLDER}/report.html"
 
 NEEDED = ("price", "beta", "signal")
 """Columns of the results that a portfolio is made of."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Aggregation:
-    """A stored portfolio and where it comes from.
-
-    Attributes:
-        output_dir: Where the results are, as an absolute URL.
-        portfolio: The portfolio.
-        origin: The lineage of the results.
-        files: URLs of the files written: `portfolio.parquet` (one row, the summary),
-            `contracts.parquet` and `timeseries.parquet`.
-    """
-
-    output_dir: str
-    portfolio: Portfolio
-    origin: Origin
-    files: tuple[str, ...]
 
 
 def aggregate(output_dir: str, contracts: Sequence[str] | None, cost_bps: float) -> Aggregation:

@@ -17,12 +17,13 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
-from trading.arrays import Floats, Timestamps
 
 from lake.market.manifest import MANIFEST, check_complete
 from storage.directory import Directory, open_directory
 from storage.parquet.arrays import float_column, timestamp_column
 from storage.parquet.column_file import TIMESTAMP, ColumnFile
+from trading.arrays import Floats, Timestamps
+from trading.bars.context import SPX, VIX, as_of
 from trading.bars.model import Bars
 from trading.errors import DataError, shown
 from trading.instruments.symbols import CONTRACT_PATTERN, checked_contract, known_contract
@@ -32,7 +33,6 @@ PRICES_FILE = "spx_holdings_hourly.parquet"
 VIX_FILE = "vix_hourly.parquet"
 SPX_FILE = "spx_hourly.parquet"
 FILES = (PRICES_FILE, VIX_FILE, SPX_FILE)
-VIX, SPX = "VIX", "SPX"
 
 _SET = (*FILES, MANIFEST)
 """The manifest after the files: what it says was true when they were looked at, or before."""
@@ -156,24 +156,6 @@ class MarketData:
     def is_current(self) -> bool:
         """Whether the three files are still the versions that were opened."""
         return self._opened == self._directory.identities(_SET)
-
-
-def as_of(
-    stamps: Timestamps, known_at: Timestamps, known: Floats, tolerance: np.timedelta64
-) -> Floats:
-    """The last value known at or before each stamp, NaN where it is older than `tolerance`.
-
-    Args:
-        stamps: When values are wanted, shape (n,).
-        known_at: When values became known, strictly increasing, shape (m,).
-        known: The values, shape (m,).
-        tolerance: The greatest age that counts; zero asks for equal timestamps.
-    """
-    if not len(known_at):
-        return np.full(len(stamps), np.nan)
-    latest = np.searchsorted(known_at, stamps, side="right") - 1
-    fresh = (latest >= 0) & (stamps - known_at[latest] <= tolerance)
-    return np.where(fresh, known[latest], np.nan)
 
 
 def _window(

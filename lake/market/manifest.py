@@ -10,10 +10,9 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
-from storage.errors import StorageError
-
 from storage.backends import FileIdentity
 from storage.directory import Directory
+from storage.errors import StorageError
 
 MANIFEST = "ingestion.json"
 

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import numpy as np
-from trading.arrays import Timestamps
 
-from lake.market.aggregate import REPORT, Aggregation
+from lake.market.aggregate import REPORT
 from lake.market.series import read_market_series
 from lake.status import ContractStatus, PartitionStatus
 from storage.directory import open_directory
+from trading.arrays import Timestamps
+from trading.portfolio.origin import Aggregation
 from trading.portfolio.positions import Trades
 from trading.report.content import (
     DONE,

@@ -3,38 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
-from trading.arrays import Floats, Timestamps
 
 from lake.market.results import read_rows
 from storage.parquet.arrays import floats, integers
+from trading.arrays import Timestamps
+from trading.report.content import MarketSeries
 
 COLUMNS = ("vix", "spx", "buy_threshold", "sell_threshold")
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class MarketSeries:
-    """What all contracts share at each bar; arrays of shape (t,), NaN where missing.
-
-    Attributes:
-        timestamps: Bar starts, UTC, increasing.
-        vix: VIX in index points.
-        spx: S&P 500 in index points.
-        buy_threshold: Change in per cent above which a contract signals buy.
-        sell_threshold: Change in per cent below which it signals sell.
-    """
-
-    timestamps: Timestamps
-    vix: Floats
-    spx: Floats
-    buy_threshold: Floats
-    sell_threshold: Floats
-
-    def __len__(self) -> int:
-        """How many bars there are."""
-        return len(self.timestamps)
 
 
 def read_market_series(

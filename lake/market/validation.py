@@ -7,14 +7,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lake.market.inputs import PRICES_FILE, SPX, SPX_FILE, VIX, VIX_FILE
+from lake.market.inputs import PRICES_FILE, SPX_FILE, VIX_FILE
 from lake.market.manifest import MANIFEST, check_complete
 from storage.checks import check_readable
 from storage.directory import Directory, open_directory
+from storage.errors import ContentError
 from storage.parquet.column_file import ColumnFile
+from trading.bars.context import SPX, VIX
 from trading.bars.quality.files import CHECKS
 from trading.bars.quality.findings import CheckResult, Dataset, Finding, Status, Thresholds
-from trading.errors import DataError, ParameterError
+from trading.errors import ParameterError
 from trading.instruments.symbols import checked_contract
 from trading.strategies.market_model.parameters import StrategyParameters
 
@@ -132,7 +134,7 @@ def _opened(
     try:
         file = ColumnFile(directory, name)
         file.unchecked_timestamps()
-    except DataError as error:
+    except ContentError as error:
         problems.append(Finding(name, error.problem))
         return None
     return file if not required or _usable(file, required, problems) else None
@@ -149,7 +151,7 @@ def _usable(
     for column in (name for name in wanted if name not in faults):
         try:
             file.values(column, 0, file.rows)
-        except DataError as error:
+        except ContentError as error:
             faults[column] = error.problem
     problems.extend(Finding(column, fault) for column, fault in faults.items())
     return tuple(name for name in wanted if name not in faults)

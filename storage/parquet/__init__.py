@@ -1,0 +1,1 @@
+"""Parquet as time series: read by column and window, within what a file may claim."""

@@ -13,9 +13,14 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-from trading.arrays import Floats, Timestamps
 
 Number = TypeVar("Number", np.float64, np.int64)
+
+Instants = npt.NDArray[np.datetime64]
+"""Moments as `datetime64[ns]` in UTC, shape (n,)."""
+
+Floats = npt.NDArray[np.float64]
+"""Float64 of shape (n,), NaN where null."""
 
 
 def float_column(values: Floats) -> pa.Array:
@@ -27,7 +32,7 @@ def float_column(values: Floats) -> pa.Array:
     )
 
 
-def timestamp_column(stamps: Timestamps, zone: str) -> pa.Array:
+def timestamp_column(stamps: Instants, zone: str) -> pa.Array:
     """UTC timestamps as an Arrow array of microseconds, shown in the time zone `zone`."""
     microseconds = stamps.astype("datetime64[us]").view(np.int64)
     return pa.Array.from_buffers(

@@ -17,14 +17,12 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
-from trading.arrays import Floats, Timestamps
 
 from storage.backends import FileIdentity
 from storage.directory import Directory
-from storage.errors import StorageError
-from storage.parquet.arrays import floats, integers
+from storage.errors import MAX_SHOWN, ContentError, StorageError, shown
+from storage.parquet.arrays import Floats, Instants, floats, integers
 from storage.parquet.limits import NESTED, column_problem, footer_problem, rows_problem
-from trading.errors import MAX_SHOWN, DataError, shown
 
 TIMESTAMP = "timestamp"
 
@@ -59,7 +57,7 @@ class ColumnFile:
             identity: Its version now, when the caller knows it; one request less.
 
         Raises:
-            DataError: It is missing, empty, not Parquet, lacks aware timestamps, or claims to be
+            ContentError: It is missing, empty, not Parquet, lacks aware timestamps, or claims to be
                 larger than `storage.parquet.limits` allows.
             StorageError: It cannot be accessed.
         """
@@ -87,11 +85,11 @@ class ColumnFile:
         self._ends = np.cumsum(sizes)
         self._position, self._unit_ns = self._timestamp_column(names)
 
-    def timestamps(self, first: int, last: int) -> Timestamps:
+    def timestamps(self, first: int, last: int) -> Instants:
         """The timestamps of the rows first <= row < last, in UTC.
 
         Raises:
-            DataError: They are missing, or not strictly increasing.
+            ContentError: They are missing, or not strictly increasing.
             StorageError: The file changed or cannot be read.
         """
         stamps = self._window(TIMESTAMP, first, last)
@@ -111,7 +109,7 @@ class ColumnFile:
         every: pa.Schema = self._parquet.schema_arrow.remove_metadata()
         return pa.schema([field for field in every if field.name != TIMESTAMP])
 
-    def unchecked_timestamps(self) -> Timestamps:
+    def unchecked_timestamps(self) -> Instants:
         """All timestamps as the file has them, in any order, `NaT` where missing."""
         return self._window(TIMESTAMP, 0, self.rows)
 
@@ -119,7 +117,7 @@ class ColumnFile:
         """One column's values in the rows first <= row < last, NaN where missing.
 
         Raises:
-            DataError: There is no such column, or it does not hold numbers.
+            ContentError: There is no such column, or it does not hold numbers.
             StorageError: The file changed or cannot be read.
         """
         if column not in self.columns:
@@ -268,22 +266,22 @@ class ColumnFile:
             raise self._wrong(f"column {shown(column)} {problem}", _WRITE_AGAIN)
         return int(self._parquet.metadata.row_group(group).num_rows)
 
-    def _check_statistics(self, group: int, stamps: Timestamps) -> None:
+    def _check_statistics(self, group: int, stamps: Instants) -> None:
         """Make sure that windows were looked for where the timestamps are."""
         known = stamps[~np.isnat(stamps)]
         earliest = self._earliest(group)
         if len(known) and earliest is not None and earliest != known.min():
             raise self._wrong("the statistics of column 'timestamp' are wrong", _WRITE_AGAIN)
 
-    def _no_numbers(self, column: str, found: pa.DataType) -> DataError:
+    def _no_numbers(self, column: str, found: pa.DataType) -> ContentError:
         problem = f"column {shown(column)} holds {str(found)[:MAX_SHOWN]} values, not numbers"
         return self._wrong(problem, "write it as float64")
 
-    def _nanoseconds(self, stamps: Timestamps) -> Timestamps:
+    def _nanoseconds(self, stamps: Instants) -> Instants:
         exact = stamps.astype("datetime64[ns]")
         if (exact.astype(stamps.dtype) != stamps)[~np.isnat(stamps)].any():
             raise self._wrong("a timestamp lies outside the years 1678 to 2261", _WRITE_AGAIN)
         return exact
 
-    def _wrong(self, problem: str, next_step: str) -> DataError:
-        return DataError(self.url, problem, next_step)
+    def _wrong(self, problem: str, next_step: str) -> ContentError:
+        return ContentError(self.url, problem, next_step)

@@ -14,7 +14,7 @@ from prefect.states import Cancelling
 from lake.market.inputs import write_market_data
 from tests.charts.conftest import AUTH, IMAGE, PASSWORD, RELEASE, STRATEGY, Installation, Server
 from tests.charts.kubernetes_api.objects import Manifest
-from tests.trading.conftest import session_timestamps
+from tests.markets import session_timestamps
 from trading.bars.synthetic import synthetic_market
 
 pytestmark = pytest.mark.soak

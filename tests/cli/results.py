@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lake.grain import Grain
 from typer.testing import CliRunner, Result
 
 from cli.app import app
+from lake.grain import Grain
 from lake.keys import partitions
 from lake.market.compute import run_partition
-from tests.trading.conftest import SMALL, Market, random_market, session_timestamps
+from tests.markets import SMALL, Market, random_market, session_timestamps
 
 STRATEGY = json.dumps(
     {"beta_window": SMALL.beta_window, "beta_min_periods": SMALL.beta_min_periods}

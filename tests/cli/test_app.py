@@ -12,11 +12,11 @@ from pathlib import Path
 
 import psutil
 import pytest
-from servers.errors import FAILED, USAGE, CommandError
 from typer.main import get_command
 
 from cli.app import app
 from cli.exit_codes import exit_codes
+from servers.errors import FAILED, USAGE, CommandError
 from tests.cli.conftest import Start, assert_all_end
 from tests.waiting import wait_until
 from trading.errors import DataError, ParameterError

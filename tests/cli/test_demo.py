@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.client.schemas.sorting import FlowRunSort
-from servers.errors import CommandError
 
 from cli.commands.demo import DemoOptions, orchestrator_parameters, selected
 from flows.boundary.settings import JobPer, Settings
 from lake.market.inputs import PRICES_FILE
+from servers.errors import CommandError
 from tests.cli.conftest import Start, assert_all_end
 from tests.waiting import WAIT_SECONDS, wait_until
 

@@ -10,7 +10,6 @@ import httpx
 import pytest
 from prefect.client.orchestration import PrefectClient
 from prefect.states import Completed, Crashed, Failed
-from servers.errors import CommandError
 
 from cli.display.progress import PartitionProgress
 from cli.pipeline import orchestration
@@ -19,6 +18,7 @@ from cli.pipeline.run_counts import RunCounts
 from cli.pipeline.summary import PartitionCounts
 from flows.boundary.errors import UnfinishedError
 from flows.orchestrator_flow import OrchestrationSummary
+from servers.errors import CommandError
 from servers.readiness import server_errors
 
 SUMMARY = OrchestrationSummary(total=3, completed=1, skipped=1, failed=1, portfolio=None)

@@ -13,11 +13,11 @@ import pytest
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.schedules import SCHEDULE_TYPES, IntervalSchedule
 from prefect.exceptions import ObjectNotFound
-from servers.errors import CommandError
 
 from cli.commands.register import RegisterOptions, run_register
 from flows.deploy.registration import Installation, differences, install
 from flows.deploy.wiring import JobVariables
+from servers.errors import CommandError
 from servers.prefect import available_port
 from tests.own_server import server_with_password
 from trading.errors import ParameterError

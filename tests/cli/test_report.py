@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from servers.errors import FAILED
 
+from servers.errors import FAILED
 from tests.cli.results import SmallResults, small_results
 
 

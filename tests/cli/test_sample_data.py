@@ -3,10 +3,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from servers.errors import CommandError
 
 from cli.pipeline.sample_data import FILES, ensure_market_data
 from lake.market.inputs import open_market_data
+from servers.errors import CommandError
 from trading.errors import ParameterError
 
 

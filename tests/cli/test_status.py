@@ -5,9 +5,9 @@ import shlex
 from pathlib import Path
 
 import pytest
-from servers.errors import FAILED, USAGE
 
 from cli.commands.status import INCOMPLETE
+from servers.errors import FAILED, USAGE
 from tests.cli.results import STRATEGY, SmallResults, small_results
 
 

@@ -12,11 +12,11 @@ import psutil
 import pytest
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.actions import WorkPoolCreate
-from servers.errors import CommandError
 
 from cli.commands.up import instructions, wait_for_end
 from cli.pipeline.pipeline import worker_for
 from servers.connection import Connection
+from servers.errors import CommandError
 from servers.prefect import LocalServer
 from tests.cli.conftest import Start, assert_all_end
 from tests.waiting import WAIT_SECONDS, wait_until

@@ -36,7 +36,7 @@ from prefect.states import Pending
 from cli.pipeline.orchestration import delivering
 from flows.boundary.settings import settings
 from flows.deploy.registration import register_deployments
-from tests.trading.conftest import Market, random_market, session_timestamps
+from tests.markets import Market, random_market, session_timestamps
 
 STRATEGY = {"beta_window": 3, "beta_min_periods": 2}
 """A window that fits into one session of eight bars: a bar depends on itself and three before."""

@@ -18,16 +18,16 @@ from prefect.blocks.core import Block
 from prefect_aws.client_parameters import AwsClientParameters
 from prefect_aws.credentials import AwsCredentials, MinIOCredentials
 from pydantic import SecretStr
-from storage.errors import StorageError
 
 from flows.boundary import aws_credentials
 from flows.boundary.aws_credentials import AWS, MINIO, credentials_of, use_credentials_block
 from flows.boundary.settings import Settings, settings
 from storage.directory import open_directory
+from storage.errors import StorageError
 from storage.s3 import S3Credentials, use_credentials
 from tests.flows.conftest import Pipeline
+from tests.markets import Market
 from tests.s3 import SessionS3
-from tests.trading.conftest import Market
 from trading.errors import ParameterError
 
 

@@ -12,14 +12,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from lake.grain import Grain
 from prefect.client.schemas.objects import FlowRun, StateType
 
 from flows.orchestrator_flow import OrchestrationSummary
+from lake.grain import Grain
 from lake.market.inputs import open_market_data
 from lake.market.results import FLOAT_COLUMNS, read_rows
 from tests.flows.conftest import BARS, FILES, STRATEGY, Ended, Pipeline
-from tests.trading.conftest import Market, random_market, session_timestamps
+from tests.markets import Market, random_market, session_timestamps
 from trading.strategies.market_model.parameters import StrategyParameters
 from trading.strategies.market_model.signals import SIGNAL_NAMES, analyze
 

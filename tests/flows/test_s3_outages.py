@@ -9,15 +9,15 @@ from typing import Any
 
 import pytest
 import stamina
-from lake.grain import Grain
 
+from lake.grain import Grain
 from lake.market.compute import run_partition
 from lake.market.results import read_rows
 from storage.s3 import S3Credentials, use_credentials
 from tests.flows.conftest import STRATEGY, Ended, Pipeline
+from tests.markets import Market
 from tests.s3 import SessionS3
 from tests.s3_wire import Wire
-from tests.trading.conftest import Market
 from trading.strategies.market_model.parameters import StrategyParameters
 
 

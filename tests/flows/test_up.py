@@ -30,7 +30,7 @@ from flows.boundary.settings import project_root
 from lake.market.inputs import write_market_data
 from tests.cli.conftest import assert_all_end
 from tests.documentation.commands import documented_commands
-from tests.trading.conftest import session_timestamps
+from tests.markets import session_timestamps
 from trading.bars.synthetic import contract_names, synthetic_market
 
 WAIT_SECONDS = 150.0

@@ -23,16 +23,16 @@ with atheris.instrument_imports(
         "cli.commands.demo",
     ]
 ):
-    from servers.errors import CommandError
-
     from cli.commands.demo import selected
+    from servers.errors import CommandError
     from storage.location import MAX_LOCATION, checked_location
     from trading.instruments.clock import parse_timestamp
     from trading.instruments.symbols import checked_contract
 
 from pydantic import TypeAdapter, ValidationError
 
-from trading.errors import MAX_SHOWN, TradingError
+from lake.errors import EXPECTED
+from trading.errors import MAX_SHOWN
 from trading.instruments.symbols import Contract
 from trading.strategies.market_model.parameters import StrategyParameters
 
@@ -62,7 +62,7 @@ def contract(text: str) -> None:
         allowed = True
     except ValidationError:
         allowed = False
-    with suppress(TradingError):
+    with suppress(*EXPECTED):
         require(checked_contract(text) == text)
         require(allowed and not {"/", "\\", "\n"} & set(text) and text not in (".", ".."))
         return
@@ -115,7 +115,7 @@ def one_input(content: bytes) -> None:
     text = content[1:].decode("utf-8", "surrogateescape")
     try:
         PARSERS[content[0] % len(PARSERS)](text)
-    except TradingError as error:
+    except EXPECTED as error:
         sentence = str(error)
         require(sentence.isprintable() and len(sentence) <= LONGEST_SENTENCE)
         require(sentence.endswith("."))

@@ -7,9 +7,9 @@ import tarfile
 from pathlib import Path
 
 import pytest
-from servers.errors import CommandError
 
 from servers.cluster_postgres import SOCKET_FOLDER, Settings, prepare_folder
+from servers.errors import CommandError
 from tests.image.build import Root
 from tests.image.container import Container, Surroundings, running
 

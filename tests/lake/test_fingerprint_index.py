@@ -3,11 +3,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from storage.errors import StorageError
 
 from lake.fingerprint_index import NAME, known_fingerprints, read_index, write_index
 from storage.backends import FileIdentity
 from storage.directory import Directory, open_directory
+from storage.errors import StorageError
 
 
 @pytest.fixture

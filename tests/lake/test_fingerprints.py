@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from lake.grain import Grain
 
 from lake import fingerprints as module
 from lake.fingerprints import fingerprint, fingerprints
+from lake.grain import Grain
 from lake.keys import Partition, partitions
-from tests.trading.conftest import SMALL, bars_of, random_market, session_timestamps
+from tests.markets import SMALL, bars_of, random_market, session_timestamps
 from trading.bars.model import Bars
 from trading.strategies.market_model.parameters import StrategyParameters
 from trading.strategies.market_model.signals import lookback_bars

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from lake.grain import Grain
-from trading.arrays import Timestamps
 
+from lake.grain import Grain
 from lake.keys import Partition, partition_at, partitions
-from tests.trading.conftest import session_timestamps
+from tests.markets import session_timestamps
+from trading.arrays import Timestamps
 from trading.errors import DataError, ParameterError
 
 NEW_YORK = ZoneInfo("America/New_York")

@@ -4,12 +4,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from lake.grain import Grain
 
+from lake.grain import Grain
 from lake.market.compute import run_partition
 from lake.market.inputs import open_market_data
 from lake.planning import ContractPlan, plan
-from tests.trading.conftest import SMALL, Market
+from storage.errors import LocationError
+from tests.markets import SMALL, Market
 from trading.errors import DataError, ParameterError
 from trading.strategies.market_model.parameters import StrategyParameters
 
@@ -126,5 +127,5 @@ def test_data_that_cannot_be_used_fail_before_anything_is_planned(
         _plan(input_dir, output_dir)
     with pytest.raises(ParameterError, match="the closest are MSFT"):
         plan(open_market_data(input_dir), "MSFX", Grain.BAR, SMALL, output_dir, reprocess=False)
-    with pytest.raises(ParameterError, match="output_dir="):
+    with pytest.raises(LocationError, match="output_dir="):
         _plan(input_dir, "nosuch://x")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from lake.grain import Grain
 
+from lake.grain import Grain
 from lake.keys import partitions
 from lake.market.compute import run_partition
 from lake.market.inputs import open_market_data
@@ -18,7 +18,7 @@ from lake.status import (
     rows_between,
     stored_settings,
 )
-from tests.trading.conftest import SMALL, Market
+from tests.markets import SMALL, Market
 from trading.errors import ParameterError
 from trading.strategies.market_model.parameters import StrategyParameters
 

@@ -13,10 +13,10 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from lake.errors import EXPECTED
 from lake.market.results import read_fingerprints, read_rows
 from storage.directory import open_directory
 from storage.parquet.column_file import ColumnFile
-from trading.errors import TradingError
 
 SOUND = "sound.parquet"
 
@@ -35,7 +35,7 @@ def read_output(folder: Path) -> str:
     current = read_fingerprints(open_directory(str(folder), "output_dir"), "AAPL")
     try:
         return f"read {read_rows(str(folder)).num_rows} rows"
-    except TradingError as error:
+    except EXPECTED as error:
         return f"{len(current)} current; {error}"
 
 
@@ -43,7 +43,7 @@ def answer(read: Callable[[Path], str], path: Path) -> str:
     """What reading came to: our own error's sentence, or how much was read."""
     try:
         return read(path)
-    except TradingError as error:
+    except EXPECTED as error:
         return str(error)
 
 

@@ -14,15 +14,15 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from lake.grain import Grain
 
+from lake.grain import Grain
 from lake.market import results
 from lake.market.compute import run_partition
 from lake.market.inputs import open_market_data
 from lake.market.results import read_rows
 from lake.planning import plan
+from tests.markets import SMALL, random_market, session_timestamps
 from tests.reliability.faults import Faults
-from tests.trading.conftest import SMALL, random_market, session_timestamps
 from tests.waiting import wait_until
 
 STAMP = "2024-01-03T09:30:00-05:00"
@@ -56,7 +56,8 @@ NOBODY = "if os.geteuid() == 0:\n    os.setgroups([]), os.setgid(65534), os.setu
 def code_of(place: Path, output: str, name: str) -> str:
     """Python that does what a partition's flow run does."""
     return (
-        "from trading.strategies.market_model.parameters import Grain, StrategyParameters\n"
+        "from trading.strategies.market_model.parameters import StrategyParameters\n"
+        "from lake.grain import Grain\n"
         "from lake.market.compute import run_partition\n"
         f"small = StrategyParameters.model_validate_json({SMALL.model_dump_json()!r})\n"
         f"run_partition('AAPL', {STAMP!r}, Grain.SESSION, small, {str(place / 'input')!r}, "

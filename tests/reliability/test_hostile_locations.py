@@ -10,20 +10,19 @@ import pytest
 from fsspec.registry import known_implementations
 from hypothesis import example, given
 from hypothesis import strategies as st
-from storage.errors import StorageError
 
 from lake.market.inputs import PRICES_FILE, MarketData
 from lake.market.manifest import read_manifest
 from lake.market.results import read_fingerprints
 from storage.directory import open_directory
+from storage.errors import LocationError, StorageError
 from storage.location import MAX_LOCATION, checked_location
-from trading.errors import ParameterError, TradingError
 
 CANARY = "wJalrXUtnFEMI/K7MDENG+bPxRfiCY"
 """Shaped like a secret key of AWS: with a slash."""
 
 
-def assert_one_sentence(error: TradingError) -> None:
+def assert_one_sentence(error: Exception) -> None:
     message = str(error)
     assert message.isprintable(), "nothing in it moves a cursor or begins a line"
     assert len(message) < 1_000
@@ -51,7 +50,7 @@ def assert_one_sentence(error: TradingError) -> None:
 )
 def test_what_no_directory_is_called_is_refused_in_one_sentence(url: str) -> None:
     """Shown to fail: without `checked_location` most of these open."""
-    with pytest.raises(ParameterError, match=r"^output_dir=") as caught:
+    with pytest.raises(LocationError, match=r"^output_dir=") as caught:
         open_directory(url, "output_dir")
     assert_one_sentence(caught.value)
 
@@ -69,7 +68,7 @@ def test_what_no_directory_is_called_is_refused_in_one_sentence(url: str) -> Non
 )
 def test_credentials_in_a_location_are_refused_and_not_repeated(url: str) -> None:
     """Shown to fail: with the old pattern, `[^/@]*@`, a key with a slash stood in the message."""
-    with pytest.raises(ParameterError, match="without user, password and query") as caught:
+    with pytest.raises(LocationError, match="without user, password and query") as caught:
         open_directory(url, "input_dir")
     assert CANARY not in str(caught.value)
     assert CANARY[:8] not in str(caught.value)
@@ -84,7 +83,7 @@ def test_every_protocol_opens_or_says_why_not(protocol: str) -> None:
         pytest.skip("asks a host of the internet as soon as it is opened")
     try:
         open_directory(f"{protocol}://localhost/x", "input_dir")
-    except ParameterError as error:
+    except LocationError as error:
         assert_one_sentence(error)
 
 
@@ -96,7 +95,7 @@ def test_any_text_is_a_location_or_a_sentence(text: str) -> None:
     """Shown to fail: without the test for `::`, `"::"` splits into nothing."""
     try:
         assert checked_location(text, "input_dir") == text
-    except ParameterError as error:
+    except LocationError as error:
         assert_one_sentence(error)
     else:
         assert len(text) <= MAX_LOCATION

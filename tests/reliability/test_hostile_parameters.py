@@ -18,7 +18,6 @@ import pytest
 from hypothesis import HealthCheck, example, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
-from lake.grain import Grain
 from prefect import Flow
 from prefect.exceptions import ParameterTypeError, PrefectException
 
@@ -29,14 +28,16 @@ from flows.boundary.parameters import PartitionGrain, Strategy
 from flows.ingest_market_data_flow import ingest_market_data
 from flows.orchestrator_flow import trading_orchestrator
 from flows.validate_data_flow import validate_data
+from lake.errors import EXPECTED
+from lake.grain import Grain
 from lake.market.compute import run_partition
 from lake.market.ingestion.request import contract_name
 from lake.market.inputs import open_market_data
 from lake.market.validation import validate
 from lake.planning import plan
+from tests.markets import SMALL, random_market, session_timestamps
 from tests.reliability.test_hostile_locations import assert_one_sentence
-from tests.trading.conftest import SMALL, random_market, session_timestamps
-from trading.errors import ParameterError, TradingError
+from trading.errors import ParameterError
 from trading.instruments.clock import parse_timestamp
 from trading.instruments.symbols import selected_contracts
 
@@ -225,7 +226,7 @@ def test_numbers_of_contracts_thresholds_and_costs_are_bounded_or_harmless(
         thresholds = {"z_threshold": 3.0, parameter: taken}
         try:
             validate(str(place / "input"), None, **thresholds)
-        except TradingError as error:
+        except EXPECTED as error:
             assert_one_sentence(error)
     assert refused(aggregate_portfolio, cost_bps=number) or number in (0, True)
 

@@ -14,16 +14,17 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from lake.grain import Grain
 
+from lake.grain import Grain
 from lake.keys import partitions
 from lake.market.inputs import PRICES_FILE, MarketData
 from lake.market.results import Lineage, read_fingerprints, read_rows, write_result
 from storage.directory import open_directory
+from storage.errors import ContentError
 from storage.parquet.column_file import ColumnFile
 from storage.parquet.limits import MAX_FOOTER_BYTES, MAX_ROWS
+from tests.markets import SMALL, Market, bars_of, random_market, session_timestamps
 from tests.reliability.bounded_reader import SOUND
-from tests.trading.conftest import SMALL, Market, bars_of, random_market, session_timestamps
 from trading.errors import DataError
 from trading.strategies.market_model.signals import analyze
 
@@ -202,7 +203,7 @@ def test_statistics_that_point_elsewhere_are_not_believed(tmp_path: Path) -> Non
     sound = ColumnFile(directory, "sound")
     assert sound.lower_bound(np.datetime64(14_400, "s")) == 4
     columns = ColumnFile(directory, "lying")
-    with pytest.raises(DataError, match="the statistics of column 'timestamp' are wrong"):
+    with pytest.raises(ContentError, match="the statistics of column 'timestamp' are wrong"):
         columns.timestamps(columns.lower_bound(np.datetime64(14_400, "s")), 8)
 
 

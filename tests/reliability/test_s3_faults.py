@@ -9,17 +9,17 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 
 import pytest
-from lake.grain import Grain
-from storage.errors import StorageError
 
 import storage.s3
+from lake.grain import Grain
 from lake.market.compute import run_partition
 from lake.market.inputs import open_market_data
 from lake.planning import plan
 from storage.directory import open_directory
+from storage.errors import StorageError
 from storage.s3 import S3Credentials, use_credentials
+from tests.markets import SMALL, random_market, session_timestamps
 from tests.s3 import SessionS3
-from tests.trading.conftest import SMALL, random_market, session_timestamps
 
 Mangle = Callable[[bytes], bytes | None]
 """What becomes of a piece of a reply; None when the connection is reset half-way."""

@@ -59,7 +59,7 @@ async def test_no_failure_shows_a_secret(  # noqa: PLR0917 - fixtures
     tmp_path: Path,
 ) -> None:
     """Fails when a message quotes a request, a URL or the credentials: e.g. with the endpoint's
-    URL as it is in `storage.s3`'s messages, or with the server's in those of `servers.connection`."""
+    URL as it is in the messages of `storage.s3`, or with the server's in `servers.connection`."""
     ids = []
     told = []
 

@@ -4,9 +4,9 @@ import os
 from pathlib import Path
 
 import pytest
-from servers.errors import CommandError
 
 from servers.connection import Connection, prefect_connection, without_credentials
+from servers.errors import CommandError
 from servers.prefect import LocalServer
 
 

@@ -15,8 +15,8 @@ from threading import Thread
 import httpx
 import pytest
 from prefect.client.orchestration import PrefectClient
-from servers.errors import USAGE, CommandError
 
+from servers.errors import USAGE, CommandError
 from servers.prefect import (
     REGISTERED_BLOCKS,
     LocalServer,

@@ -10,8 +10,8 @@ from pathlib import Path
 import fsspec
 import psutil
 import pytest
-from servers.errors import CommandError
 
+from servers.errors import CommandError
 from servers.process import stopping
 from servers.s3 import s3_server, start_s3_server
 from tests.cli.conftest import assert_all_end

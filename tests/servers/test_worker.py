@@ -7,9 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from servers.errors import CommandError
 
 from servers import worker
+from servers.errors import CommandError
 from servers.process import start_child
 from servers.worker import LocalWorker, needing
 from tests.waiting import wait_until

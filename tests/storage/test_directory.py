@@ -11,12 +11,11 @@ from typing import Any
 import fsspec
 import pytest
 from fsspec.implementations.memory import MemoryFileSystem
-from storage.errors import StorageError
 
 from storage.checks import check_readable, check_writable
 from storage.directory import MAX_READERS, Directory, open_directory
+from storage.errors import LocationError, StorageError
 from storage.faults import without_credentials
-from trading.errors import ParameterError
 
 
 @pytest.fixture(params=["local", "memory", "s3"])
@@ -126,7 +125,7 @@ def test_relative_paths_and_the_home_directory_become_absolute(
 
 @pytest.mark.parametrize("url", ["", "  ", "a\0b", "nosuch://x", 7, None])
 def test_what_is_no_location_is_refused_by_the_parameters_name(url: Any) -> None:
-    with pytest.raises(ParameterError, match="input_dir=") as error:
+    with pytest.raises(LocationError, match="input_dir=") as error:
         open_directory(url, "input_dir")
     assert "pass" in error.value.next_step
 
@@ -134,7 +133,7 @@ def test_what_is_no_location_is_refused_by_the_parameters_name(url: Any) -> None
 def test_credentials_stay_out_of_urls_and_messages() -> None:
     url = "memory://key:secret@bucket/prefix?X-Amz-Signature=abc"
     assert without_credentials(url) == "memory://bucket/prefix"
-    with pytest.raises(ParameterError) as error:
+    with pytest.raises(LocationError) as error:
         open_directory("nosuch://key:secret@bucket", "input_dir")
     assert "secret" not in str(error.value)
 
@@ -277,7 +276,7 @@ def test_check_readable_takes_a_folder_that_exists(directory: Directory) -> None
 
 
 def test_check_readable_names_the_parameter_of_a_missing_folder(directory: Directory) -> None:
-    with pytest.raises(ParameterError, match=r"input_dir=.* is not an existing directory"):
+    with pytest.raises(LocationError, match=r"input_dir=.* is not an existing directory"):
         check_readable(directory, "input_dir")
 
 
@@ -294,7 +293,7 @@ def test_check_writable_leaves_nothing_behind(directory: Directory) -> None:
 def test_check_writable_looks_at_what_a_missing_folder_would_be_made_in(tmp_path: Path) -> None:
     (tmp_path / "nowhere").symlink_to(tmp_path / "gone")
     for missing in ("nowhere", "nowhere/deep/down"):
-        with pytest.raises(ParameterError, match=r"output_dir=.* is not .* written to"):
+        with pytest.raises(LocationError, match=r"output_dir=.* is not .* written to"):
             check_writable(open_directory(str(tmp_path / missing), "output_dir"), "output_dir")
     check_writable(open_directory(str(tmp_path / "not" / "yet"), "output_dir"), "output_dir")
     assert [path.name for path in tmp_path.iterdir()] == ["nowhere"]
@@ -303,7 +302,7 @@ def test_check_writable_looks_at_what_a_missing_folder_would_be_made_in(tmp_path
 def test_check_writable_names_the_parameter_when_a_file_is_in_the_way(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"x")
     directory = open_directory(str(tmp_path / "file" / "out"), "output_dir")
-    with pytest.raises(ParameterError, match=r"output_dir='.*file/out' is not .* written to"):
+    with pytest.raises(LocationError, match=r"output_dir='.*file/out' is not .* written to"):
         check_writable(directory, "output_dir")
 
 

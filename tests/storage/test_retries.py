@@ -4,9 +4,9 @@ import logging
 
 import pytest
 import stamina
-from storage.errors import StorageError
 
 from storage import retries as retry_log
+from storage.errors import StorageError
 
 
 @pytest.mark.parametrize(

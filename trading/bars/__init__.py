@@ -1,0 +1,1 @@
+"""Bars and the series beside them: their model, their quality, synthetic ones."""

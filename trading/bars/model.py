@@ -4,14 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-import numpy.typing as npt
-
-Timestamps = npt.NDArray[np.datetime64]
-"""Bar starts as `datetime64[ns]` in UTC, strictly increasing, shape (n,)."""
-
-Floats = npt.NDArray[np.float64]
-"""Float64 of shape (n,); NaN where a value is missing."""
+from trading.arrays import Floats, Timestamps
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,4 +1,4 @@
-"""Rolling beta and correlation from sums over a sliding window (`trading/indicators/window_sums.py`).
+"""Rolling beta and correlation from the sums of `window_sums` over a sliding window.
 
 Central moments follow from raw ones, `Cxy = Sxy - Sx Sy / n`, exact enough unless the mean dwarfs
 the deviation. Windows where it does (`Cxx < CONDITION * Sxx`) are done again by the corrected

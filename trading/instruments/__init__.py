@@ -1,0 +1,1 @@
+"""What is traded, and when: symbols, exchange time, the calendar of sessions."""

@@ -1,0 +1,1 @@
+"""Positions, what they earned and at what risk, beside a benchmark."""

@@ -18,7 +18,6 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from storage.parquet.arrays import float_column, timestamp_column
 from trading.arrays import Floats
 from trading.errors import ParameterError
 from trading.instruments.clock import EXCHANGE_ZONE, to_datetime
@@ -109,12 +108,12 @@ def portfolio(rows: pa.Table, *, bars_per_year: float, cost_bps: float) -> Portf
     Args:
         rows: Columns `timestamp, contract, price, beta, signal` (others are ignored), in any
             order; contracts may have different timestamps.
-        bars_per_year: Annualises the Sharpe ratio, see `trading.instruments.calendar.bars_per_year`.
+        bars_per_year: Annualises the Sharpe ratio, see `calendar.bars_per_year`.
         cost_bps: Cost of one trade in basis points of the contract's share of the portfolio.
 
     Raises:
         ParameterError: `bars_per_year` or `cost_bps` is out of range.
-        DataError: There are no rows, or they are not usable, see `trading.portfolio.positions.trades`.
+        DataError: There are no rows, or they are not usable, see `positions.trades`.
     """
     return portfolio_of(trades(rows), bars_per_year=bars_per_year, cost_bps=cost_bps)
 
@@ -226,10 +225,10 @@ def _per_contract(made: Trades, gain: Floats, counts: dict[str, Counts]) -> pa.T
             "contract": pa.array(made.contracts, pa.string()),
             "bars": pa.array(bars, pa.int64()),
             **{name: pa.array(values, pa.int64()) for name, values in counts.items()},
-            "win_rate": float_column(win_rate),
-            "pnl_pct": float_column(100.0 * (equity - 1.0)),
-            "average_beta": float_column(average_beta),
-            "exposure": float_column(counts["trades"] / bars),
+            "win_rate": _float_column(win_rate),
+            "pnl_pct": _float_column(100.0 * (equity - 1.0)),
+            "average_beta": _float_column(average_beta),
+            "exposure": _float_column(counts["trades"] / bars),
         }
     )
 
@@ -238,14 +237,21 @@ def _timeseries(made: Trades, returns: Floats, equity: Floats, drawdown: Floats)
     bars = len(made.timestamps)
     return pa.table(
         {
-            "timestamp": timestamp_column(made.timestamps, EXCHANGE_ZONE),
-            "return_pct": float_column(100.0 * returns),
-            "equity": float_column(equity),
-            "drawdown_pct": float_column(100.0 * drawdown),
+            "timestamp": pa.array(
+                made.timestamps.astype("datetime64[us]"), pa.timestamp("us", EXCHANGE_ZONE)
+            ),
+            "return_pct": _float_column(100.0 * returns),
+            "equity": _float_column(equity),
+            "drawdown_pct": _float_column(100.0 * drawdown),
             "buys": pa.array(np.bincount(made.bar[made.position > 0], minlength=bars), pa.int64()),
             "sells": pa.array(np.bincount(made.bar[made.position < 0], minlength=bars), pa.int64()),
         }
     )
+
+
+def _float_column(values: Floats) -> pa.Array:
+    """Float64 values as an Arrow array, NaN as null."""
+    return pa.array(values, pa.float64(), from_pandas=True)
 
 
 def _sums(group: Counts, values: Floats, groups: int) -> Floats:

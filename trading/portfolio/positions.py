@@ -14,7 +14,6 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from storage.parquet.arrays import floats, integers
 from trading.arrays import Floats, Timestamps
 from trading.errors import DataError
 from trading.strategies.market_model.signals import SIGNAL_NAMES
@@ -91,7 +90,7 @@ def trades(rows: pa.Table) -> Trades:
     rows = rows.select(list(COLUMNS)).unify_dictionaries()
     names, contract = _ranked(rows, "contract")
     stamps, bar = _ranked(rows, "timestamp")
-    price, beta = floats(rows.column("price")), floats(rows.column("beta"))
+    price, beta = _floats(rows.column("price")), _floats(rows.column("beta"))
     position = _positions(rows.column("signal"))
     key = contract * len(stamps) + bar
     if not (key[1:] > key[:-1]).all():
@@ -120,7 +119,7 @@ def _ranked(rows: pa.Table, name: str) -> tuple[pa.Array, Codes]:
     values, indices = column.chunk(0).dictionary, _indices(column)
     # A dictionary may hold values that no row has, once rows were filtered.
     used = np.bincount(indices, minlength=len(values)) > 0
-    order = integers(pa.chunked_array([pc.array_sort_indices(values)]))
+    order = pc.array_sort_indices(values).to_numpy().astype(np.int64)
     order = order[used[order]]
     rank = np.empty(len(values), np.int64)
     rank[order] = np.arange(len(order))
@@ -128,8 +127,16 @@ def _ranked(rows: pa.Table, name: str) -> tuple[pa.Array, Codes]:
 
 
 def _indices(column: pa.ChunkedArray) -> Codes:
-    """The indices of a column whose chunks share one dictionary; null is the least int64."""
-    return integers(pa.chunked_array([chunk.indices for chunk in column.chunks]))
+    """The indices of a column whose chunks share one dictionary; -1 for null."""
+    indices = pa.chunked_array([chunk.indices for chunk in column.chunks])
+    codes: Codes = indices.fill_null(-1).to_numpy().astype(np.int64)
+    return codes
+
+
+def _floats(column: pa.ChunkedArray) -> Floats:
+    """A column of numbers as float64, NaN where null."""
+    values: Floats = column.cast(pa.float64(), safe=False).to_numpy()
+    return values
 
 
 def _positions(signal: pa.ChunkedArray) -> npt.NDArray[np.int8]:
@@ -143,7 +150,7 @@ def _positions(signal: pa.ChunkedArray) -> npt.NDArray[np.int8]:
         )
     # One more, for null.
     positions = np.array([*(position_of[name] for name in names), 0], np.int8)
-    return positions[np.maximum(_indices(encoded), -1)]
+    return positions[_indices(encoded)]
 
 
 def _next_returns(contract: Codes, price: Floats) -> Floats:
@@ -166,5 +173,5 @@ def _refuse_repetition(key: Codes, names: pa.Array, bars: int) -> None:
 
 
 def _utc(stamps: pa.Array) -> Timestamps:
-    nanoseconds = stamps.cast(pa.timestamp("ns", "UTC"))
-    return integers(pa.chunked_array([nanoseconds])).view("datetime64[ns]")
+    nanoseconds: Timestamps = stamps.cast(pa.timestamp("ns")).to_numpy(zero_copy_only=False)
+    return nanoseconds

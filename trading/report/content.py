@@ -8,10 +8,9 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from lake.market.aggregate import Aggregation
-from lake.market.series import MarketSeries
-from trading.arrays import Floats
+from trading.arrays import Floats, Timestamps
 from trading.portfolio.benchmark import BuyAndHold, MarketModel, buy_and_hold, market_model
+from trading.portfolio.origin import Aggregation
 from trading.portfolio.positions import Trades
 from trading.report.timeline import Timeline, timeline
 
@@ -28,6 +27,29 @@ CORE = (0.005, 0.995)
 
 MISSING, STALE, FAILED, DONE = range(4)
 """How `ReportContent.status` codes a partition; of a cell's the lowest shows, after FAILED."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MarketSeries:
+    """What all contracts share at each bar; arrays of shape (t,), NaN where missing.
+
+    Attributes:
+        timestamps: Bar starts, UTC, increasing.
+        vix: VIX in index points.
+        spx: S&P 500 in index points.
+        buy_threshold: Change in per cent above which a contract signals buy.
+        sell_threshold: Change in per cent below which it signals sell.
+    """
+
+    timestamps: Timestamps
+    vix: Floats
+    spx: Floats
+    buy_threshold: Floats
+    sell_threshold: Floats
+
+    def __len__(self) -> int:
+        """How many bars there are."""
+        return len(self.timestamps)
 
 
 @dataclass(frozen=True, slots=True)

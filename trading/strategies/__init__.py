@@ -1,0 +1,1 @@
+"""Strategies: from bars and their context to signals as of each bar."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from trading.arrays import Floats, Timestamps
 
 from adapters.market_data.protocol import ClosePrices
+from trading.arrays import Floats, Timestamps
 
 SAME_PRICE = 1e-6
 """Relative difference up to which two prices are one: sources send single precision (6e-8)."""

@@ -7,9 +7,9 @@ from datetime import date, datetime, time
 
 import numpy as np
 import numpy.typing as npt
-from trading.arrays import Timestamps
 
 from adapters.market_data.protocol import ClosePrices, Interval
+from trading.arrays import Timestamps
 from trading.instruments.calendar import sessions
 from trading.instruments.clock import NEW_YORK, local_times, to_datetime64
 

@@ -30,19 +30,10 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 import numpy as np
-from storage.errors import StorageError
 
 from adapters.market_data.protocol import ClosePrices
 from lake.market.ingestion.merging import aligned
-from lake.market.inputs import (
-    PRICES_FILE,
-    SPX,
-    SPX_FILE,
-    VIX,
-    VIX_FILE,
-    MarketData,
-    write_market_data,
-)
+from lake.market.inputs import PRICES_FILE, SPX_FILE, VIX_FILE, MarketData, write_market_data
 from lake.market.manifest import (
     COMPLETE,
     MANIFEST,
@@ -52,6 +43,8 @@ from lake.market.manifest import (
     write_manifest,
 )
 from storage.directory import Directory, open_directory
+from storage.errors import StorageError
+from trading.bars.context import SPX, VIX
 
 FILES = (VIX_FILE, SPX_FILE, PRICES_FILE)
 """In the order in which they are replaced."""

@@ -9,16 +9,16 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from lake.grain import Grain
-from storage.errors import StorageError
 
+from lake.grain import Grain
 from lake.keys import partitions
 from lake.market.compute import run_partition
 from lake.market.inputs import PRICES_FILE, VIX_FILE, open_market_data
 from lake.market.results import FLOAT_COLUMNS, read_fingerprints, read_rows
 from storage.directory import open_directory
-from tests.trading.conftest import SMALL, Market, bars_of, random_market, session_timestamps
-from trading.errors import DataError, ParameterError
+from storage.errors import ContentError, StorageError
+from tests.markets import SMALL, Market, bars_of, random_market, session_timestamps
+from trading.errors import ParameterError
 from trading.strategies.market_model.signals import analyze
 
 FIRST_BAR = "2024-01-02T09:30:00-05:00"
@@ -130,7 +130,7 @@ def test_a_wrong_parameter_is_named_and_nothing_is_written(
 
 def test_wrong_locations_are_named(input_dir: str, output_dir: str, tmp_path: Path) -> None:
     nowhere = str(tmp_path / "nowhere")
-    with pytest.raises(DataError, match=f"nowhere/{PRICES_FILE}: the file does not exist"):
+    with pytest.raises(ContentError, match=f"nowhere/{PRICES_FILE}: the file does not exist"):
         run_partition("AAPL", FIRST_BAR, Grain.BAR, SMALL, nowhere, output_dir, "run-1")
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(StorageError, match=r"file/out/AAPL/20240102_093000\.parquet: it cannot be"):
@@ -141,7 +141,7 @@ def test_wrong_locations_are_named(input_dir: str, output_dir: str, tmp_path: Pa
 
 def test_a_damaged_input_is_a_data_error(input_dir: str, output_dir: str) -> None:
     (Path(input_dir) / VIX_FILE).write_bytes(b"PAR1")
-    with pytest.raises(DataError, match=f"{VIX_FILE}: the file is damaged or not Parquet"):
+    with pytest.raises(ContentError, match=f"{VIX_FILE}: the file is damaged or not Parquet"):
         run_partition("AAPL", FIRST_BAR, Grain.BAR, SMALL, input_dir, output_dir, "run-1")
 
 
@@ -150,7 +150,8 @@ def test_a_partitions_process_loads_nothing_heavy(input_dir: str, output_dir: st
         "import sys\n"
         "from lake.market.compute import run_partition\n"
         "from lake.planning import plan\n"
-        "from trading.strategies.market_model.parameters import Grain, StrategyParameters\n"
+        "from trading.strategies.market_model.parameters import StrategyParameters\n"
+        "from lake.grain import Grain\n"
         f"run_partition('AAPL', {FIRST_BAR!r}, Grain.BAR, StrategyParameters(), "
         f"{input_dir!r}, {output_dir!r}, 'run-1')\n"
         "heavy = {'pandas', 'scipy', 'yfinance', 'exchange_calendars', 'matplotlib', 's3fs',\n"

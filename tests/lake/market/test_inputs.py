@@ -10,7 +10,6 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from storage.errors import StorageError
 
 from lake.market import inputs as market_data
 from lake.market.inputs import (
@@ -19,13 +18,14 @@ from lake.market.inputs import (
     SPX_FILE,
     VIX_FILE,
     MarketData,
-    as_of,
     open_market_data,
 )
+from storage.errors import StorageError
 from storage.parquet import column_file
 from storage.parquet.column_file import ColumnFile
 from tests.market_files import opened, pandas_frame, rewritten
-from tests.trading.conftest import Market, bars_of, random_market, session_timestamps
+from tests.markets import Market, bars_of, random_market, session_timestamps
+from trading.bars.context import as_of
 from trading.errors import DataError, ParameterError
 from trading.strategies.market_model.parameters import StrategyParameters
 

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from lake.grain import Grain
 
+from lake.grain import Grain
 from lake.keys import partitions
 from lake.market.compute import run_partition
 from lake.market.lineage import origin
 from lake.market.results import read_results
 from lake.market.series import read_market_series
-from tests.trading.conftest import SMALL, Market
+from tests.markets import SMALL, Market
 from trading.strategies.market_model.parameters import StrategyParameters
 
 

@@ -10,9 +10,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from lake.grain import Grain
-from storage.errors import StorageError
 
+from lake.grain import Grain
 from lake.keys import Partition, partitions
 from lake.market import results
 from lake.market.results import (
@@ -24,7 +23,8 @@ from lake.market.results import (
     write_result,
 )
 from storage.directory import Directory, open_directory
-from tests.trading.conftest import SMALL, Market, bars_of, random_market, session_timestamps
+from storage.errors import StorageError
+from tests.markets import SMALL, Market, bars_of, random_market, session_timestamps
 from trading.errors import DataError, ParameterError
 from trading.strategies.market_model.parameters import StrategyParameters
 from trading.strategies.market_model.signals import ANALYSIS_VERSION, Analysis, analyze

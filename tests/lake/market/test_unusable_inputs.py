@@ -12,8 +12,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from lake.market.inputs import PRICES_FILE, SPX_FILE, VIX_FILE, check_contract
+from storage.errors import ContentError
 from tests.market_files import opened, pandas_frame, rewritten
-from tests.trading.conftest import Market
+from tests.markets import Market
 from trading.errors import DataError, ParameterError
 from trading.strategies.market_model.parameters import StrategyParameters
 
@@ -58,7 +59,7 @@ UNUSABLE: dict[str, tuple[Callable[[Path], object], str]] = {
 def test_an_unusable_file_is_named_with_its_fault(input_dir: str, name: str, fault: str) -> None:
     break_file, message = UNUSABLE[fault]
     break_file(Path(input_dir) / name)
-    with pytest.raises(DataError, match=f"{name}: .*{message}; ") as error:
+    with pytest.raises((DataError, ContentError), match=f"{name}: .*{message}; ") as error:
         opened(input_dir)
     assert str(error.value).endswith(".")
 
@@ -71,7 +72,7 @@ def test_damaged_pages_are_reported_for_their_column(market: Market, input_dir: 
     content[start : start + column.total_compressed_size] = b"\xff" * column.total_compressed_size
     path.write_bytes(content)
     data = opened(input_dir)
-    with pytest.raises(DataError, match="column 'AAPL' is damaged"):
+    with pytest.raises((DataError, ContentError), match="column 'AAPL' is damaged"):
         data.bars("AAPL", 0, 1, STRATEGY)
     assert len(data.bars("MSFT", 0, 1, STRATEGY)) == 1
 
@@ -79,13 +80,13 @@ def test_damaged_pages_are_reported_for_their_column(market: Market, input_dir: 
 @pytest.mark.parametrize(("name", "column"), [(VIX_FILE, "VIX"), (SPX_FILE, "SPX")])
 def test_a_missing_index_column_is_named(input_dir: str, name: str, column: str) -> None:
     rewritten(Path(input_dir) / name, lambda t: t.rename_columns(["timestamp", "close"]))
-    with pytest.raises(DataError, match=f"{name}: there is no column '{column}'"):
+    with pytest.raises((DataError, ContentError), match=f"{name}: there is no column '{column}'"):
         opened(input_dir)
 
 
 def test_a_file_without_contracts_is_refused(input_dir: str) -> None:
     rewritten(Path(input_dir) / PRICES_FILE, lambda t: t.select(["timestamp"]))
-    with pytest.raises(DataError, match="there is no contract"):
+    with pytest.raises((DataError, ContentError), match="there is no contract"):
         opened(input_dir)
 
 
@@ -93,7 +94,7 @@ def test_a_file_without_contracts_is_refused(input_dir: str) -> None:
 def test_a_column_that_cannot_become_a_path_is_refused(input_dir: str, column: str) -> None:
     names = ["timestamp", "AAPL", "MSFT", column]
     rewritten(Path(input_dir) / PRICES_FILE, lambda t: t.rename_columns(names))
-    with pytest.raises(DataError, match="is not named like a contract"):
+    with pytest.raises((DataError, ContentError), match="is not named like a contract"):
         opened(input_dir)
 
 
@@ -101,7 +102,9 @@ def test_text_prices_are_refused(market: Market, input_dir: str) -> None:
     frame = pandas_frame(market, "us", "UTC").astype({"AAPL": str})
     frame.to_parquet(Path(input_dir) / PRICES_FILE)
     data = opened(input_dir)
-    with pytest.raises(DataError, match=r"column 'AAPL' holds .*string values, not numbers"):
+    with pytest.raises(
+        (DataError, ContentError), match=r"column 'AAPL' holds .*string values, not numbers"
+    ):
         data.bars("AAPL", 0, 1, STRATEGY)
 
 
@@ -114,7 +117,9 @@ def test_disorder_within_a_window_is_noticed(
 ) -> None:
     rows = [*order, *range(3, 24)]
     rewritten(Path(input_dir) / name, lambda t: t.take(rows))
-    with pytest.raises(DataError, match=f"{name}: timestamp 2024-.* in row 2 {kind}"):
+    with pytest.raises(
+        (DataError, ContentError), match=f"{name}: timestamp 2024-.* in row 2 {kind}"
+    ):
         opened(input_dir).bars("AAPL", 0, 24, STRATEGY)
 
 
@@ -124,7 +129,7 @@ def test_a_missing_timestamp_is_noticed(input_dir: str) -> None:
     stamps = [None, *table.column("timestamp").to_pylist()[1:]]
     stamps_column = pa.array(stamps, table.schema.field("timestamp").type)
     pq.write_table(table.set_column(0, "timestamp", stamps_column), path)
-    with pytest.raises(DataError, match="a timestamp is missing"):
+    with pytest.raises((DataError, ContentError), match="a timestamp is missing"):
         opened(input_dir).timestamps()
 
 
@@ -137,7 +142,7 @@ def test_a_contract_without_prices_is_refused_by_name(market: Market, tmp_path: 
     market.prices[:, 1] = np.nan
     data = opened(market.write(tmp_path))
     check_contract(data.bars("AAPL", 0, 24, STRATEGY))
-    with pytest.raises(DataError, match=r"'BRK-B'.*no price at all"):
+    with pytest.raises((DataError, ContentError), match=r"'BRK-B'.*no price at all"):
         check_contract(data.bars("BRK-B", 0, 24, STRATEGY))
 
 
@@ -145,5 +150,5 @@ def test_timestamps_before_and_after_what_nanoseconds_hold_are_refused(input_dir
     path = Path(input_dir) / SPX_FILE
     far = pa.array([253_402_300_799_000_000], pa.timestamp("us", "UTC"))
     pq.write_table(pa.table({"timestamp": far, "SPX": [1.0]}), path)
-    with pytest.raises(DataError, match="outside the years 1678 to 2261"):
+    with pytest.raises((DataError, ContentError), match="outside the years 1678 to 2261"):
         opened(input_dir).bars("AAPL", 0, 24, STRATEGY)

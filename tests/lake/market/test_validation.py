@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from lake.market.inputs import PRICES_FILE, SPX_FILE, VIX_FILE
 from lake.market.validation import ValidationReport, validate
-from tests.trading.conftest import Market, random_market, session_timestamps
+from storage.errors import LocationError
+from tests.markets import Market, random_market, session_timestamps
 from trading.bars.quality.files import CHECKS
 from trading.bars.quality.findings import MAX_FINDINGS, CheckResult, Status
 from trading.bars.quality.returns import MIN_RETURNS, minimum_returns
@@ -269,7 +270,7 @@ def test_an_unusable_threshold_is_refused(input_dir: str, z_threshold: float) ->
 def test_unusable_arguments_are_refused(
     input_dir: str, input_dir_or_contracts: dict[str, Any], message: str
 ) -> None:
-    with pytest.raises(ParameterError, match=message):
+    with pytest.raises((ParameterError, LocationError), match=message):
         validate(**{"input_dir": input_dir, **input_dir_or_contracts})
 
 

@@ -6,13 +6,13 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 
 import pytest
-from lake.grain import Grain
 
+from lake.grain import Grain
 from lake.market.compute import run_partition
 from storage.s3 import S3Credentials, s3_store, use_credentials
+from tests.markets import SMALL, Market
 from tests.s3 import SessionS3
 from tests.s3_wire import Wire
-from tests.trading.conftest import SMALL, Market
 
 
 @pytest.fixture

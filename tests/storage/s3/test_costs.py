@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections import Counter
 
 from lake.grain import Grain
-
 from lake.market.inputs import open_market_data
 from lake.planning import plan
 from storage.directory import open_directory
+from tests.markets import SMALL, Market, random_market, session_timestamps
 from tests.storage.s3.conftest import Traffic, runner_of
-from tests.trading.conftest import SMALL, Market, random_market, session_timestamps
 
 
 def test_one_more_partition_costs_one_look_and_one_put(

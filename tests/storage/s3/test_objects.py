@@ -10,16 +10,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from storage.errors import StorageError
 
 from lake.market.aggregate import aggregate
 from lake.market.inputs import MarketData, open_market_data
 from lake.market.results import read_fingerprints, read_rows
 from storage.directory import open_directory
+from storage.errors import LocationError, StorageError
 from storage.s3 import S3Store, s3_store
+from tests.markets import Market, random_market, session_timestamps
 from tests.storage.s3.conftest import runner_of
-from tests.trading.conftest import Market, random_market, session_timestamps
-from trading.errors import ParameterError
 
 
 def test_a_listing_goes_on_where_a_page_ends(bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -42,7 +41,7 @@ def test_a_listing_goes_on_where_a_page_ends(bucket: str, monkeypatch: pytest.Mo
 
 @pytest.mark.parametrize("rest", ["", "//", "UPPER/x", "b", "bucket//x", "a b/x"])
 def test_what_is_no_s3_location_is_refused_without_asking(rest: str) -> None:
-    with pytest.raises(ParameterError, match=r"input_dir=.* is not an S3 location; pass s3://"):
+    with pytest.raises(LocationError, match=r"input_dir=.* is not an S3 location; pass s3://"):
         open_directory(f"s3://{rest}", "input_dir")
 
 

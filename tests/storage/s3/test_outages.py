@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import pytest
 import stamina
-from lake.grain import Grain
-from storage.errors import StorageError
 
+from lake.grain import Grain
 from lake.market.inputs import open_market_data
 from lake.market.results import read_fingerprints
 from lake.planning import plan
 from storage.directory import open_directory
+from storage.errors import StorageError
 from storage.s3 import s3_store
+from tests.markets import SMALL, Market
 from tests.s3_wire import Wire
 from tests.storage.s3.conftest import runner_of
-from tests.trading.conftest import SMALL, Market
 
 
 def test_refusals_for_a_while_are_waited_for(bucket: str, wire: Wire) -> None:

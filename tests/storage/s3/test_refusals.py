@@ -7,13 +7,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from storage.errors import StorageError
 
 from storage.checks import check_reachable, check_readable, check_writable
 from storage.directory import open_directory
+from storage.errors import LocationError, StorageError
+from tests.markets import Market
 from tests.s3 import SessionS3
-from tests.trading.conftest import Market
-from trading.errors import ParameterError
 
 
 def _refused(input_dir: str, output_dir: str) -> str:
@@ -25,7 +24,7 @@ def _refused(input_dir: str, output_dir: str) -> str:
         check_readable(open_directory(input_dir, "input_dir"), "input_dir")
         check_writable(open_directory(output_dir, "output_dir"), "output_dir")
 
-    with pytest.raises((ParameterError, StorageError)) as error:
+    with pytest.raises((LocationError, StorageError)) as error:
         begin()
     message = str(error.value)
     assert message.count("\n") == 0

@@ -4,10 +4,10 @@ from datetime import date
 from pathlib import Path
 
 import numpy as np
-from trading.arrays import Timestamps
 
 from lake.market.validation import validate
-from tests.trading.conftest import random_market
+from tests.markets import random_market
+from trading.arrays import Timestamps
 from trading.bars.quality.findings import CheckResult, Status
 from trading.instruments.calendar import hourly_bars, sessions
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy.stats import median_abs_deviation
 
 from lake.market.validation import MAX_SPLIT_TOLERANCE_PCT, validate
-from tests.trading.conftest import Market, random_market, session_timestamps
+from tests.markets import Market, random_market, session_timestamps
 from trading.bars.quality.findings import CheckResult, Status
 from trading.bars.quality.returns import MIN_RETURNS, SPLIT_RATIOS, robust_z_scores, run_lengths
 from trading.errors import ParameterError

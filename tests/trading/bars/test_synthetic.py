@@ -20,7 +20,7 @@ from trading.instruments.symbols import checked_contract
 from trading.strategies.market_model.parameters import StrategyParameters
 from trading.strategies.market_model.signals import BUY, HOLD, SELL, analyze_panel, percent_change
 
-SCRIPT = Path(__file__).parents[2] / "input" / "generate_hourly_data.py"
+SCRIPT = Path(__file__).parents[3] / "input" / "generate_hourly_data.py"
 SAMPLE = hourly_bars(sessions(date(2024, 1, 2), date(2024, 1, 4)))
 FIRST_PRICES = [[186.7931, 130.8483], [186.4794, 130.0491]]
 FIRST_VIX = [15.38, 16.23, 16.1]

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from trading.arrays import Floats
 
 from tests import oracles
+from trading.arrays import Floats
 from trading.indicators import rolling
 from trading.indicators.rolling import RollingRegression
 

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from trading.arrays import Floats
 
+from trading.arrays import Floats
 from trading.indicators.window_sums import window_sums
 
 

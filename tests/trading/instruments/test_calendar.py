@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from trading.arrays import Timestamps
 
+from trading.arrays import Timestamps
 from trading.errors import DataError
 from trading.instruments.calendar import (
     bars_per_year,

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-from trading.arrays import Floats
 
-from lake.market.aggregate import Aggregation
-from lake.market.lineage import Origin
-from lake.market.series import MarketSeries
 from tests.oracles import Row
 from tests.trading.portfolio.test_positions import table
+from trading.arrays import Floats
+from trading.portfolio.origin import Aggregation, Origin
 from trading.portfolio.performance import portfolio
-from trading.report.content import KnownStatus, ReportContent, report_content
+from trading.report.content import KnownStatus, MarketSeries, ReportContent, report_content
 
 ORIGIN = Origin(
     fingerprint="0" * 32,

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from lake.grain import Grain
 
+from lake.grain import Grain
 from lake.keys import partitions
 from lake.market.report import known_status
 from lake.status import ContractStatus, PartitionStatus
+from tests.markets import random_market, session_timestamps
 from tests.oracles import NAN
-from tests.trading.conftest import random_market, session_timestamps
 from tests.trading.portfolio.test_positions import history
 from tests.trading.report.conftest import report_of
 from trading.report.content import DONE, MISSING, STALE, histogram

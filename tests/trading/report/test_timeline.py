@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.trading.conftest import session_timestamps
+from tests.markets import session_timestamps
 from trading.report.timeline import MIN_GAP, timeline
 
 

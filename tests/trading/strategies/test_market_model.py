@@ -10,9 +10,9 @@ import numpy.typing as npt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from trading.arrays import Floats, Timestamps
 
 from tests import oracles
+from trading.arrays import Floats, Timestamps
 from trading.bars.model import Bars
 from trading.bars.synthetic import contract_names, synthetic_market
 from trading.instruments.calendar import hourly_bars, sessions

@@ -1,0 +1,1 @@
+"""Checks of market data: functions from loaded series to findings."""

@@ -10,8 +10,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from lake.market.inputs import SPX, VIX, as_of
-from storage.parquet.column_file import ColumnFile
+from trading.bars.context import SPX, VIX, as_of
 from trading.bars.quality.calendar import missing_bars, missing_sessions, off_session_bars
 from trading.bars.quality.findings import (
     Check,
@@ -19,6 +18,7 @@ from trading.bars.quality.findings import (
     Dataset,
     Finding,
     Found,
+    SeriesFile,
     Status,
     conclude,
     disordered,
@@ -127,7 +127,7 @@ CHECKS: tuple[Check, ...] = (
 
 
 def _index_at_bars(
-    check: str, data: Dataset, index: ColumnFile | None, column: str, tolerance: np.timedelta64
+    check: str, data: Dataset, index: SeriesFile | None, column: str, tolerance: np.timedelta64
 ) -> CheckResult:
     if data.prices is None or index is None:
         return not_checked(check)
@@ -142,7 +142,7 @@ def _index_at_bars(
     return conclude(check, found, worst, f"there is a {column} value at every bar")
 
 
-def _stamps_found(file: ColumnFile, faults: Mapping[int, str]) -> Found:
+def _stamps_found(file: SeriesFile, faults: Mapping[int, str]) -> Found:
     where = np.zeros(file.rows, np.bool_)
     where[list(faults)] = True
     return rows_found(file, file.url, where, faults.__getitem__)

@@ -6,16 +6,36 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import islice
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from lake.market.inputs import SPX, VIX
-from storage.parquet.column_file import ColumnFile
 from trading.arrays import Floats, Timestamps
+from trading.bars.context import SPX, VIX
 
 MAX_FINDINGS = 20
 """Findings that a check names; it counts all."""
+
+
+class SeriesFile(Protocol):
+    """A file of time series, read by column; `storage.parquet.column_file` has the real one.
+
+    Attributes:
+        url: Where the file is, for messages.
+        columns: Names of its columns but `timestamp`.
+        rows: How many rows it has.
+    """
+
+    url: str
+    columns: tuple[str, ...]
+    rows: int
+
+    def unchecked_timestamps(self) -> Timestamps:
+        """All timestamps as the file has them, in any order, `NaT` where missing."""
+
+    def values(self, column: str, first: int, last: int) -> Floats:
+        """One column's values in the rows first <= row < last, NaN where missing."""
 
 
 class Status(StrEnum):
@@ -100,18 +120,18 @@ class Dataset:
         thresholds: From where on what is odd is reported.
     """
 
-    prices: ColumnFile | None
-    vix: ColumnFile | None
-    spx: ColumnFile | None
+    prices: SeriesFile | None
+    vix: SeriesFile | None
+    spx: SeriesFile | None
     problems: tuple[Finding, ...]
     contracts: tuple[str, ...]
     thresholds: Thresholds
 
-    def files(self) -> Iterator[ColumnFile]:
+    def files(self) -> Iterator[SeriesFile]:
         """The files that could be opened."""
         return (file for file in (self.prices, self.vix, self.spx) if file is not None)
 
-    def series(self) -> Iterator[tuple[str, ColumnFile, Floats]]:
+    def series(self) -> Iterator[tuple[str, SeriesFile, Floats]]:
         """Name, file and values of each contract, of the VIX and of the S&P 500."""
         for file, names in (
             (self.prices, self.contracts), (self.vix, (VIX,)), (self.spx, (SPX,)),
@@ -151,7 +171,7 @@ def not_checked(check: str) -> CheckResult:
 
 
 def rows_found(
-    file: ColumnFile,
+    file: SeriesFile,
     source: str,
     where: npt.NDArray[np.bool_],
     detail: str | Callable[[int], str],

@@ -1,0 +1,1 @@
+"""The market model: rolling beta, and thresholds that grow with the VIX."""

@@ -2,20 +2,9 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
-
-
-class Grain(StrEnum):
-    """What one partition covers: one bar, or all bars of a session, month, year or history."""
-
-    BAR = "bar"
-    SESSION = "session"
-    MONTH = "month"
-    YEAR = "year"
-    ALL = "all"
 
 
 class StrategyParameters(BaseModel):

@@ -10,7 +10,6 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from storage.errors import StorageError
 
 from adapters.market_data.synthetic import SyntheticSource
 from adapters.market_data.yahoo import YahooSource
@@ -19,6 +18,7 @@ from lake.market.inputs import PRICES_FILE, MarketData, open_market_data
 from lake.market.manifest import MANIFEST
 from lake.market.validation import validate
 from storage.directory import Directory
+from storage.errors import LocationError, StorageError
 from tests.adapters.yahoo_server import YahooServer
 from tests.lake.market.ingestion.conftest import FILES, SATURDAY, WEEK, Ingestion, expected
 from trading.errors import ParameterError
@@ -175,7 +175,7 @@ def test_an_unwritable_directory_is_refused_before_any_request(
     source: YahooSource, server: YahooServer, tmp_path: Path
 ) -> None:
     (tmp_path / "file").write_bytes(b"")
-    with pytest.raises(ParameterError, match="input_dir"):
+    with pytest.raises(LocationError, match="input_dir"):
         Ingestion(source, str(tmp_path / "file" / "input"))()
     assert not server.requests
 

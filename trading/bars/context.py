@@ -1,0 +1,31 @@
+"""Series beside an instrument's own bars: the volatility index and the market index.
+
+A context series has values of its own pace; `as_of` brings it to the instrument's bars.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from trading.arrays import Floats, Timestamps
+
+VIX, SPX = "VIX", "SPX"
+"""What the files call the volatility index and the S&P 500."""
+
+
+def as_of(
+    stamps: Timestamps, known_at: Timestamps, known: Floats, tolerance: np.timedelta64
+) -> Floats:
+    """The last value known at or before each stamp, NaN where it is older than `tolerance`.
+
+    Args:
+        stamps: When values are wanted, shape (n,).
+        known_at: When values became known, strictly increasing, shape (m,).
+        known: The values, shape (m,).
+        tolerance: The greatest age that counts; zero asks for equal timestamps.
+    """
+    if not len(known_at):
+        return np.full(len(stamps), np.nan)
+    latest = np.searchsorted(known_at, stamps, side="right") - 1
+    fresh = (latest >= 0) & (stamps - known_at[latest] <= tolerance)
+    return np.where(fresh, known[latest], np.nan)
