@@ -16,17 +16,18 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from lake.grain import Grain
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.client.schemas.sorting import FlowRunSort
 
 from flows.deploy.deployments import ANALYZE_TIME_PARTITION
+from lake.grain import Grain
 from lake.keys import Partition, partitions
 from lake.market.inputs import MarketData, open_market_data
 from lake.market.results import read_rows
 from trading.strategies.market_model.parameters import StrategyParameters
-from trading.strategies.market_model.signals import SIGNAL_NAMES, analyze
+from trading.strategies.market_model.signals import analyze
+from trading.strategies.protocol import SIGNAL_NAMES
 
 _PAGE = 200
 _FINAL = {StateType.COMPLETED, StateType.FAILED, StateType.CRASHED, StateType.CANCELLED}

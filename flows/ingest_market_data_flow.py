@@ -10,7 +10,7 @@ from prefect.artifacts import acreate_markdown_artifact
 from prefect.logging import get_run_logger
 from pydantic import Field
 
-from adapters.market_data.protocol import Interval, MarketDataSource
+from adapters.market_data.protocol import CloseInterval, MarketDataSource
 from flows.boundary.documented import documented
 from flows.boundary.errors import fails_plainly
 from flows.boundary.parameters import InputDir, input_url
@@ -30,7 +30,7 @@ IngestionSymbols = Annotated[
 ]
 
 IngestionInterval = Annotated[
-    Interval,
+    CloseInterval,
     Field(
         description="Length of a fetched bar; of hourly ones Yahoo keeps the last 730 days.",
         examples=["1h", "1d"],
@@ -55,7 +55,7 @@ async def ingest_market_data(
         date | None,
         Field(description="Last day, inclusive, in New York.", examples=["2024-10-18"]),
     ] = None,
-    interval: IngestionInterval = Interval.HOUR,
+    interval: IngestionInterval = CloseInterval.HOUR,
     input_dir: InputDir = None,
 ) -> IngestionSummary:
     """Fetch what is new and merge it into the three input files, together or not at all.

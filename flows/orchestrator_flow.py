@@ -6,14 +6,13 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Annotated, Any
 
-from lake.grain import Grain
 from prefect import Flow, flow
 from prefect.artifacts import acreate_markdown_artifact
 from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
 from pydantic import Field
 
-from adapters.market_data.protocol import Interval
+from adapters.market_data.protocol import CloseInterval
 from fanout import (
     Child,
     ChildResult,
@@ -55,6 +54,7 @@ from flows.runs.accounting import Account
 from flows.runs.commands import run_command, telling
 from flows.runs.contract_work import Work, account, fan_out_contracts
 from flows.validate_data_flow import validate_data
+from lake.grain import Grain
 from lake.keys import partitions
 from lake.market.inputs import open_market_data
 from storage.checks import check_writable
@@ -121,7 +121,7 @@ async def trading_orchestrator(
     ingestion_end_date: Annotated[
         date | None, Field(description="Last day to fetch, inclusive.", examples=["2024-10-18"])
     ] = None,
-    ingestion_interval: IngestionInterval = Interval.HOUR,
+    ingestion_interval: IngestionInterval = CloseInterval.HOUR,
     grain: PartitionGrain = Grain.BAR,
     job_per: JobPerChoice = None,
     reprocess: Reprocess = False,

@@ -20,7 +20,7 @@ import numpy.typing as npt
 from lake.grain import Grain
 from lake.keys import Partition
 from trading.arrays import Floats
-from trading.bars.model import Bars
+from trading.strategies.market_model.inputs import ContractBars
 from trading.strategies.market_model.parameters import StrategyParameters
 from trading.strategies.market_model.signals import ANALYSIS_VERSION, lookback_bars
 
@@ -28,7 +28,9 @@ DIGEST_BYTES = 16
 """128 bits: two of a million partitions collide with probability 1e-27."""
 
 
-def fingerprint(window: Bars, lookback: int, strategy: StrategyParameters, grain: Grain) -> str:
+def fingerprint(
+    window: ContractBars, lookback: int, strategy: StrategyParameters, grain: Grain
+) -> str:
     """The fingerprint of a partition, from the window of bars it is computed from.
 
     Args:
@@ -45,7 +47,7 @@ def fingerprint(window: Bars, lookback: int, strategy: StrategyParameters, grain
 
 
 def fingerprints(
-    bars: Bars, partitions: Sequence[Partition], strategy: StrategyParameters
+    bars: ContractBars, partitions: Sequence[Partition], strategy: StrategyParameters
 ) -> list[str]:
     """The fingerprints of many partitions of one contract, from its whole history.
 
@@ -90,7 +92,7 @@ def _digest(hasher: hashlib.blake2b, window: npt.NDArray[np.int64], vix: Floats)
     return copy.hexdigest()
 
 
-def _rows(bars: Bars) -> npt.NDArray[np.int64]:
+def _rows(bars: ContractBars) -> npt.NDArray[np.int64]:
     """Timestamp, price and S&P 500 of each bar, side by side, as little-endian words."""
     rows = np.empty((len(bars), 3), "<i8")
     rows[:, 0] = bars.timestamps.astype("datetime64[ns]").view(np.int64)

@@ -17,10 +17,10 @@ from lake.keys import Partition, partitions
 from lake.market.inputs import MarketData, check_contract
 from lake.market.results import read_fingerprints, read_parameters
 from storage.directory import Directory, open_directory
-from trading.bars.model import Bars
 from trading.errors import ParameterError
 from trading.instruments.clock import NEW_YORK, parse_timestamp, to_datetime64
 from trading.instruments.symbols import CONTRACT_PATTERN
+from trading.strategies.market_model.inputs import ContractBars
 from trading.strategies.market_model.parameters import StrategyParameters
 
 
@@ -113,7 +113,10 @@ def contract_status(
 
 
 def partition_states(
-    directory: Directory, bars: Bars, every: Sequence[Partition], strategy: StrategyParameters
+    directory: Directory,
+    bars: ContractBars,
+    every: Sequence[Partition],
+    strategy: StrategyParameters,
 ) -> list[PartitionStatus]:
     """Done, stale or missing, for each of a contract's partitions.
 

@@ -13,7 +13,7 @@ import stamina
 
 from lake.market.inputs import write_market_data
 from trading.arrays import Floats, Timestamps
-from trading.bars.model import Bars
+from trading.strategies.market_model.inputs import ContractBars
 from trading.strategies.market_model.parameters import StrategyParameters
 
 SMALL = StrategyParameters(beta_window=4, beta_min_periods=3)
@@ -79,9 +79,9 @@ def random_market(timestamps: Timestamps, contracts: int = 3, seed: int = 7) -> 
     )
 
 
-def bars_of(market: Market, contract: int = 0) -> Bars:
+def bars_of(market: Market, contract: int = 0) -> ContractBars:
     """One contract's bars, aligned by construction."""
-    return Bars(
+    return ContractBars(
         market.contracts[contract],
         market.timestamps,
         market.prices[:, contract],

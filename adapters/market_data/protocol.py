@@ -23,7 +23,7 @@ LONGEST_RETRY_AFTER = 60.0
 """Seconds; a source that asks for a longer wait is given up, not waited for."""
 
 
-class Interval(StrEnum):
+class CloseInterval(StrEnum):
     """How long one bar lasts."""
 
     HOUR = "1h"
@@ -119,12 +119,12 @@ class MarketDataSource(Protocol):
         """How many threads may call `close_prices` at a time."""
         ...
 
-    def history(self, interval: Interval) -> timedelta | None:
+    def history(self, interval: CloseInterval) -> timedelta | None:
         """How far back from now bars of `interval` reach; None when nothing limits it."""
         ...
 
     def close_prices(
-        self, symbol: str, start: datetime, end: datetime, interval: Interval
+        self, symbol: str, start: datetime, end: datetime, interval: CloseInterval
     ) -> ClosePrices:
         """The closes of one symbol's bars that start in [start, end).
 

@@ -11,7 +11,7 @@ from datetime import date, datetime, timedelta
 
 import numpy as np
 
-from adapters.market_data.protocol import ClosePrices, Interval
+from adapters.market_data.protocol import CloseInterval, ClosePrices
 from trading.arrays import Timestamps
 from trading.bars.synthetic import SyntheticMarket, synthetic_market
 from trading.instruments.calendar import hourly_bars, sessions
@@ -37,12 +37,12 @@ class SyntheticSource:
         self._first = first
         self._seed = seed
 
-    def history(self, interval: Interval) -> timedelta | None:  # noqa: ARG002 - the protocol's
+    def history(self, interval: CloseInterval) -> timedelta | None:  # noqa: ARG002 - the protocol's
         """Nothing limits it but the first session, before which there are no bars."""
         return None
 
     def close_prices(
-        self, symbol: str, start: datetime, end: datetime, interval: Interval
+        self, symbol: str, start: datetime, end: datetime, interval: CloseInterval
     ) -> ClosePrices:
         """The closes of one symbol's bars that start in [start, end).
 
@@ -51,7 +51,7 @@ class SyntheticSource:
         """
         stamps = self._bar_starts(end.date())
         prices = ClosePrices(stamps, self._closes(symbol, stamps))
-        if interval is Interval.DAY:
+        if interval is CloseInterval.DAY:
             prices = _last_of_each_date(prices)
         asked = (prices.timestamps >= to_datetime64(start)) & (
             prices.timestamps < to_datetime64(end)

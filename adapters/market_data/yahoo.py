@@ -23,7 +23,12 @@ from yfinance.data import YfData
 from yfinance.exceptions import YFException, YFPricesMissingError, YFRateLimitError
 
 from adapters.market_data.pacing import RequestPacer
-from adapters.market_data.protocol import LONGEST_RETRY_AFTER, ClosePrices, Interval, SourceError
+from adapters.market_data.protocol import (
+    LONGEST_RETRY_AFTER,
+    CloseInterval,
+    ClosePrices,
+    SourceError,
+)
 from trading.instruments.clock import EXCHANGE_ZONE
 
 PRICES_PATH = "/v8/finance/chart/"
@@ -114,12 +119,12 @@ class YahooSource:
         logging.getLogger("yfinance").setLevel(logging.CRITICAL)
         warnings.filterwarnings("ignore", module=r"yfinance\.")
 
-    def history(self, interval: Interval) -> timedelta | None:
+    def history(self, interval: CloseInterval) -> timedelta | None:
         """Hourly bars reach back 730 days."""
-        return HOURLY_HISTORY if interval is Interval.HOUR else None
+        return HOURLY_HISTORY if interval is CloseInterval.HOUR else None
 
     def close_prices(
-        self, symbol: str, start: datetime, end: datetime, interval: Interval
+        self, symbol: str, start: datetime, end: datetime, interval: CloseInterval
     ) -> ClosePrices:
         """The closes of one symbol's bars that start in [start, end), as Yahoo has them.
 
@@ -150,7 +155,7 @@ class YahooSource:
             reason = f"Yahoo's answer is not understood ({type(error).__name__})"
             raise SourceError(symbol, reason, transient=True) from error
         starts = frame.index
-        if interval is Interval.DAY:
+        if interval is CloseInterval.DAY:
             # yfinance says midnight where the exchange is, for the VIX in Chicago.
             starts = starts.tz_localize(None).tz_localize(EXCHANGE_ZONE)
         utc = starts.tz_convert(None).to_numpy().astype("datetime64[ns]")

@@ -13,15 +13,8 @@ from lake.market.inputs import open_market_data
 from lake.market.results import Lineage, write_result
 from storage.directory import open_directory
 from trading.strategies.market_model.parameters import StrategyParameters
-from trading.strategies.market_model.signals import (
-    BUY,
-    HOLD,
-    SELL,
-    SIGNAL_NAMES,
-    Analysis,
-    analyze,
-    lookback_bars,
-)
+from trading.strategies.market_model.signals import Analysis, analyze, lookback_bars
+from trading.strategies.protocol import BUY, HOLD, SELL, SIGNAL_NAMES
 
 
 @dataclass(frozen=True, slots=True)

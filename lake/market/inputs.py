@@ -24,9 +24,9 @@ from storage.parquet.arrays import float_column, timestamp_column
 from storage.parquet.column_file import TIMESTAMP, ColumnFile
 from trading.arrays import Floats, Timestamps
 from trading.bars.context import SPX, VIX, as_of
-from trading.bars.model import Bars
 from trading.errors import DataError, shown
 from trading.instruments.symbols import CONTRACT_PATTERN, checked_contract, known_contract
+from trading.strategies.market_model.inputs import ContractBars
 from trading.strategies.market_model.parameters import StrategyParameters
 
 PRICES_FILE = "spx_holdings_hourly.parquet"
@@ -117,7 +117,9 @@ class MarketData:
         """The bar starts of the rows first <= row < last, UTC, strictly increasing."""
         return self.prices.timestamps(first, last)
 
-    def bars(self, contract: str, first: int, last: int, strategy: StrategyParameters) -> Bars:
+    def bars(
+        self, contract: str, first: int, last: int, strategy: StrategyParameters
+    ) -> ContractBars:
         """The contract's bars first <= row < last, with the VIX and the S&P 500 at each.
 
         The VIX is the last known value at or before a bar, at most
@@ -131,7 +133,7 @@ class MarketData:
         self.check_known(contract)
         stamps = self.prices.timestamps(first, last)
         price = self.prices.values(contract, first, last)
-        return Bars(
+        return ContractBars(
             contract,
             stamps,
             price,
@@ -189,7 +191,7 @@ def open_market_data(input_dir: str) -> MarketData:
         return market
 
 
-def check_contract(bars: Bars) -> None:
+def check_contract(bars: ContractBars) -> None:
     """Make sure that a contract has at least one price in its whole history.
 
     Raises:

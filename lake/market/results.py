@@ -28,14 +28,8 @@ from trading.errors import DataError
 from trading.instruments.clock import EXCHANGE_ZONE
 from trading.instruments.symbols import CONTRACT_PATTERN, checked_contract
 from trading.strategies.market_model.parameters import StrategyParameters
-from trading.strategies.market_model.signals import (
-    ANALYSIS_VERSION,
-    BUY,
-    HOLD,
-    SELL,
-    SIGNAL_NAMES,
-    Analysis,
-)
+from trading.strategies.market_model.signals import ANALYSIS_VERSION, Analysis
+from trading.strategies.protocol import BUY, HOLD, SELL, SIGNAL_NAMES
 
 FLOAT_COLUMNS = (
     "price", "price_change_pct", "vix", "spx", "spx_change_pct", "beta", "correlation",

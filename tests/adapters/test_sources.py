@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapters.market_data.pacing import RequestPacer
-from adapters.market_data.protocol import ClosePrices, Interval, SourceError
+from adapters.market_data.protocol import CloseInterval, ClosePrices, SourceError
 from adapters.market_data.synthetic import SyntheticSource
 from trading.instruments.clock import NEW_YORK
 
@@ -123,18 +123,18 @@ def test_prices_are_taken_by_rows_or_by_mask() -> None:
 
 
 def test_intervals_are_written_as_users_write_them() -> None:
-    assert [interval.value for interval in Interval] == ["1h", "1d"]
+    assert [interval.value for interval in CloseInterval] == ["1h", "1d"]
 
 
 def test_the_synthetic_market_is_the_same_piece_by_piece() -> None:
     source = SyntheticSource()
     start, middle, end = (datetime(2024, 1, day, tzinfo=NEW_YORK) for day in (3, 9, 13))
     for symbol in ("AAPL", "^VIX", "^GSPC"):
-        whole = source.close_prices(symbol, start, end, Interval.HOUR)
+        whole = source.close_prices(symbol, start, end, CloseInterval.HOUR)
         assert len(whole) == 8 * 7
         assert whole.timestamps[0] == np.datetime64("2024-01-03T14:30")
         parts = [
-            source.close_prices(symbol, *bounds, Interval.HOUR)
+            source.close_prices(symbol, *bounds, CloseInterval.HOUR)
             for bounds in ((start, middle), (middle, end))
         ]
         assert np.concatenate([p.timestamps for p in parts]).tolist() == whole.timestamps.tolist()
@@ -144,8 +144,8 @@ def test_the_synthetic_market_is_the_same_piece_by_piece() -> None:
 def test_synthetic_daily_closes_are_the_last_hourly_ones() -> None:
     source = SyntheticSource(seed=3)
     start, end = datetime(2024, 7, 2, tzinfo=NEW_YORK), datetime(2024, 7, 6, tzinfo=NEW_YORK)
-    hours = source.close_prices("MSFT", start, end, Interval.HOUR)
-    days = source.close_prices("MSFT", start, end, Interval.DAY)
+    hours = source.close_prices("MSFT", start, end, CloseInterval.HOUR)
+    days = source.close_prices("MSFT", start, end, CloseInterval.DAY)
     assert len(hours) == 7 + 4 + 7  # the 3rd closes at 13:00, the 4th is a holiday
     assert days.close.tolist() == hours.close[[6, 10, 17]].tolist()
     assert days.timestamps[0] == np.datetime64("2024-07-02T04:00")
@@ -154,6 +154,8 @@ def test_synthetic_daily_closes_are_the_last_hourly_ones() -> None:
 def test_there_is_no_synthetic_bar_before_the_first_session() -> None:
     source = SyntheticSource(first=date(2024, 1, 4))
     start, end = datetime(2024, 1, 2, tzinfo=NEW_YORK), datetime(2024, 1, 5, tzinfo=NEW_YORK)
-    assert len(source.close_prices("AAPL", start, end, Interval.HOUR)) == 7
-    before = source.close_prices("AAPL", start, datetime(2024, 1, 3, tzinfo=NEW_YORK), Interval.DAY)
+    assert len(source.close_prices("AAPL", start, end, CloseInterval.HOUR)) == 7
+    before = source.close_prices(
+        "AAPL", start, datetime(2024, 1, 3, tzinfo=NEW_YORK), CloseInterval.DAY
+    )
     assert len(before) == 0

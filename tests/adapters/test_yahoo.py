@@ -15,7 +15,7 @@ import yfinance as yf
 from curl_cffi import requests
 
 from adapters.market_data.pacing import RequestPacer
-from adapters.market_data.protocol import ClosePrices, Interval, SourceError
+from adapters.market_data.protocol import CloseInterval, ClosePrices, SourceError
 from adapters.market_data.yahoo import YahooSource
 from tests.adapters.yahoo_server import (
     NEW_YORK,
@@ -51,7 +51,7 @@ def source(server: YahooServer) -> YahooSource:
 
 
 def fetched(source: YahooSource, symbol: str = "AAPL", days: int = 1) -> ClosePrices:
-    return source.close_prices(symbol, START, START + timedelta(days=days), Interval.HOUR)
+    return source.close_prices(symbol, START, START + timedelta(days=days), CloseInterval.HOUR)
 
 
 def refused(source: YahooSource, symbol: str = "AAPL") -> SourceError:
@@ -100,7 +100,7 @@ def test_daily_bars_start_at_midnight_in_new_york(
 ) -> None:
     opened = datetime.combine(DAY, time(9, 30), NEW_YORK)
     server.put(symbol, {opened: 233.85}, "1d")
-    prices = source.close_prices(symbol, START, END, Interval.DAY)
+    prices = source.close_prices(symbol, START, END, CloseInterval.DAY)
     assert prices.timestamps.tolist() == np.array(utc([START])).tolist()
     assert prices.close.tolist() == [233.85]
 
@@ -229,8 +229,8 @@ def test_a_later_source_asks_again(server: YahooServer) -> None:
 
 
 def test_hourly_history_ends_after_two_years(source: YahooSource) -> None:
-    assert source.history(Interval.HOUR) == timedelta(days=730)
-    assert source.history(Interval.DAY) is None
+    assert source.history(CloseInterval.HOUR) == timedelta(days=730)
+    assert source.history(CloseInterval.DAY) is None
 
 
 def test_no_request_is_waited_for_longer_than_the_source_says(

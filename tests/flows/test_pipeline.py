@@ -21,7 +21,8 @@ from lake.market.results import FLOAT_COLUMNS, read_rows
 from tests.flows.conftest import BARS, FILES, STRATEGY, Ended, Pipeline
 from tests.markets import Market, random_market, session_timestamps
 from trading.strategies.market_model.parameters import StrategyParameters
-from trading.strategies.market_model.signals import SIGNAL_NAMES, analyze
+from trading.strategies.market_model.signals import analyze
+from trading.strategies.protocol import SIGNAL_NAMES
 
 CONTRACTS = ("AAPL", "BRK-B")
 ALL_FILES = [f"{contract}/{file}" for contract in CONTRACTS for file in FILES]

@@ -15,18 +15,18 @@ from lake.fingerprints import fingerprint, fingerprints
 from lake.grain import Grain
 from lake.keys import Partition, partitions
 from tests.markets import SMALL, bars_of, random_market, session_timestamps
-from trading.bars.model import Bars
+from trading.strategies.market_model.inputs import ContractBars
 from trading.strategies.market_model.parameters import StrategyParameters
 from trading.strategies.market_model.signals import lookback_bars
 
 BARS = bars_of(random_market(session_timestamps(5)))
 
 
-def _all(bars: Bars, grain: Grain, strategy: StrategyParameters = SMALL) -> list[str]:
+def _all(bars: ContractBars, grain: Grain, strategy: StrategyParameters = SMALL) -> list[str]:
     return fingerprints(bars, partitions(bars.timestamps, bars.contract, grain), strategy)
 
 
-def _of_window(bars: Bars, part: Partition, strategy: StrategyParameters) -> str:
+def _of_window(bars: ContractBars, part: Partition, strategy: StrategyParameters) -> str:
     lookback = min(part.first, lookback_bars(strategy))
     return fingerprint(bars[part.first - lookback : part.last], lookback, strategy, part.grain)
 
@@ -66,7 +66,7 @@ def test_bars_appended_leave_earlier_partitions_alone() -> None:
 
 def test_a_bar_inserted_changes_what_follows_within_the_window() -> None:
     without = np.delete(np.arange(len(BARS)), 20)
-    shorter = Bars(
+    shorter = ContractBars(
         BARS.contract,
         *(getattr(BARS, f)[without] for f in ("timestamps", "price", "vix", "spx")),
     )

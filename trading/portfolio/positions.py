@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from trading.arrays import Floats, Timestamps
 from trading.errors import DataError
-from trading.strategies.market_model.signals import SIGNAL_NAMES
+from trading.strategies.protocol import SIGNAL_NAMES
 
 Codes = npt.NDArray[np.int64]
 

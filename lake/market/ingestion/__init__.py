@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
-from adapters.market_data.protocol import ClosePrices, Interval, MarketDataSource, SourceError
+from adapters.market_data.protocol import CloseInterval, ClosePrices, MarketDataSource, SourceError
 from lake.market.ingestion.fetching import fetcher
 from lake.market.ingestion.merging import Merged
 from lake.market.ingestion.request import IngestionRequest, checked_request
@@ -49,7 +49,7 @@ def ingest(  # noqa: PLR0917 - the user's parameters, in the order they know
     symbols: Sequence[str],
     start: date | str | None,
     end: date | str | None,
-    interval: Interval | str,
+    interval: CloseInterval | str,
     input_dir: str,
     now: datetime | None = None,
 ) -> IngestionSummary:

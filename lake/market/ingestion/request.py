@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
-from adapters.market_data.protocol import Interval, MarketDataSource
+from adapters.market_data.protocol import CloseInterval, MarketDataSource
 from lake.market.ingestion.sessions import midnight, sessions_between
 from trading.errors import ParameterError
 from trading.instruments.clock import NEW_YORK
@@ -36,7 +36,7 @@ class IngestionRequest:
     """
 
     contracts: tuple[str, ...]
-    interval: Interval
+    interval: CloseInterval
     first: date
     last: date
     now: datetime
@@ -63,7 +63,7 @@ def checked_request(  # noqa: PLR0917 - the user's parameters, in the order they
     symbols: Sequence[str],
     start: date | str | None,
     end: date | str | None,
-    interval: Interval | str,
+    interval: CloseInterval | str,
     now: datetime | None,
 ) -> IngestionRequest:
     """The request that the user's parameters make.
@@ -100,9 +100,9 @@ def _contracts(symbols: Sequence[str], source: MarketDataSource) -> tuple[str, .
     return contracts
 
 
-def _interval(interval: Interval | str) -> Interval:
+def _interval(interval: CloseInterval | str) -> CloseInterval:
     try:
-        return Interval(interval)
+        return CloseInterval(interval)
     except ValueError as error:
         raise ParameterError(
             "interval", interval, "'1h' or '1d'", "pass '1h' for hourly bars"

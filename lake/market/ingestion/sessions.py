@@ -8,7 +8,7 @@ from datetime import date, datetime, time
 import numpy as np
 import numpy.typing as npt
 
-from adapters.market_data.protocol import ClosePrices, Interval
+from adapters.market_data.protocol import CloseInterval, ClosePrices
 from trading.arrays import Timestamps
 from trading.instruments.calendar import sessions
 from trading.instruments.clock import NEW_YORK, local_times, to_datetime64
@@ -47,9 +47,9 @@ class TradingDays:
         inside = (at >= 0) & (timestamps < self.midnights[at] + 24 * HOUR)
         return np.where(inside, at, -1)
 
-    def with_bars(self, interval: Interval, now: datetime) -> npt.NDArray[np.bool_]:
+    def with_bars(self, interval: CloseInterval, now: datetime) -> npt.NDArray[np.bool_]:
         """Which sessions have a complete bar by `now`."""
-        first_end = self.opens + HOUR if interval is Interval.HOUR else self.closes
+        first_end = self.opens + HOUR if interval is CloseInterval.HOUR else self.closes
         return first_end + SETTLING <= to_datetime64(now)
 
     def complete(self, now: datetime) -> npt.NDArray[np.bool_]:
@@ -80,7 +80,7 @@ def usable(prices: ClosePrices) -> ClosePrices:
 
 
 def complete_stock_bars(
-    prices: ClosePrices, days: TradingDays, interval: Interval, now: datetime
+    prices: ClosePrices, days: TradingDays, interval: CloseInterval, now: datetime
 ) -> ClosePrices:
     """The complete bars of regular trading, where sources also send the running and the odd one.
 
@@ -92,7 +92,7 @@ def complete_stock_bars(
     """
     at = days.positions(prices.timestamps)
     opens, closes = days.opens[at], days.closes[at]
-    if interval is Interval.DAY:
+    if interval is CloseInterval.DAY:
         regular = prices.timestamps == days.midnights[at]
         ends = closes
     else:
@@ -104,7 +104,7 @@ def complete_stock_bars(
 
 
 def complete_vix_bars(
-    prices: ClosePrices, days: TradingDays, interval: Interval, now: datetime
+    prices: ClosePrices, days: TradingDays, interval: CloseInterval, now: datetime
 ) -> ClosePrices:
     """The complete VIX bars, stamped so that none is joined to a bar that ended before it.
 
@@ -113,7 +113,7 @@ def complete_vix_bars(
     stock bar, which knows nothing after the close: it is stamped with the close instead. Daily
     bars are joined by date, as daily VIX closes always are (4:15 p.m. against 4 p.m.).
     """
-    if interval is Interval.DAY:
+    if interval is CloseInterval.DAY:
         return complete_stock_bars(prices, days, interval, now)
     at = days.positions(prices.timestamps)
     complete = (at >= 0) & (prices.timestamps + HOUR + SETTLING <= to_datetime64(now))

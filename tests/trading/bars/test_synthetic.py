@@ -18,7 +18,8 @@ from trading.errors import ParameterError
 from trading.instruments.calendar import hourly_bars, sessions
 from trading.instruments.symbols import checked_contract
 from trading.strategies.market_model.parameters import StrategyParameters
-from trading.strategies.market_model.signals import BUY, HOLD, SELL, analyze_panel, percent_change
+from trading.strategies.market_model.signals import analyze_panel, percent_change
+from trading.strategies.protocol import BUY, HOLD, SELL
 
 SCRIPT = Path(__file__).parents[3] / "input" / "generate_hourly_data.py"
 SAMPLE = hourly_bars(sessions(date(2024, 1, 2), date(2024, 1, 4)))

@@ -21,7 +21,8 @@ from trading.instruments.calendar import bars_per_year, hourly_bars, sessions
 from trading.instruments.clock import to_datetime
 from trading.portfolio.performance import Portfolio, compounded, drawdowns, portfolio, sharpe
 from trading.strategies.market_model.parameters import StrategyParameters
-from trading.strategies.market_model.signals import SIGNAL_NAMES, analyze_panel
+from trading.strategies.market_model.signals import analyze_panel
+from trading.strategies.protocol import SIGNAL_NAMES
 
 YEAR = 2004.0
 

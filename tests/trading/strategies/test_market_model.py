@@ -13,21 +13,18 @@ from hypothesis import strategies as st
 
 from tests import oracles
 from trading.arrays import Floats, Timestamps
-from trading.bars.model import Bars
 from trading.bars.synthetic import contract_names, synthetic_market
 from trading.instruments.calendar import hourly_bars, sessions
+from trading.strategies.market_model.inputs import ContractBars
 from trading.strategies.market_model.parameters import StrategyParameters
 from trading.strategies.market_model.signals import (
-    BUY,
-    HOLD,
-    SELL,
-    SIGNAL_NAMES,
     Analysis,
     analyze,
     analyze_panel,
     lookback_bars,
     percent_change,
 )
+from trading.strategies.protocol import BUY, HOLD, SELL, SIGNAL_NAMES
 
 DEFAULT = StrategyParameters()
 SHORT = StrategyParameters(beta_window=6, beta_min_periods=3)
@@ -37,10 +34,10 @@ def hours(count: int) -> Timestamps:
     return np.datetime64("2024-01-02T14:30", "ns") + np.arange(count) * np.timedelta64(1, "h")
 
 
-def bars_of(price: object, vix: object = None, spx: object = None) -> Bars:
+def bars_of(price: object, vix: object = None, spx: object = None) -> ContractBars:
     prices = np.array(price, float)
     n = len(prices)
-    return Bars(
+    return ContractBars(
         "AAPL",
         hours(n),
         prices,
@@ -49,16 +46,16 @@ def bars_of(price: object, vix: object = None, spx: object = None) -> Bars:
     )
 
 
-def random_bars(seed: int, count: int, gaps: float) -> Bars:
+def random_bars(seed: int, count: int, gaps: float) -> ContractBars:
     rng = np.random.default_rng(seed)
     price, spx = (100 * np.exp(np.cumsum(rng.normal(0, 0.005, count))) for _ in range(2))
     vix = 15 + rng.normal(0, 2, count)
     for series in (price, spx, vix):
         series[rng.random(count) < gaps] = np.nan
-    return Bars("AAPL", hours(count), price, vix, spx)
+    return ContractBars("AAPL", hours(count), price, vix, spx)
 
 
-def assert_right(found: Analysis, bars: Bars, strategy: StrategyParameters) -> None:
+def assert_right(found: Analysis, bars: ContractBars, strategy: StrategyParameters) -> None:
     """Every column agrees with the plain definitions."""
     price, spx = bars.price.tolist(), bars.spx.tolist()
     own, market = oracles.percent_changes(price), oracles.percent_changes(spx)
@@ -94,11 +91,11 @@ def assert_same_bits(one: Analysis, other: Analysis) -> None:
 
 
 @cache
-def sample() -> tuple[Bars, ...]:
+def sample() -> tuple[ContractBars, ...]:
     stamps = hourly_bars(sessions(date(2024, 1, 2), date(2024, 1, 4)))
     market = synthetic_market(contract_names(10), stamps, 0)
     return tuple(
-        Bars(name, stamps, price, market.vix, market.spx)
+        ContractBars(name, stamps, price, market.vix, market.spx)
         for name, price in zip(market.contracts, market.prices.T, strict=True)
     )
 
@@ -133,7 +130,9 @@ def test_real_daily_data_agree_with_the_plain_definitions(window: int) -> None:
     stamps = np.array(market.dates, "datetime64[ns]")
     strategy = StrategyParameters(beta_window=window, beta_min_periods=10)
     for name, price in market.stocks.items():
-        bars = Bars(name, stamps, np.array(price), np.array(market.vix), np.array(market.spx))
+        bars = ContractBars(
+            name, stamps, np.array(price), np.array(market.vix), np.array(market.spx)
+        )
         found = analyze(bars, strategy)
         assert_right(found, bars, strategy)
         assert set(found.signal.tolist()) == {BUY, HOLD, SELL}
@@ -169,7 +168,7 @@ def test_what_comes_later_changes_nothing(
     assert_same_bits(analyze(bars[:kept], SHORT), whole[:kept])
     # Nor do other values in place of the later ones.
     other = random_bars(seed + 1, count, 0.5)
-    changed = Bars(
+    changed = ContractBars(
         "AAPL",
         bars.timestamps,
         np.r_[bars.price[:kept], other.price[kept:]],
@@ -219,7 +218,7 @@ def test_a_panel_is_each_contract_on_its_own(order: str) -> None:
     assert len(panel) == contracts
     for column, found in enumerate(panel):
         price = prices[:, column].copy()
-        bars = Bars("AAPL", market.timestamps, price, market.vix, market.spx)
+        bars = ContractBars("AAPL", market.timestamps, price, market.vix, market.spx)
         assert_same_bits(found, analyze(bars, DEFAULT))
     assert all(found.spx_change_pct is panel[0].spx_change_pct for found in panel)
     assert all(np.shares_memory(found.price, prices) for found in panel)
@@ -247,7 +246,9 @@ def test_signals_lie_strictly_beyond_the_thresholds() -> None:
 def test_a_higher_vix_makes_fewer_signals() -> None:
     bars = random_bars(5, 500, 0.0)
     calm, wild = (
-        analyze(Bars("A", bars.timestamps, bars.price, np.full(500, vix), bars.spx), DEFAULT)
+        analyze(
+            ContractBars("A", bars.timestamps, bars.price, np.full(500, vix), bars.spx), DEFAULT
+        )
         for vix in (12.0, 24.0)
     )
     assert 0 < np.count_nonzero(wild.signal) < np.count_nonzero(calm.signal)
@@ -282,7 +283,7 @@ def test_values_that_cannot_be_are_missing_and_warn_of_nothing(column: str, bad:
         name: np.linspace(100.0, 140.0, 30) + rng.random(30) for name in ("price", "vix", "spx")
     }
     series[column][12:14] = bad
-    bars = Bars("AAPL", hours(30), series["price"], series["vix"], series["spx"])
+    bars = ContractBars("AAPL", hours(30), series["price"], series["vix"], series["spx"])
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         found = analyze(bars, SHORT)
@@ -327,9 +328,9 @@ def test_the_shortest_series(count: int) -> None:
 def test_arrays_of_different_length_are_refused() -> None:
     bars = random_bars(0, 10, 0.0)
     with pytest.raises(ValueError, match="10 timestamps, 9 VIX and 10 SPX"):
-        analyze(Bars("A", bars.timestamps, bars.price, bars.vix[1:], bars.spx), SHORT)
+        analyze(ContractBars("A", bars.timestamps, bars.price, bars.vix[1:], bars.spx), SHORT)
     with pytest.raises(ValueError, match="9 prices for 10 timestamps"):
-        analyze(Bars("A", bars.timestamps, bars.price[1:], bars.vix, bars.spx), SHORT)
+        analyze(ContractBars("A", bars.timestamps, bars.price[1:], bars.vix, bars.spx), SHORT)
 
 
 def test_the_input_is_left_as_it_was() -> None:

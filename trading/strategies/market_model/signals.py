@@ -17,18 +17,12 @@ import numpy as np
 import numpy.typing as npt
 
 from trading.arrays import Floats, Timestamps
-from trading.bars.model import Bars
 from trading.indicators.rolling import RollingRegression
+from trading.strategies.market_model.inputs import ContractBars
 from trading.strategies.market_model.parameters import StrategyParameters
 
 ANALYSIS_VERSION = "1"
 """Part of every fingerprint: raised when the same inputs give other numbers than before."""
-
-BUY, HOLD, SELL = 1, 0, -1
-"""How `Analysis.signal` codes a signal, which is also the position it takes."""
-
-SIGNAL_NAMES = {BUY: "buy", HOLD: "hold", SELL: "sell"}
-"""What the results call a signal."""
 
 CONTRACTS_AT_ONCE, ROWS_AT_ONCE = 32, 512
 """Block of a row-major price matrix that is turned at once: small enough for the cache."""
@@ -83,7 +77,7 @@ def lookback_bars(strategy: StrategyParameters) -> int:
     return strategy.beta_window
 
 
-def analyze(bars: Bars, strategy: StrategyParameters) -> Analysis:
+def analyze(bars: ContractBars, strategy: StrategyParameters) -> Analysis:
     """Analyse one contract's bars.
 
     Args:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adapters.market_data.protocol import ClosePrices, Interval
+from adapters.market_data.protocol import CloseInterval, ClosePrices
 from lake.market.ingestion import IngestionError
 from lake.market.ingestion.merging import aligned, common_factor, merged, price_ratios
 from lake.market.ingestion.sessions import (
@@ -70,30 +70,30 @@ def test_a_weekend_belongs_to_no_session() -> None:
 )
 def test_a_bar_is_complete_half_an_hour_after_its_end(now: datetime, last: int | None) -> None:
     sessions = sessions_between(DAY, DAY)
-    kept = complete_stock_bars(hours(9, 15), sessions, Interval.HOUR, now)
+    kept = complete_stock_bars(hours(9, 15), sessions, CloseInterval.HOUR, now)
     assert kept.close.tolist() == list(range(9, (last or 8) + 1))
 
 
 def test_only_bars_on_the_hour_since_the_open_are_regular() -> None:
     sessions = sessions_between(DAY, DAY)
     odd = prices((at(8), 1), (at(10, 0), 2), (at(10), 3), (at(11, 31), 4), (at(16), 5))
-    assert complete_stock_bars(odd, sessions, Interval.HOUR, LATER).close.tolist() == [3]
+    assert complete_stock_bars(odd, sessions, CloseInterval.HOUR, LATER).close.tolist() == [3]
 
 
 def test_an_early_close_cuts_stock_and_moves_vix_bars() -> None:
     day = date(2024, 11, 29)
     sessions = sessions_between(day, day)
-    stock = complete_stock_bars(hours(9, 15, day), sessions, Interval.HOUR, LATER)
+    stock = complete_stock_bars(hours(9, 15, day), sessions, CloseInterval.HOUR, LATER)
     assert stock.close.tolist() == [9, 10, 11, 12]
     vix = prices((at(11, 15, day), 1), (at(12, 15, day), 2))
-    moved = complete_vix_bars(vix, sessions, Interval.HOUR, LATER)
+    moved = complete_vix_bars(vix, sessions, CloseInterval.HOUR, LATER)
     assert moved.timestamps[1] == to_datetime64(at(13, 0, day))
 
 
 def test_a_vix_bar_across_the_close_is_known_at_the_close() -> None:
     sessions = sessions_between(DAY, DAY)
     vix = prices((at(14, 15), 1), (at(15, 0), 2), (at(15, 15), 3))
-    kept = complete_vix_bars(vix, sessions, Interval.HOUR, LATER)
+    kept = complete_vix_bars(vix, sessions, CloseInterval.HOUR, LATER)
     expected = prices((at(14, 15), 1), (at(15, 0), 2), (at(16, 0), 3))
     assert kept.timestamps.tolist() == expected.timestamps.tolist()
     assert kept.close.tolist() == [1, 2, 3]
@@ -102,7 +102,7 @@ def test_a_vix_bar_across_the_close_is_known_at_the_close() -> None:
 def test_a_moved_vix_bar_gives_way_to_one_that_begins_there() -> None:
     sessions = sessions_between(DAY, DAY)
     vix = prices((at(15, 15), 1), (at(16, 0), 2))
-    kept = complete_vix_bars(vix, sessions, Interval.HOUR, LATER)
+    kept = complete_vix_bars(vix, sessions, CloseInterval.HOUR, LATER)
     assert kept.timestamps.tolist() == [to_datetime64(at(16, 0)).astype(int)]
     assert kept.close.tolist() == [2]
 
@@ -111,7 +111,7 @@ def test_a_moved_vix_bar_gives_way_to_one_that_begins_there() -> None:
 def test_no_vix_value_reaches_a_stock_bar_that_ended_before_it(minute: int) -> None:
     sessions = sessions_between(DAY, DAY)
     vix = prices(*((at(hour, minute), float(hour)) for hour in range(3, 17)))
-    kept = complete_vix_bars(vix, sessions, Interval.HOUR, LATER)
+    kept = complete_vix_bars(vix, sessions, CloseInterval.HOUR, LATER)
     for hour in range(9, 16):
         ends = min(at(hour) + timedelta(hours=1), at(16, 0))
         seen = kept.close[kept.timestamps <= to_datetime64(at(hour))]

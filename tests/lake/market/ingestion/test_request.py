@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from adapters.market_data.protocol import ClosePrices, Interval
+from adapters.market_data.protocol import CloseInterval, ClosePrices
 from lake.market.ingestion.request import IngestionRequest, checked_request, contract_name
 from trading.errors import ParameterError
 
@@ -22,11 +22,11 @@ class UnaskedSource:
     spx_symbol = "^GSPC"
     max_parallel = 1
 
-    def history(self, interval: Interval) -> timedelta | None:
-        return timedelta(days=730) if interval is Interval.HOUR else None
+    def history(self, interval: CloseInterval) -> timedelta | None:
+        return timedelta(days=730) if interval is CloseInterval.HOUR else None
 
     def close_prices(
-        self, symbol: str, start: datetime, end: datetime, interval: Interval
+        self, symbol: str, start: datetime, end: datetime, interval: CloseInterval
     ) -> ClosePrices:
         raise AssertionError(f"asked for {symbol} {start} {end} {interval}")
 
