@@ -126,6 +126,29 @@ def orchestration_summary(
     return "\n\n".join(parts + _failures_section(failures))
 
 
+def dataset_summary(
+    dataset: str,
+    counts: Counts,
+    cells: Mapping[str, Mapping[str, Cell]],
+    failures: Sequence[Failure],
+) -> str:
+    """The Markdown of a dataset's run: totals, the grid of symbols by time, and what failed.
+
+    Args:
+        dataset: The dataset's name.
+        counts: Totals over all symbols.
+        cells: By symbol, the status of each partition by its name without the symbol; symbols may
+            have different partitions.
+        failures: Partitions that are not done.
+    """
+    labels = sorted({label for row in cells.values() for label in row})
+    rows = {
+        symbol: [row.get(label, Cell.LEFT_OUT) for label in labels] for symbol, row in cells.items()
+    }
+    parts = [f"# {dataset}", _counts_table(counts), "## Status by symbol and time"]
+    return "\n\n".join([*parts, grid(labels, rows), *_failures_section(failures)])
+
+
 def headlines(portfolio: Mapping[str, Any]) -> list[tuple[str, str]]:
     """The main metrics of a portfolio with their names, as people read them."""
     shown = [(name, portfolio[key], form) for name, key, form in HEADLINES if key in portfolio]
