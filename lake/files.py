@@ -1,0 +1,223 @@
+"""Result files of the lake: Parquet with fingerprint and lineage in the footer.
+
+A file that is no result of its own partition counts as absent when work is planned, so that it is
+made again, and as an error when it is read, so that nothing is computed from something else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import lru_cache
+from importlib.metadata import version
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from lake.fingerprint_index import (
+    WORTHWHILE,
+    Index,
+    known_fingerprints,
+    read_index,
+    write_index,
+)
+from storage.backends import FileIdentity
+from storage.directory import Directory
+from storage.errors import ContentError
+from storage.parquet.limits import MAX_FOOTER_BYTES, footer_bytes, footer_problem
+
+MAX_FILE_BYTES = 2**30
+"""Longest file that is read as a result: a year of minutes takes some 10 MB."""
+
+_FOOTER_BYTES = 16_384
+"""How much of a file's end is read for its footer."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileLineage:
+    """What a result file says of itself, in its key-value metadata.
+
+    Attributes:
+        dataset: The dataset that it belongs to, e.g. `silver`.
+        symbol: The symbol that it belongs to.
+        fingerprint: Hash of what its rows were computed from.
+        flow_run_id: The run that computed it; empty outside of one.
+        more: What else the dataset keeps there, by name.
+    """
+
+    dataset: str
+    symbol: str
+    fingerprint: str
+    flow_run_id: str
+    more: Mapping[str, str] = field(default_factory=dict)
+
+    def metadata(self) -> dict[str, str]:
+        """The footer's entries."""
+        return {
+            **self.more,
+            "dataset": self.dataset,
+            "symbol": self.symbol,
+            "fingerprint": self.fingerprint,
+            "flow_run_id": self.flow_run_id,
+            "code_version": _code_version(),
+            "written_at": datetime.now(UTC).isoformat(timespec="microseconds"),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """A result file as it was read.
+
+    Attributes:
+        table: Its rows.
+        metadata: Its footer's entries.
+    """
+
+    table: pa.Table
+    metadata: Mapping[str, str]
+
+
+def write_file(
+    directory: Directory,
+    name: str,
+    table: pa.Table,
+    lineage: FileLineage,
+    *,
+    row_groups: Sequence[int] = (),
+) -> str:
+    """Write one result file, whole or not at all, and return its URL.
+
+    Args:
+        directory: The lake.
+        name: The file, relative to the lake.
+        table: Its rows.
+        lineage: What its footer says.
+        row_groups: How many rows each row group has, in order; none for one group.
+
+    Raises:
+        StorageError: It cannot be written; an earlier one is still there.
+    """
+    schema = table.schema.with_metadata(lineage.metadata())
+    sink = pa.BufferOutputStream()
+    with pq.ParquetWriter(sink, schema, compression="zstd", write_statistics=True) as writer:
+        first = 0
+        for rows in row_groups or (table.num_rows,):
+            writer.write_table(table.slice(first, rows).cast(schema), row_group_size=max(1, rows))
+            first += rows
+    directory.write_bytes(name, memoryview(sink.getvalue()))
+    return directory.url_of(name)
+
+
+def read_file(
+    directory: Directory,
+    name: str,
+    dataset: str,
+    symbol: str,
+    columns: Sequence[str] | None = None,
+) -> StoredFile:
+    """Read one result file.
+
+    Args:
+        directory: The lake.
+        name: The file, relative to the lake.
+        dataset: The dataset that it must belong to.
+        symbol: The symbol that it must belong to.
+        columns: Columns to read; None for all.
+
+    Raises:
+        ContentError: It is damaged, or no result of this dataset and symbol.
+        StorageError: It cannot be read.
+    """
+    content = directory.read_bytes(name)
+    try:
+        if len(content) > MAX_FILE_BYTES or footer_problem(content[-8:]):
+            raise ValueError(name)
+        file = pq.ParquetFile(pa.BufferReader(content))
+        metadata = _texts(file.metadata.metadata)
+        if not _is_of(metadata, dataset, symbol):
+            raise ValueError(name)
+        table = file.read(columns=columns, use_threads=False).replace_schema_metadata(None)
+    except (pa.ArrowException, OSError, ValueError, KeyError) as error:
+        raise ContentError(
+            directory.url_of(name),
+            f"the file is damaged or no {dataset} of {symbol}",
+            "remove it and build the dataset again, which makes what is missing",
+        ) from error
+    return StoredFile(table, metadata)
+
+
+def stored_fingerprints(
+    directory: Directory, folder: str, dataset: str, symbol: str
+) -> dict[str, str]:
+    """Fingerprints of a symbol's result files in a folder, by file name relative to the lake.
+
+    Reads the end of each file; in a store of objects, of each that changed since the last time.
+    What is no result of this dataset and symbol is left out.
+
+    Raises:
+        StorageError: The folder or a file cannot be accessed.
+    """
+    listed = directory.list_files(folder)
+    files = {f"{folder}/{n}": known for n, known in listed.items() if n.endswith(".parquet")}
+    indexed = directory.store.knows_versions and len(files) >= WORTHWHILE
+    index = read_index(directory, folder) if indexed else {}
+    found = known_fingerprints(index, files)
+    unknown = [name for name in files if name not in found]
+
+    def look(name: str) -> str | None:
+        return stored_metadata(directory, name, dataset, symbol).get("fingerprint")
+
+    found |= zip(unknown, directory.map(look, unknown), strict=True)
+    if indexed and (unknown or len(index) != len(files)):
+        _keep(directory, folder, files, found)
+    return {name: known for name in files if (known := found[name]) is not None}
+
+
+def stored_metadata(
+    directory: Directory, name: str, dataset: str, symbol: str
+) -> Mapping[str, str]:
+    """The footer's entries of a file, from its end; empty when it is no result of the symbol.
+
+    Raises:
+        StorageError: The file cannot be accessed.
+    """
+    tail = directory.read_tail(name, _FOOTER_BYTES)
+    footer = footer_bytes(tail)
+    if footer > MAX_FOOTER_BYTES:
+        return {}
+    if footer > len(tail):
+        tail = directory.read_tail(name, footer)
+    try:
+        metadata = _texts(pq.read_metadata(pa.BufferReader(tail)).metadata)
+    except (pa.ArrowException, OSError):
+        return {}
+    return metadata if _is_of(metadata, dataset, symbol) else {}
+
+
+def _keep(
+    directory: Directory,
+    folder: str,
+    files: Mapping[str, FileIdentity],
+    found: Mapping[str, str | None],
+) -> None:
+    seen: Index = {name: (files[name].version, found[name]) for name in files}
+    write_index(directory, folder, seen)
+
+
+def _texts(metadata: Mapping[bytes, bytes] | None) -> dict[str, str]:
+    entries = (metadata or {}).items()
+    return {key.decode(): value.decode(errors="replace") for key, value in entries}
+
+
+def _is_of(metadata: Mapping[str, str], dataset: str, symbol: str) -> bool:
+    return (
+        metadata.get("dataset") == dataset
+        and metadata.get("symbol") == symbol
+        and "fingerprint" in metadata
+    )
+
+
+@lru_cache(maxsize=1)
+def _code_version() -> str:
+    return version("trading-fanout")
