@@ -131,19 +131,27 @@ def read_file(
     """
     content = directory.read_bytes(name)
     try:
-        if len(content) > MAX_FILE_BYTES or footer_problem(content[-8:]):
-            raise ValueError(name)
-        file = pq.ParquetFile(pa.BufferReader(content))
-        metadata = _texts(file.metadata.metadata)
-        if not _is_of(metadata, dataset, symbol):
-            raise ValueError(name)
-        table = file.read(columns=columns, use_threads=False).replace_schema_metadata(None)
+        return _decoded(content, dataset, symbol, columns)
     except (pa.ArrowException, OSError, ValueError, KeyError) as error:
         raise ContentError(
             directory.url_of(name),
             f"the file is damaged or no {dataset} of {symbol}",
             "remove it and build the dataset again, which makes what is missing",
         ) from error
+
+
+def _decoded(
+    content: bytes, dataset: str, symbol: str, columns: Sequence[str] | None
+) -> StoredFile:
+    if len(content) > MAX_FILE_BYTES:
+        raise ValueError("it is larger than any result")
+    if problem := footer_problem(content[-8:]):
+        raise ValueError(problem)
+    file = pq.ParquetFile(pa.BufferReader(content))
+    metadata = _texts(file.metadata.metadata)
+    if not _is_of(metadata, dataset, symbol):
+        raise ValueError("it belongs to another dataset or symbol")
+    table = file.read(columns=columns, use_threads=False).replace_schema_metadata(None)
     return StoredFile(table, metadata)
 
 
