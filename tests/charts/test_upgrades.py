@@ -52,6 +52,8 @@ def test_a_store_that_is_no_longer_asked_for_stops_and_keeps_its_volume(values: 
     assert policy["whenScaled"] == "Retain"
     assert policy == there["spec"]["persistentVolumeClaimRetentionPolicy"]
     kubernetes_validate.validate(stopped, "1.36", strict=True)
+    (key, _) = release.variables("store").values()
+    assert key["secretKeyRef"]["name"] == STORE
     assert not release.has("Service", "store")
     assert not release.has("NetworkPolicy", "store")
     assert f"WARNING: {STORE} is stopped" in release.notes
