@@ -58,6 +58,9 @@ def test_a_store_that_is_no_longer_asked_for_stops_and_keeps_its_volume(values: 
     assert not release.has("NetworkPolicy", "store")
     assert f"WARNING: {STORE} is stopped" in release.notes
     assert f"data-{STORE}-0" in release.notes
+    assert ("and the store in their volumes" in release.notes) == (
+        policy["whenDeleted"] == "Retain"
+    )
     # Back again, it runs on the volume that it had.
     assert upgrade([live(stopped)], values).one("StatefulSet", "store")["spec"]["replicas"] == 1
 
@@ -163,6 +166,10 @@ def test_a_pod_of_a_wrong_image_is_replaced_by_the_right_one(component: str) -> 
     command = f"delete statefulset {FULLNAME}-{component} --cascade=orphan"
     assert command in release.notes
     assert "cascade=orphan" not in upgrade([_stateful(component)]).notes
+    # Of one that is stopped it would leave the volume behind when the release is uninstalled.
+    stopped = upgrade([there], given.OWN_STORE, given.EXTERNAL_DATABASE).notes
+    assert "is stopped" in stopped
+    assert "cascade=orphan" not in stopped
 
 
 def test_generated_passwords_are_those_that_the_cluster_has() -> None:
