@@ -41,8 +41,8 @@ MATRIX = {
 
 def pods_of(release: Release) -> Iterator[tuple[str, Manifest]]:
     """Component -> its pod template, of everything that runs."""
-    for component, workload in release.workloads().items():
-        yield component, workload["spec"]["template"]
+    for component in release.workloads():
+        yield component, release.pod(component)
 
 
 def containers_of(release: Release) -> Iterator[tuple[str, Manifest]]:

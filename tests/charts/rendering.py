@@ -19,7 +19,7 @@ FULLNAME = f"{NAME}-trading-fanout"
 Manifest = dict[str, Any]
 Values = dict[str, Any]
 
-_WORKLOADS = ("Deployment", "StatefulSet", "Job")
+_WORKLOADS = ("Deployment", "StatefulSet", "Job", "Pod")
 
 
 def merged(*values: Mapping[str, Any]) -> Values:
@@ -66,7 +66,7 @@ class Release:
         return found
 
     def workloads(self) -> dict[str, Manifest]:
-        """What makes pods, by component."""
+        """What makes pods, and the pod of `helm test`, by component."""
         return {
             manifest["metadata"]["labels"]["app.kubernetes.io/component"]: manifest
             for kind in _WORKLOADS
@@ -74,8 +74,9 @@ class Release:
         }
 
     def pod(self, component: str) -> Manifest:
-        """The pod template of a component."""
-        template: Manifest = self.workloads()[component]["spec"]["template"]
+        """The pod template of a component, or the pod that it is."""
+        workload = self.workloads()[component]
+        template: Manifest = workload["spec"].get("template", workload)
         return template
 
     def container(self, component: str) -> Manifest:
@@ -133,13 +134,18 @@ def containers(pod: Manifest) -> Iterator[Manifest]:
 
 
 @lru_cache(maxsize=1)
-def _chart() -> helm_python.Chart:
+def chart() -> helm_python.Chart:
+    """The chart, read once."""
     return helm_python.Chart.load(CHART)
 
 
 @lru_cache(maxsize=256)
 def _rendered(values: str, namespace: str, name: str) -> Release:
-    files = _chart().render(json.loads(values), name=name, namespace=namespace)
+    return parsed(chart().render(json.loads(values), name=name, namespace=namespace))
+
+
+def parsed(files: Mapping[str, str]) -> Release:
+    """What the rendered files, by path, hold."""
     notes = [text for path, text in files.items() if path.endswith("NOTES.txt")]
     manifests = [
         manifest

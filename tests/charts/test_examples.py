@@ -95,6 +95,8 @@ def test_the_runbook_names_resources_that_exist() -> None:
     assert named <= there
     pods = set(re.findall(r"\b(trading-fanout-[a-z-]+)-0\b", RUNBOOK))
     assert pods == {"trading-fanout-postgres"}
+    (test,) = release.all("Pod")
+    assert f"kubectl logs {test['metadata']['name']}" in RUNBOOK
 
 
 def test_the_runbooks_links_lead_somewhere() -> None:
@@ -109,3 +111,23 @@ def test_the_runbooks_label_selectors_select_flow_runs() -> None:
     assert labels["trading-fanout/component"] == "flow-run"
     assert "trading-fanout/component=flow-run" in RUNBOOK
     assert "trading-fanout/release" in labels
+
+
+def test_the_runbooks_command_after_an_uninstallation_finds_what_helm_leaves() -> None:
+    release = _rendered("kind")
+    left = [
+        one for one in release.manifests if "helm.sh/hook" in one["metadata"].get("annotations", {})
+    ]
+    (kinds, label) = _deleted_after_uninstalling(RUNBOOK)
+    assert {one["kind"].lower() + "s" for one in left} == kinds
+    name, _, value = label.partition("=")
+    assert {one["metadata"]["labels"].get(name) for one in left} == {value}
+    assert _deleted_after_uninstalling(release.notes) == (kinds, label)
+
+
+def _deleted_after_uninstalling(text: str) -> tuple[set[str], str]:
+    """Kinds and label of the command that deletes what is no volume."""
+    ((kinds, label),) = re.findall(
+        r"delete (jobs\S*) --selector (trading-fanout/release=\S+)", text
+    )
+    return set(kinds.split(",")), label

@@ -90,8 +90,11 @@ def test_containers_have_a_pinned_image_requests_limits_and_a_place_to_write(
 
 def test_what_serves_has_probes_and_jobs_have_an_end(release: Release) -> None:
     for component, workload in release.workloads().items():
-        (container,) = workload["spec"]["template"]["spec"]["containers"]
-        if workload["kind"] == "Job":
+        container = release.container(component)
+        if workload["kind"] == "Pod":
+            assert workload["spec"]["activeDeadlineSeconds"] > 0
+            assert workload["spec"]["restartPolicy"] == "Never"
+        elif workload["kind"] == "Job":
             assert workload["spec"]["activeDeadlineSeconds"] > 0
             assert workload["spec"]["ttlSecondsAfterFinished"] > 0
             assert workload["spec"]["backoffLimit"] == 0
@@ -115,7 +118,7 @@ def test_named_ports_of_probes_and_services_exist(release: Release) -> None:
 def test_selectors_select_their_own_pods_and_no_others(release: Release) -> None:
     pods = dict(pods_of(release))
     for component, workload in release.workloads().items():
-        if workload["kind"] != "Job":
+        if workload["kind"] not in ("Job", "Pod"):
             selector = workload["spec"]["selector"]["matchLabels"]
             assert [other for other in pods if selects(selector, pods[other])] == [component]
     for kind in ("Service", "PodDisruptionBudget"):
@@ -169,10 +172,10 @@ def test_services_set_no_variables_inpods_of(release: Release) -> None:
 def test_volumes_that_are_mounted_exist(release: Release) -> None:
     for component, workload in release.workloads().items():
         claims = workload["spec"].get("volumeClaimTemplates", [])
-        spec = workload["spec"]["template"]["spec"]
+        pod = release.pod(component)
         known = {claim["metadata"]["name"] for claim in claims}
-        known |= {volume["name"] for volume in spec["volumes"]}
-        for container in containers(workload["spec"]["template"]):
+        known |= {volume["name"] for volume in pod["spec"]["volumes"]}
+        for container in containers(pod):
             mounted = {mount["name"] for mount in container["volumeMounts"]}
             assert mounted <= known, component
 
@@ -210,7 +213,29 @@ def test_hooks_leave_nothing_when_they_succeed_and_their_log_when_they_fail(
     }
     if "prepare-storage" in weights:
         assert weights["prepare-storage"] < weights["register"]
-    assert release.workloads()["test"]["metadata"]["annotations"]["helm.sh/hook"] == "test"
+
+
+def test_a_rollback_registers_the_old_image_and_template_again(release: Release) -> None:
+    for job in release.all("Job"):
+        events = job["metadata"]["annotations"]["helm.sh/hook"].split(",")
+        assert events == ["post-install", "post-upgrade", "post-rollback"]
+
+
+def test_helm_test_finds_the_log_of_a_pod_of_the_hooks_name(release: Release) -> None:
+    (pod,) = release.all("Pod")
+    annotations = pod["metadata"]["annotations"]
+    assert annotations["helm.sh/hook"] == "test"
+    # `helm test --logs` asks for it once hooks that succeeded are deleted.
+    assert annotations["helm.sh/hook-delete-policy"] == "before-hook-creation"
+    assert annotations["helm.sh/hook-output-log-policy"] == "hook-failed"
+    # It names no container.
+    assert len(pod["spec"]["containers"]) == 1
+
+
+def test_what_hooks_leave_has_the_label_of_the_flow_runs_jobs(release: Release) -> None:
+    for hook in [*release.all("Job"), *release.all("Pod")]:
+        assert hook["metadata"]["labels"]["trading-fanout/release"] == NAME
+        assert "trading-fanout/component" not in hook["metadata"]["labels"]
 
 
 def test_commands_of_ours_have_the_options_that_they_are_given(release: Release) -> None:

@@ -6,6 +6,8 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+import helm_python
+import kubernetes_validate
 import pytest
 import yaml
 from helm_python import HelmError
@@ -74,6 +76,42 @@ def test_the_schema_names_the_value_that_is_wrong(values: Values, named: str) ->
     with pytest.raises(HelmError) as caught:
         render(values)
     assert named in str(caught.value)
+
+
+@pytest.mark.parametrize("block", ["pods", "server.pod", "hooks.pod"])
+@pytest.mark.parametrize(
+    ("option", "named"),
+    [
+        # As `--set` reads them: what looks like a number or a boolean is one.
+        ("extraEnv[0].name=PORT,{block}.extraEnv[0].value=8443", "/extraEnv/0/value': got number"),
+        ("extraEnv[0].name=ON,{block}.extraEnv[0].value=true", "/extraEnv/0/value': got boolean"),
+        ("extraEnv[0].name=A,{block}.extraEnv[0].vlaue=b", "'vlaue'"),
+        ("extraEnvFrom[0].secretRef=keys", "/extraEnvFrom/0/secretRef': got string"),
+        ("extraEnvFrom[0].name=keys", "/extraEnvFrom/0"),
+        ("tolerations[0].key=spot,{block}.tolerations[0].value=true", "/tolerations/0/value'"),
+        ("tolerations[0].key=spot,{block}.tolerations[0].effect=Never", "/tolerations/0/effect'"),
+    ],
+)
+def test_a_list_for_pods_that_kubernetes_would_refuse_is_refused(
+    block: str, option: str, named: str
+) -> None:
+    values = helm_python.parse_set_string(f"{block}.{option.format(block=block)}")
+    with pytest.raises(HelmError) as caught:
+        render(values)
+    assert named in str(caught.value)
+
+
+@pytest.mark.parametrize("block", ["pods", "worker.pod"])
+def test_lists_for_pods_take_what_kubernetes_takes(block: str) -> None:
+    source = {"fieldRef": {"fieldPath": "status.podIP"}}
+    values = {
+        "extraEnv": [{"name": "PORT", "value": "8443"}, {"name": "IP", "valueFrom": source}],
+        "extraEnvFrom": [{"secretRef": {"name": "keys", "optional": True}, "prefix": "OUR_"}],
+        "tolerations": [{"operator": "Exists"}, {"key": "a", "value": "b", "effect": "NoExecute",
+                                                 "tolerationSeconds": 60}],
+    }  # fmt: skip
+    workload = render(nested(block, values)).workloads()["worker"]
+    kubernetes_validate.validate(workload, "1.36", strict=True)
 
 
 @pytest.mark.parametrize(

@@ -341,7 +341,7 @@ ROWS = [
                          for one in ("register", "prepare-storage")}, {"30"}),
     Row("hooks.testSeconds", 31,
         lambda release: (release.arguments("test")["--wait"],
-                         _spec("Job", "test", "activeDeadlineSeconds")(release)), ("31", 331)),
+                         _spec("Pod", "test", "activeDeadlineSeconds")(release)), ("31", 331)),
     Row("networkPolicy.enabled", False, lambda release: release.all("NetworkPolicy"), []),
     Row("networkPolicy.kubernetesApiPorts", [8443], _ports("worker"), {53, 4200, 8443}),
     Row("networkPolicy.serverFrom", [_PEER], _lets_in("server", _PEER), True),

@@ -113,10 +113,15 @@ trading-fanout/release: {{ .Release.Name }}
 {{- ternary .Values.database.bundled.key "password" (ne .Values.database.bundled.existingSecret "") -}}
 {{- end }}
 
+{{/* Secret with the keys that the embedded store knows. */}}
+{{- define "trading-fanout.embeddedSecret" -}}
+{{- .Values.storage.embedded.existingSecret | default (printf "%s-store" (include "trading-fanout.fullname" .)) -}}
+{{- end }}
+
 {{/* Secret with the AWS_ variables of the store; empty when a role or a block gives access. */}}
 {{- define "trading-fanout.storeSecret" -}}
 {{- if include "trading-fanout.installsStore" . -}}
-{{- .Values.storage.embedded.existingSecret | default (printf "%s-store" (include "trading-fanout.fullname" .)) -}}
+{{- include "trading-fanout.embeddedSecret" . -}}
 {{- else -}}
 {{- .Values.storage.s3.existingSecret -}}
 {{- end -}}

@@ -8,20 +8,31 @@ Input:
   account           role of its service account (server, worker or jobs)
   apiAccess         whether it talks to the Kubernetes API (optional)
   restartPolicy, gracePeriod (optional)
-  container         the container without image, security and resources
+  activeDeadline    seconds after which Kubernetes ends it (optional)
+  keepsLabels       whether its labels stay the same from version to version (optional)
+  container         the container without security and resources; its image is the release's unless
+                    it has another
   initContainers    list of the same (optional)
   volumes           list (optional)
   annotations       map (optional)
+  metadata          of a pod that is made as it is, without a workload (optional)
 */}}
 {{- define "trading-fanout.pod" -}}
 {{- $root := .root -}}
 {{- $pod := mustMergeOverwrite (deepCopy $root.Values.pods) (deepCopy .settings.pod) -}}
 {{- $selector := include "trading-fanout.selectorLabels" . | fromYaml -}}
 {{- $labels := include "trading-fanout.labels" . | fromYaml -}}
+{{- if .keepsLabels }}
+{{- $labels = omit $labels "helm.sh/chart" "app.kubernetes.io/version" }}
+{{- end -}}
+{{- $metadata := .metadata | default dict -}}
 metadata:
+  {{- with omit $metadata "labels" "annotations" }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
   labels:
-    {{- toYaml (merge (dict) $selector $pod.labels $labels) | nindent 4 }}
-  {{- with merge (dict) $pod.annotations (.annotations | default dict) $root.Values.commonAnnotations }}
+    {{- toYaml (merge (dict) $selector (get $metadata "labels" | default dict) $pod.labels $labels) | nindent 4 }}
+  {{- with merge (dict) (get $metadata "annotations" | default dict) $pod.annotations (.annotations | default dict) $root.Values.commonAnnotations }}
   annotations:
     {{- toYaml . | nindent 4 }}
   {{- end }}
@@ -32,6 +43,9 @@ spec:
   enableServiceLinks: false
   {{- with .restartPolicy }}
   restartPolicy: {{ . }}
+  {{- end }}
+  {{- with .activeDeadline }}
+  activeDeadlineSeconds: {{ . }}
   {{- end }}
   terminationGracePeriodSeconds: {{ .gracePeriod | default 30 }}
   {{- with $root.Values.image.pullSecrets }}
@@ -81,9 +95,9 @@ spec:
 
 {{/* One container of it. Input: root, pod (its settings), resources, container. */}}
 {{- define "trading-fanout.container" -}}
-{{- $container := omit .container "env" "envFrom" "volumeMounts" -}}
+{{- $container := omit .container "image" "env" "envFrom" "volumeMounts" -}}
 {{- toYaml $container }}
-image: {{ include "trading-fanout.image" .root | quote }}
+image: {{ .container.image | default (include "trading-fanout.image" .root) | quote }}
 imagePullPolicy: {{ .root.Values.image.pullPolicy }}
 securityContext:
   allowPrivilegeEscalation: false
