@@ -40,11 +40,11 @@ def absolute(url: str, parameter: str) -> str:
     """A location as a process in another working directory names it.
 
     Args:
-        url: A path or fsspec URL.
+        url: A path or fsspec URL, with a slash at its end or without.
         parameter: What the user calls it.
 
     Raises:
         ParameterError: It is not usable.
     """
     directory = open_directory(url, parameter)
-    return directory.path if directory.is_local else url
+    return directory.path if directory.is_local else directory.url

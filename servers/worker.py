@@ -12,6 +12,8 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
+from cli.settings import installation
+from flows.runs.commands import SHELL_PATH
 from servers.errors import CommandError
 from servers.process import log_tail, start_child, stop_child
 
@@ -109,7 +111,11 @@ def process_worker(work_pool: str, log: Path) -> Iterator[LocalWorker]:
     arguments = ["worker", "start", "--pool", work_pool, "--type", "process"]
     env = WORKER_SETTINGS | os.environ
     # The jobs' command says `python`: the one that has this project installed.
-    env["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), env.get("PATH", os.defpath)])
+    env.setdefault(SHELL_PATH, env.get("PATH", os.defpath))
+    env["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), env[SHELL_PATH]])
+    # Jobs start in folders of their own, where an installed project would look for its own.
+    settings = installation()
+    env |= {"TRADING_INPUT_DIR": settings.input_dir, "TRADING_OUTPUT_DIR": settings.output_dir}
     # What keeps Prefect's log off the terminal is not meant for the worker, which has a log.
     env.pop("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", None)
     log.unlink(missing_ok=True)

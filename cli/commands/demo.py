@@ -6,6 +6,7 @@ import contextlib
 import os
 import re
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,12 @@ from cli.commands.up import STARTING, Child, wait_for_end
 from cli.display.progress import Display, progress_display
 from cli.pipeline.credentials import use_credentials_block
 from cli.pipeline.pipeline import Pipeline, point_to_the_ui, quiet_prefect, tell
-from cli.pipeline.sample_data import SAMPLE_CONTRACTS, ensure_market_data
+from cli.pipeline.sample_data import (
+    SAMPLE_CONTRACTS,
+    check_market_data,
+    ensure_market_data,
+    takes_default_input,
+)
 from cli.settings import absolute, installation
 from lake.market.inputs import open_market_data
 from servers.connection import prefect_connection
@@ -45,6 +51,7 @@ class DemoOptions:
         grain: What one partition covers.
         input_dir: Where the market data are.
         output_dir: Where the results go.
+        make_sample: Whether to make sample data in a folder that the user named.
         reprocess: Whether to redo what is up to date.
         port: Where to start a local server.
         server_dir: Where its data and the logs of what it runs are.
@@ -58,6 +65,7 @@ class DemoOptions:
     grain: str
     input_dir: str | None
     output_dir: str | None
+    make_sample: bool
     reprocess: bool
     port: int
     server_dir: Path
@@ -73,7 +81,8 @@ def run_demo(options: DemoOptions) -> int:
         CommandError, TradingError: It could not be started.
     """
     started = time.monotonic()
-    selection = selected(options.contracts)
+    selected(options.contracts)  # what is wrong with it is told before anything is started
+    named = options.input_dir is not None
     with contextlib.ExitStack() as running:
         with progress_display() as display:
             display.phase(STARTING)
@@ -85,8 +94,11 @@ def run_demo(options: DemoOptions) -> int:
                 )
             settings = installation()
             use_credentials_block(settings, connection)
-            parameters = orchestrator_parameters(options, settings) | selection
-            _prepare(parameters, display)
+            default_input = not named and (options.s3 or takes_default_input(settings))
+            parameters = orchestrator_parameters(options, settings)
+            if options.make_sample or default_input:
+                _make_sample(parameters["input_dir"], options.contracts, display)
+            parameters |= _checked(parameters, options.contracts)
             pipeline = Pipeline(connection, settings, options.server_dir, display)
             pipeline.prepare()
             orchestration = pipeline.run(parameters)
@@ -116,6 +128,8 @@ def selected(contracts: str | None) -> dict[str, Any]:
     """
     if contracts is None:
         return {}
+    if one_name := re.fullmatch(r"\s*(\d+)\s*,\s*", contracts):
+        return {"contracts": [one_name[1]]}
     names = [name.strip() for name in contracts.split(",")]
     # Python itself reads no number of thousands of digits.
     whole = contracts.strip()
@@ -127,6 +141,42 @@ def selected(contracts: str | None) -> dict[str, Any]:
             USAGE,
         )
     return {"contracts": names} if number is None else {"num_contracts": number}
+
+
+def chosen(available: Sequence[str], contracts: str | None) -> dict[str, Any]:
+    """The orchestrator's parameter that selects contracts of the data: all, unless told otherwise.
+
+    Args:
+        available: The contracts of the data.
+        contracts: How many, or which.
+
+    Raises:
+        CommandError: There are fewer, or it is both a number and a contract's name.
+        ParameterError: A name is unknown or repeated.
+    """
+    selection = selected(contracts) or {"num_contracts": len(available)}
+    if "contracts" in selection:
+        selected_contracts(available, selection["contracts"], 0)
+        return selection
+    number, word = selection["num_contracts"], (contracts or "").strip()
+    enough = number <= len(available)
+    if word in available:
+        if not enough or word != str(number):
+            return {"contracts": [word]}
+        raise CommandError(
+            f"contracts={word!r} is both a contract of the data and a number of contracts; pass "
+            f"--contracts {word}, with a comma for the contract, or --contracts +{word} for the "
+            "number.",
+            USAGE,
+        )
+    if not enough:
+        raise CommandError(
+            f"contracts={shown(word)} is not between 1 and {len(available)}, the number of "
+            f"contracts in the data; pass --contracts {len(available)} or leave it out to take "
+            "all.",
+            USAGE,
+        )
+    return selection
 
 
 def orchestrator_parameters(options: DemoOptions, settings: Settings) -> dict[str, Any]:
@@ -157,11 +207,16 @@ def on_s3(options: DemoOptions, server: S3Server) -> DemoOptions:
     )
 
 
-def _prepare(parameters: dict[str, Any], display: Display) -> None:
-    """Make what input is missing, and refuse what the folders tell before the server is up."""
-    source, target = parameters["input_dir"], parameters["output_dir"]
-    wanted = parameters.get("num_contracts", SAMPLE_CONTRACTS)
-    if ensure_market_data(source, max(SAMPLE_CONTRACTS, wanted)):
-        display.phase(f"Made sample data in {source}")
-    selected_contracts(open_market_data(source).contracts, parameters.get("contracts"), wanted)
-    check_writable(open_directory(target, "output_dir"), "output_dir")
+def _make_sample(input_dir: str, contracts: str | None, display: Display) -> None:
+    """Make what input is missing, wide enough for the number of contracts asked for."""
+    wanted = selected(contracts).get("num_contracts", SAMPLE_CONTRACTS)
+    if ensure_market_data(input_dir, max(SAMPLE_CONTRACTS, wanted)):
+        display.phase(f"Made sample data in {input_dir}")
+
+
+def _checked(parameters: Mapping[str, Any], contracts: str | None) -> dict[str, Any]:
+    """The choice of contracts; refuses what the folders tell before the server is up."""
+    check_market_data(parameters["input_dir"])
+    selection = chosen(open_market_data(parameters["input_dir"]).contracts, contracts)
+    check_writable(open_directory(parameters["output_dir"], "output_dir"), "output_dir")
+    return selection

@@ -63,7 +63,7 @@ async def demo(
         sys.executable, "-c", "from cli.app import main; main()", "demo", "--json",
         "--contracts", "AAPL", "--grain", "session", "--job-per", "partition",
         "--input-dir", str(folder / "input"), "--output-dir", str(folder / "output"),
-        "--server-dir", str(folder / "demo"),
+        "--server-dir", str(folder / "demo"), "--make-sample",
         env=os.environ | environment,
         cwd=folder,
         stdout=asyncio.subprocess.PIPE,
