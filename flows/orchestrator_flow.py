@@ -47,6 +47,7 @@ from flows.deploy.deployments import (
     VALIDATE_DATA,
 )
 from flows.ingest_market_data_flow import (
+    DEFAULT_SYMBOLS,
     IngestionInterval,
     IngestionSymbols,
     ingest_market_data,
@@ -84,10 +85,15 @@ class OrchestrationSummary:
 
 
 def _run_name() -> str:
-    """`10 contracts by bar`, or `3 partitions by bar` when they were named."""
+    """`10 contracts by bar`, or `3 partitions by bar` when they were named.
+
+    Contracts are those named, or else those ingested, or else the first so many of the data.
+    """
     parameters: dict[str, Any] = flow_run.parameters
     files, named = parameters["partitions"], parameters["contracts"]
     what = "contract" if files is None else "partition"
+    if files is None and parameters["run_ingestion"]:
+        named = named or parameters["ingestion_symbols"] or DEFAULT_SYMBOLS
     count = len(files or named or ()) or (parameters["num_contracts"] if files is None else 0)
     return f"{count} {what}{'' if count == 1 else 's'} by {parameters['grain']}"
 

@@ -34,9 +34,22 @@ def checked_contract(name: object) -> str:
             "contract",
             name,
             CONTRACT_NAMES,
-            "pass a column of spx_holdings_hourly.parquet such as 'AAPL'",
+            "pass a column of spx_holdings_hourly.parquet such as " + naming_hint(name, "'AAPL'"),
         )
     return name
+
+
+def naming_hint(name: object, otherwise: str) -> str:
+    """What may be meant by something that is no contract's name, e.g. `'BRK-B'` by `BRK/B`.
+
+    Args:
+        name: Anything.
+        otherwise: The answer when no contract's name is near.
+    """
+    if not isinstance(name, str):
+        return otherwise
+    meant = re.sub(r"[\s/]+", "-", name.strip().upper())
+    return repr(meant) if _CONTRACT.match(meant) else otherwise
 
 
 def known_contract(name: str, available: Iterable[str]) -> str:
