@@ -157,7 +157,7 @@ def _results(folder: Path) -> int:
 
 def _command(folder: Path, load: Load) -> list[str]:
     return [
-        sys.executable, "-c", "from cli.app import main; main()", "demo", "--json",
+        sys.executable, "-c", "from cli.app import main; main()", "demo", "--make-sample", "--json",
         "--contracts", str(load.contracts), "--grain", load.grain, "--job-per", load.job_per,
         "--input-dir", str(folder / "input"), "--output-dir", str(folder / "output"),
         "--server-dir", str(folder / "demo"),

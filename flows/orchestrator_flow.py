@@ -84,18 +84,21 @@ class OrchestrationSummary:
     portfolio: Mapping[str, Any] | None = field(default=None)
 
 
-def _run_name() -> str:
+def run_name(parameters: Mapping[str, Any]) -> str:
     """`10 contracts by bar`, or `3 partitions by bar` when they were named.
 
     Contracts are those named, or else those ingested, or else the first so many of the data.
     """
-    parameters: dict[str, Any] = flow_run.parameters
     files, named = parameters["partitions"], parameters["contracts"]
     what = "contract" if files is None else "partition"
     if files is None and parameters["run_ingestion"]:
         named = named or parameters["ingestion_symbols"] or DEFAULT_SYMBOLS
     count = len(files or named or ()) or (parameters["num_contracts"] if files is None else 0)
     return f"{count} {what}{'' if count == 1 else 's'} by {parameters['grain']}"
+
+
+def _run_name() -> str:
+    return run_name(flow_run.parameters)
 
 
 @flow(name="trading-orchestrator", flow_run_name=_run_name)

@@ -86,7 +86,7 @@ class MarketData:
         for column in self.contracts:
             if not re.fullmatch(CONTRACT_PATTERN, column):
                 problem = f"column {shown(column)} is not named like a contract"
-                meant = naming_hint(column, "a name such as 'AAPL'")
+                meant = naming_hint(column, "a name such as 'AAPL'", self.contracts)
                 raise DataError(self.prices.url, problem, f"rename it to {meant}, or remove it")
 
     @property
