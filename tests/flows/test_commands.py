@@ -144,9 +144,9 @@ def test_the_command_can_be_pasted_anywhere(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PATH", path)
     monkeypatch.delenv("UV", raising=False)
-    pasted = subprocess.run(
+    pasted = subprocess.run(  # noqa: S602 - as somebody pastes it
         shell_command("trading", "redo", "--help"),
-        shell=True,  # noqa: S602 - as somebody pastes it
+        shell=True,
         cwd=tmp_path,
         capture_output=True,
         text=True,
