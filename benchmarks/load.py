@@ -24,12 +24,12 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from lake.grain import Grain
 from prefect.client.orchestration import PrefectClient
 
 from benchmarks.outages import MortalServer, mortal_server, outages
 from benchmarks.tally import Tally, tally
 from flows.deploy.registration import register_deployments
+from lake.grain import Grain
 from servers.prefect import is_healthy
 
 WORK_POOL = "trading"
@@ -157,7 +157,7 @@ def _results(folder: Path) -> int:
 
 def _command(folder: Path, load: Load) -> list[str]:
     return [
-        sys.executable, "-c", "from cli.app import main; main()", "demo", "--json",
+        sys.executable, "-c", "from cli.app import main; main()", "demo", "--make-sample", "--json",
         "--contracts", str(load.contracts), "--grain", load.grain, "--job-per", load.job_per,
         "--input-dir", str(folder / "input"), "--output-dir", str(folder / "output"),
         "--server-dir", str(folder / "demo"),

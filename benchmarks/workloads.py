@@ -12,7 +12,6 @@ from pathlib import Path
 from uuid import UUID
 
 import httpx
-from lake.grain import Grain
 from prefect import flow, task
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import (
@@ -33,6 +32,7 @@ from flows.boundary.settings import JobPer
 from flows.deploy.deployments import ANALYZE_TIME_PARTITION
 from flows.deploy.registration import register_deployments
 from flows.orchestrator_flow import trading_orchestrator
+from lake.grain import Grain
 from lake.keys import Partition, partitions
 from lake.market.compute import run_partition
 from lake.market.inputs import open_market_data
@@ -262,7 +262,7 @@ async def task_map(bench: Bench, data: Data, due: Sequence[Partition]) -> Measur
 @contextmanager
 def worker(bench: Bench, log: Path) -> Iterator[None]:
     """A process worker whose CPU time counts as the workload's."""
-    with process_worker(WORK_POOL, log) as process:
+    with process_worker(WORK_POOL, log, {}) as process:
         bench.processes.append(process.pid)
         try:
             yield

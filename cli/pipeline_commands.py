@@ -15,20 +15,28 @@ def demo(
     *,
     contracts: Annotated[
         str | None,
-        typer.Option(help="How many contracts, or which: 10 or AAPL,MSFT.", metavar="N|NAMES"),
+        typer.Option(
+            help="How many contracts, or which: 10 or AAPL,MSFT. Default: all of the data.",
+            metavar="N|NAMES",
+        ),
     ] = None,
     job_per: JobPer = None,
     grain: Annotated[GrainName, typer.Option(help="What one partition covers.")] = "bar",
     input_dir: Annotated[
         str | None,
         typer.Option(
-            help="Market data, a path or fsspec URL; a sample is made when empty.", metavar="URL"
+            help="Market data, a path or fsspec URL. Default: TRADING_INPUT_DIR, else a sample.",
+            metavar="URL",
         ),
     ] = None,
     output_dir: Annotated[
         str | None,
         typer.Option(help="Where results go, a path or fsspec URL.", metavar="URL"),
     ] = None,
+    make_sample: Annotated[
+        bool,
+        typer.Option("--make-sample", help="Make sample data in --input-dir when it has none."),
+    ] = False,
     reprocess: Annotated[
         bool, typer.Option("--reprocess", help="Redo partitions that are up to date.")
     ] = False,
@@ -47,7 +55,7 @@ def demo(
 ) -> None:
     """Run the whole pipeline once and print the portfolio.
 
-    Makes sample data when there are none and starts a Prefect server for the time it takes,
+    Makes sample data when no input is named and starts a Prefect server for the time it takes,
     unless PREFECT_API_URL names one. What is up to date is skipped: run it again after a
     failure and it does only what is missing.
 
@@ -72,6 +80,7 @@ def demo(
             grain=grain,
             input_dir=input_dir,
             output_dir=output_dir,
+            make_sample=make_sample,
             reprocess=reprocess,
             port=port,
             server_dir=server_dir,

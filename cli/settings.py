@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
@@ -36,15 +37,29 @@ def installation() -> Settings:
         ) from None
 
 
+def job_environment() -> dict[str, str]:
+    """What the jobs of a worker on this machine are told beside its environment."""
+    from flows.runs.commands import SHELL_PATH  # noqa: PLC0415 - loads Prefect
+
+    here = installation()
+    return {
+        # Where the user's own shell looks for programs: printed commands are meant for it.
+        SHELL_PATH: os.environ.get(SHELL_PATH) or os.environ.get("PATH", os.defpath),
+        # Jobs start in folders of their own, where an installed project would look for its own.
+        "TRADING_INPUT_DIR": here.input_dir,
+        "TRADING_OUTPUT_DIR": here.output_dir,
+    }
+
+
 def absolute(url: str, parameter: str) -> str:
     """A location as a process in another working directory names it.
 
     Args:
-        url: A path or fsspec URL.
+        url: A path or fsspec URL, with a slash at its end or without.
         parameter: What the user calls it.
 
     Raises:
         ParameterError: It is not usable.
     """
     directory = open_directory(url, parameter)
-    return directory.path if directory.is_local else url
+    return directory.path if directory.is_local else directory.url

@@ -64,7 +64,15 @@ def main() -> None:
 def running_demo() -> Iterator[tuple[str, Path]]:
     """A demo that has run: its UI, while the block lasts, and its report."""
     with tempfile.TemporaryDirectory() as folder:
-        words = ["demo", "--serve", "--port", "0", "--server-dir", f"{folder}/server"]
+        words = [
+            "demo",
+            "--make-sample",
+            "--serve",
+            "--port",
+            "0",
+            "--server-dir",
+            f"{folder}/server",
+        ]
         words += ["--input-dir", f"{folder}/input", "--output-dir", f"{folder}/output"]
         command = subprocess.Popen(  # noqa: S603 - our own command
             [sys.executable, "-c", "from cli.app import main; main()", *words],

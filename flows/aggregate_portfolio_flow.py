@@ -17,6 +17,7 @@ from flows.boundary.documented import documented
 from flows.boundary.errors import fails_plainly
 from flows.boundary.parameters import DEFAULT_STRATEGY, ContractNames, OutputDir, output_url
 from flows.runs import rendering
+from flows.runs.commands import shell_command
 from lake.market.aggregate import aggregate
 from trading.portfolio.origin import Aggregation
 from trading.report.content import RunAccount
@@ -84,7 +85,8 @@ def _report(aggregation: Aggregation) -> tuple[str, dict[str, bytes]]:
     pictures = {"Equity (blue) and the S&P 500 (grey)": charts.png(charts.equity, content)}
     if len(content.trade_returns):
         pictures["Returns of the trades"] = charts.png(charts.trade_returns, content)
-    return making.write_report(content), pictures
+    again = shell_command("trading", "report", "--output-dir", aggregation.output_dir)
+    return making.write_report(content, again), pictures
 
 
 def _markdown(

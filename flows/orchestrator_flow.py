@@ -45,6 +45,7 @@ from flows.deploy.deployments import (
     VALIDATE_DATA,
 )
 from flows.ingest_market_data_flow import (
+    DEFAULT_SYMBOLS,
     IngestionInterval,
     IngestionSymbols,
     ingest_market_data,
@@ -83,13 +84,21 @@ class OrchestrationSummary:
     portfolio: Mapping[str, Any] | None = field(default=None)
 
 
-def _run_name() -> str:
-    """`10 contracts by bar`, or `3 partitions by bar` when they were named."""
-    parameters: dict[str, Any] = flow_run.parameters
+def run_name(parameters: Mapping[str, Any]) -> str:
+    """`10 contracts by bar`, or `3 partitions by bar` when they were named.
+
+    Contracts are those named, or else those ingested, or else the first so many of the data.
+    """
     files, named = parameters["partitions"], parameters["contracts"]
     what = "contract" if files is None else "partition"
+    if files is None and parameters["run_ingestion"]:
+        named = named or parameters["ingestion_symbols"] or DEFAULT_SYMBOLS
     count = len(files or named or ()) or (parameters["num_contracts"] if files is None else 0)
     return f"{count} {what}{'' if count == 1 else 's'} by {parameters['grain']}"
+
+
+def _run_name() -> str:
+    return run_name(flow_run.parameters)
 
 
 @flow(name="trading-orchestrator", flow_run_name=_run_name)

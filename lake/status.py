@@ -166,10 +166,20 @@ def _instant(text: str, parameter: str, *, after: bool) -> np.datetime64:
     try:
         midnight = datetime.combine(date.fromisoformat(text), time(), NEW_YORK)
     except ValueError:
-        stamp = to_datetime64(parse_timestamp(text, parameter))
+        stamp = to_datetime64(_moment(text, parameter))
         return stamp + np.timedelta64(1, "ns") if after else stamp
     day = parse_timestamp(midnight, parameter)
     return to_datetime64(day + timedelta(days=1) if after else day)
+
+
+def _moment(text: str, parameter: str) -> datetime:
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        allowed = "a day or a timestamp with its UTC offset"
+        hint = "write the day as YYYY-MM-DD, e.g. 2024-01-02"
+        raise ParameterError(parameter, text, allowed, hint) from None
+    return parse_timestamp(text, parameter)
 
 
 _GRAINS = (

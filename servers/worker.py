@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from pathlib import Path
 
 from servers.errors import CommandError
@@ -95,7 +95,9 @@ class LocalWorker:
 
 
 @contextlib.contextmanager
-def process_worker(work_pool: str, log: Path) -> Iterator[LocalWorker]:
+def process_worker(
+    work_pool: str, log: Path, environment: Mapping[str, str]
+) -> Iterator[LocalWorker]:
     """A worker for `work_pool` on the server of this process's environment.
 
     Without a limit of its own: parents and children run in the same pool, and a limit that
@@ -105,11 +107,13 @@ def process_worker(work_pool: str, log: Path) -> Iterator[LocalWorker]:
     Args:
         work_pool: The pool's name.
         log: Where the worker's output goes; replaced.
+        environment: What its jobs are told beside this process's environment.
     """
     arguments = ["worker", "start", "--pool", work_pool, "--type", "process"]
-    env = WORKER_SETTINGS | os.environ
+    env = {**WORKER_SETTINGS, **os.environ, **environment}
     # The jobs' command says `python`: the one that has this project installed.
-    env["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), env.get("PATH", os.defpath)])
+    path = env.get("PATH", os.defpath)
+    env["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), path])
     # What keeps Prefect's log off the terminal is not meant for the worker, which has a log.
     env.pop("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", None)
     log.unlink(missing_ok=True)

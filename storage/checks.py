@@ -40,7 +40,7 @@ def check_readable(directory: Directory, parameter: str) -> None:
             parameter,
             directory.url,
             "an existing directory",
-            "check the spelling, or make sample data with python input/generate_hourly_data.py",
+            "check the spelling, or have trading demo --make-sample make sample data there",
         )
     directory.list_files("")
 

@@ -64,25 +64,6 @@ def use_credentials(credentials: S3Credentials) -> None:
     _credentials = credentials
 
 
-def environment() -> dict[str, str]:
-    """The environment in which a process that this one starts reaches S3 as this one does."""
-    ours = {
-        "AWS_ACCESS_KEY_ID": _credentials.access_key_id,
-        "AWS_SECRET_ACCESS_KEY": _credentials.secret_access_key,
-        "AWS_SESSION_TOKEN": _credentials.session_token,
-        "AWS_ENDPOINT_URL": _credentials.endpoint_url,
-        "AWS_DEFAULT_REGION": _credentials.region,
-        "AWS_PROFILE": _credentials.profile,
-        # That nothing is checked, no variable says.
-        "AWS_CA_BUNDLE": _credentials.verify if isinstance(_credentials.verify, str) else None,
-    }
-    inherited = dict(os.environ)
-    if _credentials.access_key_id or _credentials.profile:
-        for name in ("AWS_SESSION_TOKEN", "AWS_PROFILE"):  # of another identity
-            inherited.pop(name, None)
-    return inherited | {name: value for name, value in ours.items() if value is not None}
-
-
 def s3_store() -> S3Store:
     """The store of this process's credentials and environment; one client serves all threads."""
     environment = sorted(item for item in os.environ.items() if item[0].startswith("AWS_"))

@@ -6,6 +6,7 @@ import contextlib
 import os
 import re
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,8 +15,13 @@ from cli.commands.up import STARTING, Child, wait_for_end
 from cli.display.progress import Display, progress_display
 from cli.pipeline.credentials import use_credentials_block
 from cli.pipeline.pipeline import Pipeline, point_to_the_ui, quiet_prefect, tell
-from cli.pipeline.sample_data import SAMPLE_CONTRACTS, ensure_market_data
-from cli.settings import absolute, installation
+from cli.pipeline.sample_data import (
+    SAMPLE_CONTRACTS,
+    check_market_data,
+    ensure_market_data,
+    takes_default_input,
+)
+from cli.settings import absolute, installation, job_environment
 from lake.market.inputs import open_market_data
 from servers.connection import prefect_connection
 from servers.errors import USAGE, CommandError
@@ -44,6 +50,7 @@ class DemoOptions:
         grain: What one partition covers.
         input_dir: Where the market data are.
         output_dir: Where the results go.
+        make_sample: Whether to make sample data in a folder that the user named.
         reprocess: Whether to redo what is up to date.
         port: Where to start a local server.
         server_dir: Where its data and the logs of what it runs are.
@@ -57,6 +64,7 @@ class DemoOptions:
     grain: str
     input_dir: str | None
     output_dir: str | None
+    make_sample: bool
     reprocess: bool
     port: int
     server_dir: Path
@@ -72,7 +80,8 @@ def run_demo(options: DemoOptions) -> int:
         CommandError, TradingError: It could not be started.
     """
     started = time.monotonic()
-    selection = selected(options.contracts)
+    selected(options.contracts)  # what is wrong with it is told before anything is started
+    named = options.input_dir is not None
     with contextlib.ExitStack() as running:
         with progress_display() as display:
             display.phase(STARTING)
@@ -84,8 +93,11 @@ def run_demo(options: DemoOptions) -> int:
                 )
             settings = installation()
             use_credentials_block(settings, connection)
-            parameters = orchestrator_parameters(options, settings) | selection
-            _prepare(parameters, display)
+            default_input = not named and (options.s3 or takes_default_input(settings))
+            parameters = orchestrator_parameters(options, settings)
+            if options.make_sample or default_input:
+                _make_sample(parameters["input_dir"], options.contracts, display)
+            parameters |= _checked(parameters, options.contracts)
             pipeline = Pipeline(connection, settings, options.server_dir, display)
             pipeline.prepare()
             orchestration = pipeline.run(parameters)
@@ -100,7 +112,9 @@ def run_demo(options: DemoOptions) -> int:
         if options.serve and connection.local is not None:
             # With a worker, for what somebody retries in the UI.
             log = pipeline.worker_log
-            worker = running.enter_context(process_worker(settings.work_pool, log))
+            worker = running.enter_context(
+                process_worker(settings.work_pool, log, job_environment())
+            )
             children: dict[Path, Child] = {connection.local.log: connection.local.process}
             with contextlib.suppress(KeyboardInterrupt):
                 wait_for_end(children | {log: worker})
@@ -115,6 +129,8 @@ def selected(contracts: str | None) -> dict[str, Any]:
     """
     if contracts is None:
         return {}
+    if one_name := re.fullmatch(r"\s*(\d+)\s*,\s*", contracts):
+        return {"contracts": [one_name[1]]}
     names = [name.strip() for name in contracts.split(",")]
     # Python itself reads no number of thousands of digits.
     whole = contracts.strip()
@@ -126,6 +142,42 @@ def selected(contracts: str | None) -> dict[str, Any]:
             USAGE,
         )
     return {"contracts": names} if number is None else {"num_contracts": number}
+
+
+def chosen(available: Sequence[str], contracts: str | None) -> dict[str, Any]:
+    """The orchestrator's parameter that selects contracts of the data: all, unless told otherwise.
+
+    Args:
+        available: The contracts of the data.
+        contracts: How many, or which.
+
+    Raises:
+        CommandError: There are fewer, or it is both a number and a contract's name.
+        ParameterError: A name is unknown or repeated.
+    """
+    selection = selected(contracts) or {"num_contracts": len(available)}
+    if "contracts" in selection:
+        selected_contracts(available, selection["contracts"], 0)
+        return selection
+    number, word = selection["num_contracts"], (contracts or "").strip()
+    enough = number <= len(available)
+    if word in available:
+        if not enough or word != str(number):
+            return {"contracts": [word]}
+        raise CommandError(
+            f"contracts={word!r} is both a contract of the data and a number of contracts; pass "
+            f"--contracts {word}, with a comma for the contract, or --contracts +{word} for the "
+            "number.",
+            USAGE,
+        )
+    if not enough:
+        raise CommandError(
+            f"contracts={shown(word)} is not between 1 and {len(available)}, the number of "
+            f"contracts in the data; pass --contracts {len(available)} or leave it out to take "
+            "all.",
+            USAGE,
+        )
+    return selection
 
 
 def orchestrator_parameters(options: DemoOptions, settings: Settings) -> dict[str, Any]:
@@ -156,11 +208,16 @@ def on_s3(options: DemoOptions, server: S3Server) -> DemoOptions:
     )
 
 
-def _prepare(parameters: dict[str, Any], display: Display) -> None:
-    """Make what input is missing, and refuse what the folders tell before the server is up."""
-    source, target = parameters["input_dir"], parameters["output_dir"]
-    wanted = parameters.get("num_contracts", SAMPLE_CONTRACTS)
-    if ensure_market_data(source, max(SAMPLE_CONTRACTS, wanted)):
-        display.phase(f"Made sample data in {source}")
-    selected_contracts(open_market_data(source).contracts, parameters.get("contracts"), wanted)
-    check_writable(open_directory(target, "output_dir"), "output_dir")
+def _make_sample(input_dir: str, contracts: str | None, display: Display) -> None:
+    """Make what input is missing, wide enough for the number of contracts asked for."""
+    wanted = selected(contracts).get("num_contracts", SAMPLE_CONTRACTS)
+    if ensure_market_data(input_dir, max(SAMPLE_CONTRACTS, wanted)):
+        display.phase(f"Made sample data in {input_dir}")
+
+
+def _checked(parameters: Mapping[str, Any], contracts: str | None) -> dict[str, Any]:
+    """The choice of contracts; refuses what the folders tell before the server is up."""
+    check_market_data(parameters["input_dir"])
+    selection = chosen(open_market_data(parameters["input_dir"]).contracts, contracts)
+    check_writable(open_directory(parameters["output_dir"], "output_dir"), "output_dir")
+    return selection

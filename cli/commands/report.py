@@ -12,6 +12,7 @@ import typer
 from cli.pipeline.failures import named_server, server_note, with_failures
 from cli.pipeline.query import Question, as_json, places, read_status
 from cli.settings import absolute, installation
+from flows.runs.commands import shell_command
 from lake.market.aggregate import aggregate, stored_cost_bps
 from lake.market.inputs import open_market_data
 from servers.errors import CommandError
@@ -49,7 +50,11 @@ def run_report(question: Question, *, cost_bps: float | None, show: bool, as_obj
         cost_bps = StrategyParameters().cost_bps
     aggregation = aggregate(target, None, cost_bps)
     status = _status(settings, question, server, aggregation) if question.input_dir else None
-    url = write_report(read_content(aggregation, status=status))
+    words = ["--output-dir", target]
+    if question.input_dir:
+        words += ["--input-dir", absolute(question.input_dir, "input_dir")]
+    again = shell_command("trading", "report", *words)
+    url = write_report(read_content(aggregation, status=status), again)
     summary = aggregation.portfolio.summary
     fields = {"report": url, "contracts": summary.contracts, "bars": summary.bars}
     typer.echo(as_json(fields) if as_object else url)

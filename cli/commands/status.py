@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
@@ -13,8 +12,8 @@ import typer
 from cli.pipeline.failures import named_server, server_note, with_failures
 from cli.pipeline.query import Places, Question, as_json, counts, places, read_status
 from cli.settings import installation
+from flows.runs.commands import shell_command
 from lake.status import ContractStatus, PartitionStatus
-from trading.strategies.market_model.parameters import StrategyParameters
 
 INCOMPLETE = 3
 """Exit code when a partition is not done; 1 is for a command that could not find out."""
@@ -112,14 +111,14 @@ def status_text(
 def commands(where: Places, question: Question, totals: Mapping[str, int]) -> list[str]:
     """The commands that would compute what is not done: of each status there is, then of all."""
     words = ["--output-dir", where.output_dir, "--input-dir", where.input_dir]
+    # Told always: what `redo` takes by itself are those of the results, then.
     words += ["--grain", where.grain.value]
-    if where.strategy != StrategyParameters():
-        words += ["--strategy", where.strategy.model_dump_json()]
+    words += ["--strategy", where.strategy.model_dump_json(exclude_defaults=True)]
     asked = {"--contracts": question.contracts, "--from": question.first, "--to": question.last}
     words += [word for name, value in asked.items() if value for word in (name, value)]
     undone = [s.value for s in SIGNS if s is not PartitionStatus.DONE and totals[s.value]]
-    each = [shlex.join(["trading", "redo", "--only", status, *words]) for status in undone]
-    return each if len(each) < 2 else [*each, shlex.join(["trading", "redo", *words])]  # noqa: PLR2004 - one says it all
+    each = [shell_command("trading", "redo", "--only", status, *words) for status in undone]
+    return each if len(each) < 2 else [*each, shell_command("trading", "redo", *words)]  # noqa: PLR2004 - one says it all
 
 
 def _number_of(statuses: Sequence[ContractStatus]) -> str:

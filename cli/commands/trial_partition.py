@@ -12,21 +12,21 @@ import time
 from datetime import date
 
 import anyio
-from lake.grain import Grain
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.exceptions import ObjectNotFound
 from prefect.states import Cancelling
 
+from cli.pipeline.sample_data import write_sample
 from flows.boundary.aws_credentials import use_credentials_block
 from flows.boundary.settings import settings
 from flows.deploy.deployments import ANALYZE_TIME_PARTITION
+from flows.runs.commands import shell_command
+from lake.grain import Grain
 from lake.keys import Partition, partitions
-from lake.market.inputs import PRICES_FILE, SPX_FILE, VIX_FILE, open_market_data, write_market_data
+from lake.market.inputs import PRICES_FILE, SPX_FILE, VIX_FILE, open_market_data
 from servers.errors import CommandError
 from storage.directory import open_directory
-from trading.bars.synthetic import contract_names, synthetic_market
-from trading.instruments.calendar import hourly_bars, sessions
 
 FOLDER = "_check"
 POLL_SECONDS = 1.0
@@ -72,13 +72,9 @@ async def run_trial_partition(client: PrefectClient, seconds: float) -> str:
 
 def _write_sample(place: str) -> Partition:
     """Write a session of one contract below `place`, and name the partition of its last bar."""
-    stamps = hourly_bars(sessions(SESSION, SESSION))
-    contracts = contract_names(1)
-    made = synthetic_market(contracts, stamps, seed=1)
-    write_market_data(
-        place, stamps, made.prices, contracts, stamps, made.vix, stamps, made.spx
-    )  # fmt: skip
-    return partitions(open_market_data(place).timestamps(), contracts[0], Grain.BAR)[-1]
+    write_sample(place, 1, SESSION, SESSION, seed=1)
+    market = open_market_data(place)
+    return partitions(market.timestamps(), market.contracts[0], Grain.BAR)[-1]
 
 
 def _remove(place: str, partition: Partition) -> None:
@@ -96,7 +92,8 @@ async def _create(client: PrefectClient, place: str, partition: Partition) -> Fl
         deployment = await client.read_deployment_by_name(ANALYZE_TIME_PARTITION)
     except ObjectNotFound:
         raise CommandError(
-            f"The server has no deployment {ANALYZE_TIME_PARTITION}; run `trading register` first."
+            f"The server has no deployment {ANALYZE_TIME_PARTITION}; run "
+            f"`{shell_command('trading', 'register')}` first."
         ) from None
     return await client.create_flow_run_from_deployment(
         deployment.id,

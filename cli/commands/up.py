@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -12,13 +12,17 @@ import typer
 
 from cli.display.progress import progress_display
 from cli.pipeline.credentials import use_credentials_block
-from cli.pipeline.sample_data import SAMPLE_CONTRACTS, ensure_market_data
-from cli.settings import installation
+from cli.pipeline.sample_data import SAMPLE_CONTRACTS, ensure_market_data, takes_default_input
+from cli.settings import installation, job_environment
 from cli.stop_signals import interrupt_held
+from flows.deploy.deployments import ANALYZE_SYMBOL, INGEST_MARKET_DATA, ORCHESTRATOR
+from flows.runs.commands import run_command
+from lake.market.inputs import open_market_data
 from servers.connection import Connection, leases_of, prefect_connection
 from servers.errors import USAGE, CommandError
 from servers.process import log_tail
 from servers.worker import process_worker
+from trading.errors import TradingError
 
 STARTING = "Starting (a Prefect server needs 5 to 15 seconds)"
 _LOOK_SECONDS = 0.5
@@ -41,10 +45,14 @@ def run_up(port: int, server_dir: Path) -> None:
             connection = running.enter_context(prefect_connection(server_dir, port))
             settings = installation()
             use_credentials_block(settings, connection)
-            ensure_market_data(settings.input_dir, SAMPLE_CONTRACTS)
+            if takes_default_input(settings):
+                ensure_market_data(settings.input_dir, SAMPLE_CONTRACTS)
             _register(settings.work_pool, connection, server_dir)
-            worker = running.enter_context(process_worker(settings.work_pool, log))
-        typer.echo(instructions(connection, settings.work_pool))
+            worker = running.enter_context(
+                process_worker(settings.work_pool, log, job_environment())
+            )
+        contracts = _contracts(settings.input_dir)
+        typer.echo(instructions(connection, settings.work_pool, contracts))
         children: dict[Path, Child] = {log: worker}
         if connection.local is not None:
             children[connection.local.log] = connection.local.process
@@ -74,8 +82,22 @@ def wait_for_end(children: Mapping[Path, Child]) -> None:
     raise CommandError(f"The local {log.stem} ended by itself; the end of {log}:\n{log_tail(log)}")
 
 
-def instructions(connection: Connection, work_pool: str) -> str:
-    """What runs now, where to look, and what to type in another terminal."""
+def _contracts(input_dir: str) -> Sequence[str]:
+    """The contracts of the market data; none where there are no data that can be used."""
+    try:
+        return open_market_data(input_dir).contracts
+    except TradingError:
+        return ()
+
+
+def instructions(connection: Connection, work_pool: str, contracts: Sequence[str]) -> str:
+    """What runs now, where to look, and what to type in another terminal.
+
+    Args:
+        connection: The server.
+        work_pool: The pool of the worker.
+        contracts: Those of the market data; without any, data have to be fetched first.
+    """
     lines = [
         f"Prefect UI   {connection.ui_url}",
         f"Work pool    {work_pool}, with a process worker on this machine",
@@ -85,10 +107,16 @@ def instructions(connection: Connection, work_pool: str) -> str:
     ]
     if connection.local is not None:
         lines.append(f"  export PREFECT_API_URL={connection.api_url}")
-    run = "  uv run prefect deployment run"
+    if contracts:
+        count = min(len(contracts), SAMPLE_CONTRACTS)
+        commands = [
+            run_command(ORCHESTRATOR, {"num_contracts": count}),
+            run_command(ANALYZE_SYMBOL, {"contract": contracts[0]}),
+        ]
+    else:
+        commands = [run_command(INGEST_MARKET_DATA, {})]
     lines += [
-        f"{run} trading-orchestrator/orchestrator --param num_contracts=10",
-        f'{run} analyze-symbol/analyze-symbol --param contract="AAPL"',
+        *(f"  {command}" for command in commands),
         "",
         "Ctrl-C stops the worker" + (" and the server." if connection.local else "."),
     ]

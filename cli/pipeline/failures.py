@@ -111,8 +111,13 @@ async def _last_failed(output_dir: str, labels: Collection[str]) -> set[str]:
 
 def _last(runs: Iterable[FlowRun], output_dir: str) -> dict[str, FlowRun]:
     """Name -> the run into the directory that was created last."""
-    into = [r for r in runs if r.parameters.get("output_dir") == output_dir and r.created]
+    into = [r for r in runs if _names(r.parameters.get("output_dir"), output_dir) and r.created]
     return {run.name: run for run in sorted(into, key=lambda run: str(run.created))}
+
+
+def _names(url: object, directory: str) -> bool:
+    """Whether a run's parameter names the directory, with a slash at its end or without."""
+    return isinstance(url, str) and url.rstrip("/") == directory.rstrip("/")
 
 
 async def _runs(client: PrefectClient, wanted: FlowRunFilter, at_most: int) -> list[FlowRun]:

@@ -15,7 +15,9 @@ import typer
 
 from cli.display.progress import Display
 from cli.pipeline.summary import Report, as_json, as_text, failure
+from cli.settings import job_environment
 from cli.stop_signals import interrupt_held
+from flows.runs.commands import shell_command
 from servers.connection import Connection, leases_of
 from servers.worker import LocalWorker, process_worker
 
@@ -93,7 +95,7 @@ def worker_for(
 
     if job_per == "run" or type_elsewhere(work_pool):
         return contextlib.nullcontext()
-    return process_worker(work_pool, log)
+    return process_worker(work_pool, log, job_environment())
 
 
 def _load_what_a_run_needs() -> None:
@@ -143,4 +145,6 @@ def point_to_the_ui(connection: Connection, *, serve: bool) -> None:
     elif serve:
         typer.echo(f"\nPrefect UI, until Ctrl-C: {connection.ui_url}", err=True)
     else:
-        typer.echo("\nTo see every flow run in the Prefect UI: uv run trading up", err=True)
+        typer.echo(
+            f"\nTo see every flow run in the Prefect UI: {shell_command('trading', 'up')}", err=True
+        )

@@ -37,7 +37,7 @@ def project_root() -> Path:
 
     Relative defaults are meant below it, so that a worker finds the same files as a shell.
     """
-    checkout = Path(__file__).resolve().parent.parent
+    checkout = Path(__file__).resolve().parents[2]
     return checkout if (checkout / "prefect.yaml").is_file() else Path.cwd()
 
 

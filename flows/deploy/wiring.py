@@ -7,11 +7,14 @@ from typing import Any
 
 import yaml
 
-from flows.boundary.settings import project_root
 from trading.errors import ParameterError
 
 Template = Mapping[str, Any]
 """A work pool's base job template: `variables`, a JSON schema, and `job_configuration`."""
+
+
+DEFINITIONS = Path(__file__).with_name("prefect.yaml")
+"""A link to the project's `prefect.yaml`, which becomes a file of the package when it is built."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +44,7 @@ def deployment_definitions(file: Path | None = None) -> list[DeploymentDefinitio
     Args:
         file: Another file of the same form.
     """
-    path = file or project_root() / "prefect.yaml"
-    if not path.is_file():
-        raise ParameterError(
-            "prefect.yaml", str(path), "the project's file", "run the command in its folder"
-        )
+    path = file or DEFINITIONS
     return [
         DeploymentDefinition(
             name=entry["name"],

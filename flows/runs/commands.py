@@ -1,16 +1,51 @@
-"""The commands that a message may ask its reader to run."""
+"""The commands that a message may ask its reader to run, as they can be pasted into a shell."""
 
 import json
+import os
+import re
 import shlex
+import shutil
+import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
-from lake.grain import Grain
-
-from flows.boundary.parameters import DEFAULT_STRATEGY
 from flows.deploy.deployments import ANALYZE_TIME_PARTITION
+from lake.grain import Grain
+from trading.strategies.market_model.parameters import StrategyParameters
 
-_DEFAULT_STRATEGY = DEFAULT_STRATEGY.model_dump(mode="json")
+PROJECT = Path(__file__).resolve().parents[2]
+"""Where the packages lie: a checkout's folder, or an environment's `site-packages`."""
+
+SHELL_PATH = "TRADING_SHELL_PATH"
+"""The variable with the PATH of the user's shell, in processes that have another."""
+
+_DEFAULT_STRATEGY = StrategyParameters().model_dump(mode="json")
+
+_BARE = re.compile(r"[\w/~.^:=+-]+", re.ASCII)
+"""Text that Prefect takes as it stands, unless it is JSON."""
+
+
+def shell_command(program: str, *words: str) -> str:
+    """The shell command that starts a program of this installation.
+
+    Args:
+        program: `trading` or `prefect`.
+        words: Its arguments.
+    """
+    return shlex.join([*_start_of(program), *words])
+
+
+def _start_of(program: str) -> list[str]:
+    # What uv starts finds its programs on a PATH that the user's shell does not have.
+    path = os.environ.get(SHELL_PATH)
+    if "UV" not in os.environ and shutil.which(program, path=path) is not None:
+        return [program]
+    if (PROJECT / "uv.lock").is_file():
+        elsewhere = not Path.cwd().is_relative_to(PROJECT)
+        return ["uv", "run", *(["--project", str(PROJECT)] if elsewhere else []), program]
+    beside = Path(sys.executable).with_name(program)
+    return [str(beside) if beside.is_file() else program]
 
 
 def run_command(deployment: str, parameters: Mapping[str, Any]) -> str:
@@ -20,11 +55,20 @@ def run_command(deployment: str, parameters: Mapping[str, Any]) -> str:
         deployment: The full name, `flow/deployment`.
         parameters: JSON-serialisable values.
     """
-    words = ["prefect", "deployment", "run", deployment]
+    words = ["deployment", "run", deployment]
     for name, value in parameters.items():
-        text = value if isinstance(value, str) else json.dumps(value)
-        words += ["--param", f"{name}={text}"]
-    return shlex.join(words)
+        words += ["--param", f"{name}={_parameter_text(value)}"]
+    return shell_command("prefect", *words)
+
+
+def _parameter_text(value: object) -> str:
+    """A value as `prefect deployment run` reads it: JSON, or text that is none."""
+    if isinstance(value, str) and _BARE.fullmatch(value):
+        try:
+            json.loads(value)
+        except ValueError:
+            return value
+    return json.dumps(value)
 
 
 def redo_partition(parameters: Mapping[str, Any]) -> str:

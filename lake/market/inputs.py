@@ -25,7 +25,12 @@ from storage.parquet.column_file import TIMESTAMP, ColumnFile
 from trading.arrays import Floats, Timestamps
 from trading.bars.context import SPX, VIX, as_of
 from trading.errors import DataError, shown
-from trading.instruments.symbols import CONTRACT_PATTERN, checked_contract, known_contract
+from trading.instruments.symbols import (
+    CONTRACT_PATTERN,
+    checked_contract,
+    known_contract,
+    naming_hint,
+)
 from trading.strategies.market_model.inputs import ContractBars
 from trading.strategies.market_model.parameters import StrategyParameters
 
@@ -81,7 +86,8 @@ class MarketData:
         for column in self.contracts:
             if not re.fullmatch(CONTRACT_PATTERN, column):
                 problem = f"column {shown(column)} is not named like a contract"
-                raise DataError(self.prices.url, problem, "rename it, e.g. 'AAPL', or remove it")
+                meant = naming_hint(column, "a name such as 'AAPL'", self.contracts)
+                raise DataError(self.prices.url, problem, f"rename it to {meant}, or remove it")
 
     @property
     def rows(self) -> int:

@@ -72,12 +72,16 @@ def known_status(
     return KnownStatus(codes, basis)
 
 
-def write_report(content: ReportContent) -> str:
+def write_report(content: ReportContent, command: str) -> str:
     """Write `_portfolio/report.html`, whole or not at all, and return its URL.
+
+    Args:
+        content: What it shows.
+        command: The shell command that makes it again.
 
     Raises:
         StorageError: It cannot be written; an earlier one is still there.
     """
     directory = open_directory(content.aggregation.output_dir, "output_dir")
-    directory.write_bytes(REPORT, page(content).encode())
+    directory.write_bytes(REPORT, page(content, command).encode())
     return directory.url_of(REPORT)

@@ -18,7 +18,7 @@ def report(tmp_path: Path) -> str:
     """The report of two contracts and sixteen bars, as a URL."""
     results = small_results(tmp_path)
     content = read_content(aggregate(str(results.output), None, 1.0))
-    return Path(write_report(content)).as_uri()
+    return Path(write_report(content, "trading report")).as_uri()
 
 
 async def names(table: Locator) -> list[str]:

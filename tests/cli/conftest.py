@@ -24,7 +24,10 @@ class Start(Protocol):
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Start]:
-    """Start `trading` with all its folders in `tmp_path`; whatever is left is killed at the end."""
+    """Start `trading` with all its folders in `tmp_path`; whatever is left is killed at the end.
+
+    `trading demo` may make its sample there, as it does in the default folder unasked.
+    """
     started: list[subprocess.Popen[str]] = []
 
     def start_command(*arguments: str, **environment: str) -> subprocess.Popen[str]:
@@ -33,6 +36,8 @@ def start(tmp_path: Path) -> Iterator[Start]:
             "TRADING_INPUT_DIR": str(tmp_path / "input"),
             "TRADING_OUTPUT_DIR": str(tmp_path / "output"),
         }
+        if arguments[:1] == ("demo",):
+            arguments = ("demo", "--make-sample", *arguments[1:])
         inherited = {k: v for k, v in os.environ.items() if k != "PREFECT_API_URL"}
         process = subprocess.Popen(
             [sys.executable, "-c", "from cli.app import main; main()", *arguments],

@@ -53,7 +53,7 @@ def test_the_demo_has_the_options_that_the_readme_names(run: Run) -> None:
     listed = set(re.findall(r"^  (--[a-z0-9-]+)", run("demo", "--help").stdout, re.MULTILINE))
     assert listed == {
         "--contracts", "--job-per", "--grain", "--input-dir", "--output-dir", "--reprocess", "--s3",
-        "--port", "--server-dir", "--json", "--serve", "--help",
+        "--make-sample", "--port", "--server-dir", "--json", "--serve", "--help",
     }  # fmt: skip
 
 

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import signal
 import subprocess
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,7 +20,7 @@ from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.client.schemas.sorting import FlowRunSort
 
-from cli.commands.demo import DemoOptions, orchestrator_parameters, selected
+from cli.commands.demo import DemoOptions, chosen, orchestrator_parameters, selected
 from flows.boundary.settings import JobPer, Settings
 from lake.market.inputs import PRICES_FILE
 from servers.errors import CommandError
@@ -31,7 +34,7 @@ def options(**changes: Any) -> DemoOptions:
     defaults: Mapping[str, Any] = {
         "contracts": None, "job_per": None, "grain": "bar", "input_dir": None,
         "output_dir": None, "reprocess": False, "port": 0, "server_dir": Path("s"),
-        "json": False, "serve": False, "s3": False,
+        "json": False, "make_sample": False, "serve": False, "s3": False,
     }  # fmt: skip
     return DemoOptions(**{**defaults, **changes})
 
@@ -41,6 +44,33 @@ def test_contracts_are_a_number_or_names() -> None:
     assert selected("7") == {"num_contracts": 7}
     assert selected("AAPL") == {"contracts": ["AAPL"]}
     assert selected("AAPL, BRK-B") == {"contracts": ["AAPL", "BRK-B"]}
+
+
+def test_nobody_asked_takes_the_contracts_there_are() -> None:
+    assert chosen(["AAPL", "MSFT"], None) == {"num_contracts": 2}
+    assert chosen(["AAPL", "MSFT"], "1") == {"num_contracts": 1}
+
+
+def test_more_contracts_than_there_are_is_answered_with_an_option_that_there_is() -> None:
+    with pytest.raises(CommandError) as refused:
+        chosen(["AAPL", "MSFT"], "10")
+    assert str(refused.value) == (
+        "contracts='10' is not between 1 and 2, the number of contracts in the data; pass "
+        "--contracts 2 or leave it out to take all."
+    )
+
+
+def test_digits_that_are_a_contract_are_never_taken_for_a_number() -> None:
+    available = ["600519", "0002", "2", "7", "AAPL"]
+    assert chosen(available, "600519") == {"contracts": ["600519"]}
+    assert chosen(available, "0002") == {"contracts": ["0002"]}
+    assert chosen(available, "3") == {"num_contracts": 3}
+    assert chosen(available, "7") == {"contracts": ["7"]}, "there are no seven"
+    with pytest.raises(CommandError, match="both a contract of the data and a number") as refused:
+        chosen(available, "2")
+    named, counted = re.findall(r"--contracts (\S+)", str(refused.value))
+    assert chosen(available, named) == {"contracts": ["2"]}
+    assert chosen(available, counted) == {"num_contracts": 2}
 
 
 @given(st.integers(max_value=0))
@@ -67,11 +97,11 @@ def test_options_win_over_settings() -> None:
         "input_dir": "/in", "output_dir": "/out",
     }  # fmt: skip
     asked = options(
-        job_per="partition", grain="all", reprocess=True, input_dir="/a", output_dir="memory://b/c"
+        job_per="partition", grain="all", reprocess=True, input_dir="/a", output_dir="s3://bkt/c/"
     )
     assert orchestrator_parameters(asked, settings) == {
         "job_per": "partition", "grain": "all", "reprocess": True,
-        "input_dir": "/a", "output_dir": "memory://b/c",
+        "input_dir": "/a", "output_dir": "s3://bkt/c",
     }  # fmt: skip
 
 
@@ -139,6 +169,30 @@ async def test_what_the_folders_tell_is_refused_before_anything_is_submitted(
         assert refused.stderr.splitlines()[-1] == report["message"]
         assert not (tmp_path / "output").exists()
     assert not await of_this_test(prefect_client, tmp_path)
+
+
+def test_a_folder_that_somebody_named_gets_no_sample_unasked(
+    prefect_server: str, tmp_path: Path
+) -> None:
+    typo = tmp_path / "inputt"
+    command = (sys.executable, "-c", "from cli.app import main; main()", "demo", "--json")
+    folders = {
+        "PREFECT_API_URL": prefect_server, "TRADING_OUTPUT_DIR": str(tmp_path / "output"),
+    }  # fmt: skip
+    for arguments, named in (
+        (("--input-dir", str(typo)), {}),
+        ((), {"TRADING_INPUT_DIR": str(typo)}),
+    ):
+        refused = subprocess.run(
+            [*command, *arguments], env=os.environ | folders | named, cwd=tmp_path,
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert refused.returncode == 2, refused
+        assert json.loads(refused.stdout)["message"] == (
+            f"input_dir={str(typo)!r} holds no market data; correct it, or pass --make-sample to "
+            "have sample data made there."
+        )
+        assert list(tmp_path.iterdir()) == []
 
 
 async def of_this_test(client: PrefectClient, folder: Path) -> list[FlowRun]:

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import html
 import json
+import re
+import shlex
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -50,6 +53,11 @@ def test_partitions_are_measured_against_the_input_that_is_named(results: SmallR
     assert done.exit_code == 0, done.output
     text = Path(done.stdout.strip()).read_text()
     assert f"Measured against {results.input}, by session." in text
+    printed = re.findall(r"<dt>Make this page again</dt><dd><pre>(.*?)</pre>", text)
+    words = shlex.split(html.unescape(*printed))
+    assert words[words.index("report") :] == [
+        "report", "--output-dir", str(results.output), "--input-dir", str(results.input),
+    ]  # fmt: skip
     legend = text.partition("<h2>Partitions</h2>")[2].partition("</section>")[0]
     shown = {name for name in ("failed", "missing", "stale", "done") if f"</i>{name}<" in legend}
     assert shown == {"missing", "stale", "done"}

@@ -2,13 +2,23 @@ from __future__ import annotations
 
 import re
 import shlex
+from datetime import datetime
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from typer.main import get_command
 
-from cli.commands.status import INCOMPLETE
+from cli.app import app
+from cli.commands.status import INCOMPLETE, commands
+from cli.pipeline.query import Question, places
+from flows.boundary.settings import settings
+from lake.grain import Grain
 from servers.errors import FAILED, USAGE
 from tests.cli.results import STRATEGY, SmallResults, small_results
+from tests.requests import CONTRACTS, DAYS, STRATEGIES
+from trading.strategies.market_model.parameters import StrategyParameters
 
 
 @pytest.fixture
@@ -36,7 +46,7 @@ def test_what_is_not_done_comes_with_commands_that_the_command_line_takes(
     assert done.exit_code == INCOMPLETE
     assert re.search(r"^AAPL   (·✓|\.#)  1 done, 1 missing$", done.stdout, re.MULTILINE)
     assert re.search(r"^BRK-B  (✓~|#~)  1 done, 1 stale$", done.stdout, re.MULTILINE)
-    commands = re.findall(r"^  trading (redo .*)$", done.stdout, re.MULTILINE)
+    commands = re.findall(r"^  .*trading (redo .*)$", done.stdout, re.MULTILINE)
     assert [re.findall(r"--only (\w+)", command) for command in commands] == [
         ["missing"], ["stale"], [],
     ]  # fmt: skip
@@ -45,6 +55,58 @@ def test_what_is_not_done_comes_with_commands_that_the_command_line_takes(
         options = dict(zip(words[1::2], words[2::2], strict=True))
         assert options["--output-dir"] == str(results.output)
         assert options["--strategy"].startswith("{")
+
+
+OPTIONS = ("contracts", "first", "last", "input_dir", "output_dir", "grain", "strategy")
+
+
+def question_of(command: str) -> tuple[str | None, Question]:
+    """What `trading redo` is asked by a printed command: which status, of which partitions."""
+    words = shlex.split(command)
+    redo = get_command(app).commands["redo"]  # type: ignore[attr-defined] # a group
+    taken = redo.make_context("redo", words[words.index("redo") + 1 :]).params
+    return taken["only"], Question(**{name: taken[name] for name in OPTIONS})
+
+
+@pytest.fixture(scope="module")
+def stored(tmp_path_factory: pytest.TempPathFactory) -> SmallResults:
+    """Results of a strategy that is not the default, in a folder that the shell would split."""
+    return small_results(tmp_path_factory.mktemp("it's here"))
+
+
+@given(
+    strategy=st.none() | STRATEGIES,
+    grain=st.none() | st.sampled_from(Grain),
+    names=st.none() | st.lists(CONTRACTS, min_size=1),
+    days=st.tuples(st.none() | DAYS, st.none() | DAYS),
+)
+def test_every_printed_command_redoes_what_it_was_printed_for(
+    stored: SmallResults,
+    strategy: StrategyParameters | None,
+    grain: Grain | None,
+    names: list[str] | None,
+    days: tuple[datetime | None, datetime | None],
+) -> None:
+    """Also after something else was stored: no default of that time may come into it."""
+    first, last = (None if day is None else day.date().isoformat() for day in days)
+    asked = Question(
+        contracts=None if names is None else ",".join(names),
+        first=first,
+        last=last,
+        input_dir=str(stored.input),
+        output_dir=str(stored.output),
+        grain=grain,
+        strategy=None if strategy is None else strategy.model_dump_json(),
+    )
+    where = places(settings(), asked)
+    printed = commands(where, asked, {"done": 0, "stale": 1, "missing": 2, "failed": 3})
+    told = [question_of(command) for command in printed]
+    assert [only for only, _ in told] == ["failed", "missing", "stale", None]
+    for _, question in told:
+        assert places(settings(), question) == where
+        assert None not in {question.input_dir, question.output_dir}
+        assert None not in {question.grain, question.strategy}
+        assert (question.contracts, question.first, question.last) == (asked.contracts, first, last)
 
 
 def test_the_object_names_each_file_that_is_not_done(results: SmallResults) -> None:
@@ -77,6 +139,8 @@ def test_another_grain_or_strategy_than_that_of_the_results_is_asked_for(
         (("--strategy", "{'beta_window': 3}"), "--strategy"),
         (("--strategy", '{"beta_window": -3}'), "beta_window"),
         (("--from", "yesterday"), "from='yesterday'"),
+        (("--from", "11/03/2024"), "from='11/03/2024' is not a day or a timestamp with its UTC"),
+        (("--to", "11/03/2024"), "; write the day as YYYY-MM-DD, e.g. 2024-01-02."),
         (("--from", "2030-01-01"), "2024-01-02T09:30:00-05:00"),
         (("--grain", "week"), "week"),
     ],

@@ -15,6 +15,7 @@ from prefect.client.schemas.actions import WorkPoolCreate
 
 from cli.commands.up import instructions, wait_for_end
 from cli.pipeline.pipeline import worker_for
+from cli.pipeline.sample_data import SAMPLE_CONTRACTS, ensure_market_data
 from servers.connection import Connection
 from servers.errors import CommandError
 from servers.prefect import LocalServer
@@ -46,14 +47,21 @@ def test_the_instructions_say_how_another_terminal_reaches_our_server(
     tmp_path: Path, ended: subprocess.Popen[bytes]
 ) -> None:
     server = LocalServer(tmp_path, 4300, ended)
-    text = instructions(Connection(server.api_url, server), "trading")
+    text = instructions(Connection(server.api_url, server), "trading", ["AAPL", "600519"])
     assert re.search(r"^Prefect UI +http://127.0.0.1:4300$", text, re.MULTILINE)
     assert "  export PREFECT_API_URL=http://127.0.0.1:4300/api\n" in text
-    assert "deployment run trading-orchestrator/orchestrator --param num_contracts=10" in text
+    assert "deployment run trading-orchestrator/orchestrator --param num_contracts=2\n" in text
+    assert "deployment run analyze-symbol/analyze-symbol --param contract=AAPL\n" in text
+
+
+def test_without_market_data_they_are_to_be_fetched_first() -> None:
+    text = instructions(Connection("http://prefect.example/api", None), "trading", [])
+    assert "deployment run ingest-market-data/ingest-market-data\n" in text
+    assert "orchestrator" not in text
 
 
 def test_a_server_that_was_there_before_needs_no_export_and_is_not_stopped() -> None:
-    text = instructions(Connection("http://prefect.example/api", None), "trading")
+    text = instructions(Connection("http://prefect.example/api", None), "trading", ["AAPL"])
     assert "export" not in text
     assert text.endswith("Ctrl-C stops the worker.")
 
@@ -62,6 +70,7 @@ def test_a_server_that_was_there_before_needs_no_export_and_is_not_stopped() -> 
 async def test_up_runs_deployments_until_ctrl_c_and_leaves_nothing(
     start: Start, prefect_server: str, prefect_client: PrefectClient, tmp_path: Path
 ) -> None:
+    ensure_market_data(str(tmp_path / "input"), SAMPLE_CONTRACTS)
     command = start("up", PREFECT_API_URL=prefect_server)
     assert command.stdout is not None
     first_line = command.stdout.readline()

@@ -25,7 +25,7 @@ def test_the_demo_makes_240_runs_and_240_files_and_says_so(
     demo = subprocess.run(
         [
             Path(sys.executable).with_name("trading"), "demo", "--json", "--port", "0",
-            "--server-dir", tmp_path / "server", "--input-dir", tmp_path / "data",
+            "--server-dir", tmp_path / "server", "--input-dir", tmp_path / "data", "--make-sample",
             "--output-dir", output,
         ],
         env=inherited,

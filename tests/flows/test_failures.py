@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from prefect.client.schemas.objects import StateType
 
+from flows.runs.commands import run_command
 from tests.flows.conftest import FILES, STRATEGY, Pipeline
 from trading.strategies.market_model.parameters import StrategyParameters
 
@@ -25,6 +26,7 @@ def blocked(pipeline: Pipeline) -> Path:
 def command_in(message: str) -> tuple[str, dict[str, str]]:
     """The deployment and the parameters of the command that a message tells to run."""
     words = shlex.split(message.partition("Redo: ")[2].splitlines()[0])
+    words = words[words.index("prefect") :]  # what starts it depends on the shell
     assert words[:3] == ["prefect", "deployment", "run"]
     assert words[4::2] == ["--param"] * len(words[4::2])
     return words[3], dict(word.split("=", 1) for word in words[5::2])
@@ -59,10 +61,7 @@ async def test_a_failed_partition_stops_no_other_and_its_command_redoes_it(
     deployment, parameters = command_in(failed.message)
     assert deployment == "analyze-time-partition/analyze-time-partition"
     assert parameters == {"contract": "BRK-B", "timestamp": STAMP, **pipeline.folders}
-    command = shlex.join(
-        ["prefect", "deployment", "run", deployment]
-        + [word for item in parameters.items() for word in ("--param", "=".join(item))]
-    )
+    command = run_command(deployment, parameters)
     assert f"`{command}`" in artifacts["orchestration-summary"]
     symbol = await pipeline.artifacts(children["BRK-B"].id)
     assert f"`{command}`" in symbol["symbol-brk-b"]

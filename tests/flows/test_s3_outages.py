@@ -85,7 +85,7 @@ async def test_an_outage_for_good_ends_the_run_and_the_next_does_the_rest(
     assert left is not None
     assert int(left[1]) in {11, 12}
     assert "the store does not answer" in failed.message
-    assert "Redo: prefect deployment run analyze-time-partition" in failed.message
+    assert re.search(r"Redo: .*prefect deployment run analyze-time-partition", failed.message)
     artifacts = await pipeline.artifacts(failed.id)
     assert "BRK-B" in artifacts["orchestration-summary"]
     assert "Traceback" not in await pipeline.log(failed.id)

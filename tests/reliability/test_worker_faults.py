@@ -14,7 +14,6 @@ from typing import Any
 
 import psutil
 import pytest
-from lake.grain import Grain
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.filters import FlowRunFilter
 from prefect.client.schemas.objects import StateType
@@ -22,6 +21,7 @@ from prefect.client.schemas.objects import StateType
 from benchmarks.outages import MortalServer
 from cli.pipeline.sample_data import SAMPLE_CONTRACTS, ensure_market_data
 from flows.deploy.registration import register_deployments
+from lake.grain import Grain
 from lake.market.compute import run_partition
 from tests.reliability.faults import Faults
 from tests.reliability.faulty_server import Reply, answer, faulty_server
@@ -63,7 +63,7 @@ async def demo(
         sys.executable, "-c", "from cli.app import main; main()", "demo", "--json",
         "--contracts", "AAPL", "--grain", "session", "--job-per", "partition",
         "--input-dir", str(folder / "input"), "--output-dir", str(folder / "output"),
-        "--server-dir", str(folder / "demo"),
+        "--server-dir", str(folder / "demo"), "--make-sample",
         env=os.environ | environment,
         cwd=folder,
         stdout=asyncio.subprocess.PIPE,

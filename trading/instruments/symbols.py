@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Annotated
 
 from pydantic import StringConstraints
@@ -34,9 +34,23 @@ def checked_contract(name: object) -> str:
             "contract",
             name,
             CONTRACT_NAMES,
-            "pass a column of spx_holdings_hourly.parquet such as 'AAPL'",
+            "pass a column of spx_holdings_hourly.parquet such as " + naming_hint(name, "'AAPL'"),
         )
     return name
+
+
+def naming_hint(name: object, otherwise: str, taken: Collection[str] = ()) -> str:
+    """What may be meant by something that is no contract's name, e.g. `'BRK-B'` by `BRK/B`.
+
+    Args:
+        name: Anything.
+        otherwise: The answer when no contract's name is near.
+        taken: Names that others have already.
+    """
+    if not isinstance(name, str):
+        return otherwise
+    meant = re.sub(r"[\s/]+", "-", name.strip().upper())
+    return repr(meant) if _CONTRACT.match(meant) and meant not in taken else otherwise
 
 
 def known_contract(name: str, available: Iterable[str]) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
 from collections.abc import Mapping
 from datetime import datetime
 from importlib.resources import files
@@ -19,8 +18,13 @@ from trading.report.content import ReportContent
 from trading.report.headlines import headlines, number
 
 
-def page(content: ReportContent) -> str:
-    """The report as one HTML document that refers to nothing outside itself."""
+def page(content: ReportContent, command: str) -> str:
+    """The report as one HTML document that refers to nothing outside itself.
+
+    Args:
+        content: What it shows.
+        command: The shell command that makes it again.
+    """
     environment = jinja2.Environment(
         autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
     )
@@ -32,7 +36,7 @@ def page(content: ReportContent) -> str:
         origin=content.aggregation.origin,
         output_dir=content.aggregation.output_dir,
         content=content,
-        command=shlex.join(["trading", "report", "--output-dir", content.aggregation.output_dir]),
+        command=command,
         run=content.run,
         headlines=headlines(held.summary, content.benchmark),
         pictures=_pictures(content),

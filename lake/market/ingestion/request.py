@@ -11,7 +11,7 @@ from adapters.market_data.protocol import CloseInterval, MarketDataSource
 from lake.market.ingestion.sessions import midnight, sessions_between
 from trading.errors import ParameterError
 from trading.instruments.clock import NEW_YORK
-from trading.instruments.symbols import checked_contract
+from trading.instruments.symbols import checked_contract, naming_hint
 
 DEFAULT_SESSIONS = 5
 """How many complete sessions are taken when no start is given."""
@@ -54,7 +54,8 @@ def contract_name(symbol: str) -> str:
     try:
         contract = checked_contract(symbol)
     except ParameterError as error:
-        raise ParameterError("symbols", symbol, error.allowed, "pass e.g. ['AAPL']") from error
+        meant = naming_hint(symbol, "'AAPL'")
+        raise ParameterError("symbols", symbol, error.allowed, f"pass e.g. [{meant}]") from error
     return _SHARE_CLASS.sub(r"\1-\2", contract) if _SHARE_CLASS.fullmatch(contract) else contract
 
 

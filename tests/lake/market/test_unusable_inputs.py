@@ -98,6 +98,23 @@ def test_a_column_that_cannot_become_a_path_is_refused(input_dir: str, column: s
         opened(input_dir)
 
 
+@pytest.mark.parametrize(
+    ("column", "hint"),
+    [
+        ("BRK/B", "rename it to 'BRK-B', or remove it."),
+        ("brk b", "rename it to 'BRK-B', or remove it."),
+        ("aapl", "rename it to a name such as 'AAPL', or remove it."),  # there is an AAPL
+        ("../evil", "rename it to a name such as 'AAPL', or remove it."),
+    ],
+)
+def test_a_column_is_to_be_renamed_to_what_it_means(input_dir: str, column: str, hint: str) -> None:
+    names = ["timestamp", "AAPL", "MSFT", column]
+    rewritten(Path(input_dir) / PRICES_FILE, lambda t: t.rename_columns(names))
+    with pytest.raises(DataError) as refused:
+        opened(input_dir)
+    assert str(refused.value).endswith(f"column {column!r} is not named like a contract; {hint}")
+
+
 def test_text_prices_are_refused(market: Market, input_dir: str) -> None:
     frame = pandas_frame(market, "us", "UTC").astype({"AAPL": str})
     frame.to_parquet(Path(input_dir) / PRICES_FILE)

@@ -46,6 +46,7 @@ def request(**changed: Any) -> IngestionRequest:
         ("symbols", {"symbols": ["aapl"]}, "contract name"),
         ("symbols", {"symbols": ["../AAPL"]}, "contract name"),
         ("symbols", {"symbols": [None]}, "contract name"),
+        ("symbols", {"symbols": ["BRK/B"]}, "pass e.g. ['BRK-B']"),
         ("symbols", {"symbols": ["AAPL", "AAPL"]}, "name each contract once"),
         ("symbols", {"symbols": ["BRK.B", "BRK-B"]}, "name each contract once"),
         ("symbols", {"symbols": ["^VIX"]}, "always ingested"),
