@@ -24,7 +24,7 @@ from importlib.metadata import entry_points, version
 from pathlib import Path
 
 from servers.errors import USAGE, CommandError
-from servers.process import log_tail, start_child, stopping
+from servers.process import listens, log_tail, start_child, stopping
 
 DEFAULT_PORT = 4200
 HOST = "127.0.0.1"
@@ -91,14 +91,17 @@ class LocalServer:
         return {"PREFECT_API_URL": self.api_url, "PREFECT_HOME": str(self.folder / "prefect")}
 
     def wait_until_healthy(self) -> None:
-        """Return once the server answers.
+        """Return once the server answers, and no other in its place.
 
         Raises:
-            CommandError: It ended, or did not answer in `START_SECONDS`.
+            CommandError: Another process took its port, it ended, or it did not answer in
+                `START_SECONDS`.
         """
         deadline = time.monotonic() + START_SECONDS
-        while not is_healthy(self.api_url, timeout=2.0):
+        while not self._answers():
             ended = self.process.poll() is not None
+            if ended:
+                available_port(self.port)
             if ended or time.monotonic() > deadline:
                 raise CommandError(
                     f"The local Prefect server {'ended' if ended else 'hung'} while starting; "
@@ -109,6 +112,15 @@ class LocalServer:
             # Once it answers it has. Without the note the next start does it again.
             with contextlib.suppress(OSError):
                 (self.folder / REGISTERED_BLOCKS).write_text(_collections(), encoding="utf-8")
+
+    def _answers(self) -> bool:
+        """Whether this server answers; an error when another does."""
+        if not is_healthy(self.api_url, timeout=2.0):
+            return False
+        if listens(self.process, self.port):
+            return True
+        available_port(self.port)
+        return False
 
 
 def project_root() -> Path:

@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from servers.errors import USAGE, CommandError
-from servers.process import log_tail, start_child, stopping
+from servers.process import listens, log_tail, start_child, stopping
 
 HOST = "127.0.0.1"
 REGION = "us-east-1"
@@ -97,13 +97,13 @@ class S3Server:
         }
 
     def wait_until_healthy(self) -> None:
-        """Return once the server answers.
+        """Return once the server answers, and no other in its place.
 
         Raises:
             CommandError: It ended, or did not answer in `START_SECONDS`.
         """
         deadline = time.monotonic() + START_SECONDS
-        while not _is_healthy(self.endpoint_url):
+        while not (_is_healthy(self.endpoint_url) and listens(self.process, self.port)):
             ended = self.process.poll() is not None
             if ended or time.monotonic() > deadline:
                 raise CommandError(

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Thread
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -25,6 +26,7 @@ from servers.prefect import (
     is_healthy,
     local_server,
     project_root,
+    start_server,
 )
 from servers.process import start_child, stopping
 
@@ -276,6 +278,32 @@ def test_a_server_that_ends_while_starting_shows_the_end_of_its_log(tmp_path: Pa
     assert "ended while starting" in str(caught.value)
     assert "No module named no_such_module" in str(caught.value)
     assert str(log) in str(caught.value)
+
+
+def test_a_server_that_answers_in_place_of_ours_is_not_taken_for_it(
+    prefect_server: str, migrated: Callable[[Path], Path], tmp_path: Path
+) -> None:
+    """It took the port after ours had found it free; ours has still to find out."""
+    taken = urlsplit(prefect_server).port
+    assert taken is not None
+    lifeline, held = os.pipe()
+    server = start_server(migrated(tmp_path / "server"), taken, stdin=lifeline, keep_open=[])
+    os.close(lifeline)
+    with stopping(server.process), pytest.raises(CommandError) as caught:
+        server.wait_until_healthy()
+    os.close(held)
+    assert str(caught.value).startswith(f"port={taken} is not free on 127.0.0.1")
+    assert caught.value.exit_code == USAGE
+
+
+def test_a_server_that_ended_because_its_port_was_taken_says_so(
+    taken_port: int, tmp_path: Path
+) -> None:
+    log = tmp_path / "logs" / "server.log"
+    with stopping(start_child("no_such_module", [], log=log, env=os.environ)) as child:
+        child.wait()
+        with pytest.raises(CommandError, match=f"port={taken_port} is not free"):
+            LocalServer(tmp_path, taken_port, child).wait_until_healthy()
 
 
 def test_only_an_api_that_answers_200_is_healthy(answers: tuple[str, list[int]]) -> None:
