@@ -50,7 +50,9 @@ async def _planned(client: PrefectClient, deployment: UUID) -> list[datetime]:
     with anyio.fail_after(WAIT_SECONDS):
         while True:
             runs = await client.read_flow_runs(deployment_filter=ours)
-            planned = sorted(run.expected_start_time for run in runs if run.expected_start_time)
+            planned: list[datetime] = sorted(
+                run.expected_start_time for run in runs if run.expected_start_time
+            )
             if len(planned) >= RUNS:
                 return planned
             await anyio.sleep(0.2)
