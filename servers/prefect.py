@@ -8,7 +8,7 @@ that process or the command that started it lives, so two servers never share on
 from __future__ import annotations
 
 import contextlib
-import fcntl
+import http.client
 import json
 import os
 import re
@@ -16,13 +16,13 @@ import socket
 import subprocess
 import time
 import tomllib
-import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import entry_points, version
 from pathlib import Path
 
+from cli.server_lock import server_lock
 from servers.errors import USAGE, CommandError
 from servers.process import listens, log_tail, start_child, stopping
 
@@ -252,7 +252,7 @@ def is_healthy(url: str, timeout: float) -> bool:
     try:
         with opener.open(f"{url}/health", timeout=timeout) as answer:
             return bool(answer.status == 200)  # noqa: PLR2004 - HTTP OK
-    except (OSError, urllib.error.URLError, ValueError):
+    except (OSError, http.client.HTTPException, ValueError):
         return False
 
 
@@ -284,31 +284,24 @@ def available_port(port: int) -> int:
 @contextlib.contextmanager
 def _exclusive(folder: Path) -> Iterator[int]:
     """The folder's lock, as an open file descriptor."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = os.open(folder / "server.lock", os.O_RDWR | os.O_CREAT, 0o644)
-    except OSError as error:
-        raise CommandError(
-            f"{folder}, where the local Prefect server keeps its data, cannot be written "
-            f"({error.strerror}); make it writable or set PREFECT_API_URL to use another server."
-        ) from None
-    try:
-        _take(lock, folder)
+    file = folder / "server.lock"
+    with contextlib.ExitStack() as held:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            lock = held.enter_context(server_lock(file))
+        except BlockingIOError:
+            raise CommandError(_already_running(folder, file.read_bytes()), USAGE) from None
+        except OSError as error:
+            raise CommandError(
+                f"{folder}, where the local Prefect server keeps its data, cannot be written "
+                f"({error.strerror}); make it writable or set PREFECT_API_URL to use another "
+                "server."
+            ) from None
         yield lock
-    finally:
-        os.close(lock)
-
-
-def _take(lock: int, folder: Path) -> None:
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise CommandError(_already_running(folder, os.pread(lock, 4096, 0)), USAGE) from None
 
 
 def _describe_holder(lock: int, port: int) -> None:
     """Say in the lock file who holds it, for the message of the next one."""
-    os.ftruncate(lock, 0)
     os.pwrite(lock, json.dumps({"pid": os.getpid(), "api_url": api_url(port)}).encode(), 0)
 
 

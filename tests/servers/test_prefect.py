@@ -18,6 +18,7 @@ import pytest
 from prefect.client.orchestration import PrefectClient
 from servers.errors import USAGE, CommandError
 
+from cli.server_lock import server_lock
 from servers.prefect import (
     REGISTERED_BLOCKS,
     LocalServer,
@@ -230,10 +231,8 @@ def test_a_taken_port_is_refused_before_anything_is_started(
 
 def test_a_second_server_for_a_folder_is_refused_and_the_first_is_named(tmp_path: Path) -> None:
     holder = {"pid": 4711, "api_url": "http://127.0.0.1:4200/api"}
-    with (tmp_path / "server.lock").open("w") as lock:
-        json.dump(holder, lock)
-        lock.flush()
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with server_lock(tmp_path / "server.lock") as lock:
+        os.write(lock, json.dumps(holder).encode())
         with pytest.raises(CommandError) as caught, local_server(tmp_path, 0):
             pytest.fail("it started")
     assert "4711" in str(caught.value)
@@ -242,10 +241,12 @@ def test_a_second_server_for_a_folder_is_refused_and_the_first_is_named(tmp_path
 
 
 def test_a_lock_that_does_not_say_who_holds_it_is_still_a_lock(tmp_path: Path) -> None:
-    with (tmp_path / "server.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        with pytest.raises(CommandError, match="runs already"), local_server(tmp_path, 0):
-            pytest.fail("it started")
+    with (
+        server_lock(tmp_path / "server.lock"),
+        pytest.raises(CommandError, match="runs already"),
+        local_server(tmp_path, 0),
+    ):
+        pytest.fail("it started")
 
 
 def test_the_lock_is_held_while_the_server_lives_and_says_who_holds_it(tmp_path: Path) -> None:
@@ -318,6 +319,21 @@ def test_only_an_api_that_answers_200_is_healthy(answers: tuple[str, list[int]])
 @pytest.mark.parametrize(
     "url", ["file:///etc", "", "127.0.0.1:4200", "http://[", "http://127.0.0.1:1"]
 )
+def test_what_answers_no_http_is_not_healthy() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def greet() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                connection.sendall(b"SSH-2.0-OpenSSH_9.6\r\n")
+                connection.recv(4096)
+
+        thread = Thread(target=greet)
+        thread.start()
+        assert not is_healthy(f"http://127.0.0.1:{listener.getsockname()[1]}/api", timeout=30)
+        thread.join()
+
+
 def test_what_is_no_http_server_is_not_healthy(url: str) -> None:
     assert not is_healthy(url, timeout=5)
 
