@@ -19,7 +19,7 @@ from cli.pipeline.pipeline import Pipeline, point_to_the_ui, quiet_prefect, tell
 from cli.pipeline.sample_data import SAMPLE_CONTRACTS, ensure_market_data
 from cli.settings import absolute, installation
 from lake.market.inputs import open_market_data
-from servers.connection import prefect_connection
+from servers.connection import prefect_connection, say_whose_server
 from servers.s3 import S3Server, s3_server
 from servers.worker import process_worker
 from storage.checks import check_writable
@@ -84,6 +84,7 @@ def run_demo(options: DemoOptions) -> int:
                     options, running.enter_context(s3_server(options.server_dir / "s3"))
                 )
             settings = installation()
+            say_whose_server(connection)
             use_credentials_block(settings, connection)
             parameters = orchestrator_parameters(options, settings) | selection
             _prepare(parameters, display)

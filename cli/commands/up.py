@@ -16,7 +16,7 @@ from cli.pipeline.credentials import use_credentials_block
 from cli.pipeline.sample_data import SAMPLE_CONTRACTS, ensure_market_data
 from cli.settings import installation
 from cli.stop_signals import interrupt_held
-from servers.connection import Connection, leases_of, prefect_connection
+from servers.connection import Connection, leases_of, prefect_connection, say_whose_server
 from servers.process import log_tail
 from servers.worker import process_worker
 
@@ -40,6 +40,7 @@ def run_up(port: int, server_dir: Path) -> None:
             display.phase(STARTING)
             connection = running.enter_context(prefect_connection(server_dir, port))
             settings = installation()
+            say_whose_server(connection)
             use_credentials_block(settings, connection)
             ensure_market_data(settings.input_dir, SAMPLE_CONTRACTS)
             _register(settings.work_pool, connection, server_dir)

@@ -7,7 +7,6 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -17,11 +16,9 @@ from typer.main import get_command
 
 from cli.app import app
 from cli.exit_codes import exit_codes
-from tests.cli.conftest import Start, assert_all_end
+from tests.cli.conftest import Run, Start, assert_all_end
 from tests.waiting import wait_until
 from trading.errors import DataError, ParameterError
-
-Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
 def test_help_lists_the_commands_and_loads_no_prefect() -> None:

@@ -18,7 +18,7 @@ from cli.commands.up import instructions, wait_for_end
 from cli.pipeline.pipeline import worker_for
 from servers.connection import Connection
 from servers.prefect import LocalServer
-from tests.cli.conftest import Start, assert_all_end
+from tests.cli.conftest import PROXIES, Start, assert_all_end
 from tests.waiting import WAIT_SECONDS, wait_until
 
 FOLDERS = ("input_dir", "output_dir")
@@ -62,7 +62,8 @@ def test_a_server_that_was_there_before_needs_no_export_and_is_not_stopped() -> 
 async def test_up_runs_deployments_until_ctrl_c_and_leaves_nothing(
     start: Start, prefect_server: str, prefect_client: PrefectClient, tmp_path: Path
 ) -> None:
-    command = start("up", PREFECT_API_URL=prefect_server)
+    # The server and the worker are on this machine, to which no proxy leads.
+    command = start("up", PREFECT_API_URL=prefect_server, **PROXIES)
     assert command.stdout is not None
     first_line = command.stdout.readline()
     assert first_line == f"Prefect UI   {prefect_server.removesuffix('/api')}\n"
