@@ -316,9 +316,6 @@ def test_only_an_api_that_answers_200_is_healthy(answers: tuple[str, list[int]])
     assert not statuses
 
 
-@pytest.mark.parametrize(
-    "url", ["file:///etc", "", "127.0.0.1:4200", "http://[", "http://127.0.0.1:1"]
-)
 def test_what_answers_no_http_is_not_healthy() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
@@ -334,6 +331,9 @@ def test_what_answers_no_http_is_not_healthy() -> None:
         thread.join()
 
 
+@pytest.mark.parametrize(
+    "url", ["file:///etc", "", "127.0.0.1:4200", "http://[", "http://127.0.0.1:1"]
+)
 def test_what_is_no_http_server_is_not_healthy(url: str) -> None:
     assert not is_healthy(url, timeout=5)
 
