@@ -75,7 +75,7 @@ def test_wrong_usage_exits_2_names_the_value_and_starts_nothing(
     assert arguments[-1] in done.stderr
     assert "Traceback" not in done.stderr
     assert done.stdout == ""
-    assert not any(path.is_file() for path in tmp_path.rglob("*") if path.name != "server.lock")
+    assert not any(path.is_file() for path in tmp_path.rglob("*") if path.suffix != ".lock")
 
 
 @pytest.mark.parametrize("command", ["demo", "up"])

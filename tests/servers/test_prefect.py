@@ -30,6 +30,7 @@ from servers.prefect import (
     start_server,
 )
 from servers.process import start_child, stopping
+from tests.waiting import wait_until
 
 
 @pytest.fixture
@@ -195,7 +196,10 @@ def test_other_settings_in_a_file_leave_the_folders_database(
 
 def _environment_of_a_server(folder: Path) -> list[str]:
     with local_server(folder, 0) as server:
-        return Path(f"/proc/{server.process.pid}/environ").read_text().split("\0")
+        file = Path(f"/proc/{server.process.pid}/environ")
+        # Between fork and exec a process shows no environment.
+        wait_until(file.read_text, "the server's environment")
+        return file.read_text().split("\0")
 
 
 async def test_our_server_has_the_settings_that_a_laptop_wants(
