@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+
 import typer
 
 from cli.cluster_commands import prepare_storage, register
 from cli.pipeline_commands import demo, up
 from cli.result_commands import redo, report, status
+from servers.loopback import bypass_proxies
 
 app = typer.Typer(
     help="Analyse hourly prices of many contracts, each contract and timestamp a Prefect flow run.",
@@ -20,4 +23,5 @@ for command in (demo, up, status, redo, report, prepare_storage, register):
 
 def main() -> None:
     """Run the command line; the console script's entry point."""
+    bypass_proxies(os.environ)
     app()

@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from cli.exit_codes import exit_codes
-from cli.stop_signals import interrupt_held
+from cli.prefect_settings import loading_prefect
+from servers.connection import named_api_url
 
 
 def prepare_storage(
@@ -104,7 +105,8 @@ def register(
     Exit codes: 0 all is registered, 1 it is not, 2 wrong usage.
     """  # noqa: D301 - \b is how Click keeps lines as they are
     with exit_codes():
-        with interrupt_held():
+        named_api_url()
+        with loading_prefect():
             from cli.commands.register import RegisterOptions, run_register  # noqa: PLC0415 - --help stays quick
 
         run_register(

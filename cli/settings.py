@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from cli.stop_signals import interrupt_held
+from cli.prefect_settings import loading_prefect
+from servers.connection import named_api_url
 from servers.errors import USAGE, CommandError
 from storage.directory import open_directory
 from trading.errors import shown
@@ -20,9 +21,10 @@ def installation() -> Settings:
     """The `TRADING_` settings; loads Prefect, so call it once the environment names its server.
 
     Raises:
-        CommandError: A variable has a value that cannot be used.
+        CommandError: A variable of ours or a setting of Prefect's has a value that cannot be used.
     """
-    with interrupt_held():
+    named_api_url()
+    with loading_prefect():
         from flows.boundary.settings import settings  # noqa: PLC0415 - see above
 
     try:

@@ -9,12 +9,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
-from servers.errors import CommandError
+import typer
+
+from servers.errors import USAGE, CommandError
 from servers.leases import Leases
 from servers.prefect import LocalServer, is_healthy, local_server
 
 REACH_SECONDS = 15.0
 """How long a server that the user named may take to answer before it counts as unreachable."""
+
+SHOWN = 120
+"""Characters of a value that a message repeats."""
 
 CLIENT_SETTINGS = {
     # Prefect's client waits out 429, 502 and 503; a server that starts answers these two as well,
@@ -31,10 +36,12 @@ class Connection:
     Attributes:
         api_url: Its API.
         local: The server that this command started, None for one that was there before.
+        users_home: What `PREFECT_HOME` was before it became that of the server started.
     """
 
     api_url: str
     local: LocalServer | None
+    users_home: str | None = None
 
     @property
     def ui_url(self) -> str:
@@ -58,6 +65,30 @@ class Connection:
         if self.local is not None:
             self.local.wait_until_healthy()
 
+    def passed_over(self) -> str | None:
+        """The API that the user's Prefect would ask, where this command has a server of its own.
+
+        A profile, `.env` or `prefect.toml` names it, which count for nothing here. Loads Prefect.
+        """
+        if self.local is None:
+            return None
+        from prefect.settings import Settings  # noqa: PLC0415 - loads Prefect
+
+        with self._users_environment(), contextlib.suppress(ValueError):
+            return Settings().api.url
+        return None
+
+    @contextlib.contextmanager
+    def _users_environment(self) -> Iterator[None]:
+        """The variables that point to the server started, for the time of the block as before."""
+        ours = {name: os.environ.pop(name) for name in ("PREFECT_API_URL", "PREFECT_HOME")}
+        if self.users_home is not None:
+            os.environ["PREFECT_HOME"] = self.users_home
+        try:
+            yield
+        finally:
+            os.environ.update(ours)
+
 
 @contextlib.contextmanager
 def prefect_connection(folder: Path, port: int) -> Iterator[Connection]:
@@ -72,13 +103,56 @@ def prefect_connection(folder: Path, port: int) -> Iterator[Connection]:
     """
     for name, value in CLIENT_SETTINGS.items():
         os.environ.setdefault(name, value)
-    named = os.environ.get("PREFECT_API_URL", "").rstrip("/")
-    if named:
+    named = named_api_url()
+    if named is not None:
         yield Connection(_answering(named), local=None)
         return
     with local_server(folder, port) as server:
+        home = os.environ.get("PREFECT_HOME")
         os.environ.update(server.client_settings())
-        yield Connection(server.api_url, server)
+        yield Connection(server.api_url, server, home)
+
+
+def named_api_url() -> str | None:
+    """The API that PREFECT_API_URL names, without a slash at its end; None when it names none.
+
+    Raises:
+        CommandError: It is not an address of the kind.
+    """
+    value = os.environ.get("PREFECT_API_URL", "")
+    named = value.rstrip("/")
+    if not named or _is_http_url(named):
+        return named or None
+    # Where the password ends cannot be told in what is no URL.
+    given = "" if "@" in value else f"={value[:SHOWN]!a}"
+    raise CommandError(
+        f"PREFECT_API_URL{given} is not the URL of a Prefect API; set it to one like "
+        "http://127.0.0.1:4200/api, or unset the variable.",
+        USAGE,
+    )
+
+
+def _is_http_url(url: str) -> bool:
+    """Whether a client can at least try to ask it."""
+    try:
+        parts = urlsplit(url)
+        parts.port  # noqa: B018 - its being no port is raised here
+        host = (parts.hostname or "").encode("idna")
+    except ValueError:
+        return False
+    whole = url.isprintable() and " " not in url
+    return whole and parts.scheme in {"http", "https"} and bool(host)
+
+
+def say_whose_server(connection: Connection) -> None:
+    """Tell those whose Prefect settings name a server that this command has one of its own."""
+    if (other := connection.passed_over()) and other.rstrip("/") != connection.api_url:
+        typer.echo(
+            f"This runs on a Prefect server of its own, {connection.ui_url}, and not on "
+            f"{without_credentials(other)}, which your Prefect settings name; set PREFECT_API_URL "
+            "to that address to use it.",
+            err=True,
+        )
 
 
 def leases_of(connection: Connection, folder: Path) -> Leases | None:

@@ -8,7 +8,7 @@ that process or the command that started it lives, so two servers never share on
 from __future__ import annotations
 
 import contextlib
-import fcntl
+import http.client
 import json
 import os
 import re
@@ -16,7 +16,6 @@ import socket
 import subprocess
 import time
 import tomllib
-import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,7 +23,8 @@ from importlib.metadata import entry_points, version
 from pathlib import Path
 
 from servers.errors import USAGE, CommandError
-from servers.process import log_tail, start_child, stopping
+from servers.process import listens, log_tail, start_child, stopping
+from servers.server_lock import server_lock
 
 DEFAULT_PORT = 4200
 HOST = "127.0.0.1"
@@ -91,14 +91,17 @@ class LocalServer:
         return {"PREFECT_API_URL": self.api_url, "PREFECT_HOME": str(self.folder / "prefect")}
 
     def wait_until_healthy(self) -> None:
-        """Return once the server answers.
+        """Return once the server answers, and no other in its place.
 
         Raises:
-            CommandError: It ended, or did not answer in `START_SECONDS`.
+            CommandError: Another process took its port, it ended, or it did not answer in
+                `START_SECONDS`.
         """
         deadline = time.monotonic() + START_SECONDS
-        while not is_healthy(self.api_url, timeout=2.0):
+        while not self._answers():
             ended = self.process.poll() is not None
+            if ended:
+                available_port(self.port)
             if ended or time.monotonic() > deadline:
                 raise CommandError(
                     f"The local Prefect server {'ended' if ended else 'hung'} while starting; "
@@ -109,6 +112,15 @@ class LocalServer:
             # Once it answers it has. Without the note the next start does it again.
             with contextlib.suppress(OSError):
                 (self.folder / REGISTERED_BLOCKS).write_text(_collections(), encoding="utf-8")
+
+    def _answers(self) -> bool:
+        """Whether this server answers; an error when another does."""
+        if not is_healthy(self.api_url, timeout=2.0):
+            return False
+        if listens(self.process, self.port):
+            return True
+        available_port(self.port)
+        return False
 
 
 def project_root() -> Path:
@@ -240,7 +252,7 @@ def is_healthy(url: str, timeout: float) -> bool:
     try:
         with opener.open(f"{url}/health", timeout=timeout) as answer:
             return bool(answer.status == 200)  # noqa: PLR2004 - HTTP OK
-    except (OSError, urllib.error.URLError, ValueError):
+    except (OSError, http.client.HTTPException, ValueError):
         return False
 
 
@@ -272,31 +284,24 @@ def available_port(port: int) -> int:
 @contextlib.contextmanager
 def _exclusive(folder: Path) -> Iterator[int]:
     """The folder's lock, as an open file descriptor."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = os.open(folder / "server.lock", os.O_RDWR | os.O_CREAT, 0o644)
-    except OSError as error:
-        raise CommandError(
-            f"{folder}, where the local Prefect server keeps its data, cannot be written "
-            f"({error.strerror}); make it writable or set PREFECT_API_URL to use another server."
-        ) from None
-    try:
-        _take(lock, folder)
+    file = folder / "server.lock"
+    with contextlib.ExitStack() as held:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            lock = held.enter_context(server_lock(file))
+        except BlockingIOError:
+            raise CommandError(_already_running(folder, file.read_bytes()), USAGE) from None
+        except OSError as error:
+            raise CommandError(
+                f"{folder}, where the local Prefect server keeps its data, cannot be written "
+                f"({error.strerror}); make it writable or set PREFECT_API_URL to use another "
+                "server."
+            ) from None
         yield lock
-    finally:
-        os.close(lock)
-
-
-def _take(lock: int, folder: Path) -> None:
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise CommandError(_already_running(folder, os.pread(lock, 4096, 0)), USAGE) from None
 
 
 def _describe_holder(lock: int, port: int) -> None:
     """Say in the lock file who holds it, for the message of the next one."""
-    os.ftruncate(lock, 0)
     os.pwrite(lock, json.dumps({"pid": os.getpid(), "api_url": api_url(port)}).encode(), 0)
 
 

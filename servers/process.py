@@ -71,6 +71,23 @@ def stop_child(child: subprocess.Popen[bytes]) -> None:
             child.stdin.close()
 
 
+def listens(child: subprocess.Popen[bytes], port: int) -> bool:
+    """Whether the child, or a process below it, is what listens on the TCP port.
+
+    Whoever answers there otherwise is somebody else: between choosing a port and opening it
+    another process may take it.
+    """
+    import psutil  # noqa: PLC0415 - --help stays quick
+
+    try:
+        top = psutil.Process(child.pid)
+        family = [top, *top.children(recursive=True)]
+        sockets = [socket for process in family for socket in process.net_connections("tcp")]
+    except psutil.NoSuchProcess:
+        return False
+    return any(s.status == psutil.CONN_LISTEN and s.laddr.port == port for s in sockets)
+
+
 @contextlib.contextmanager
 def stopping(child: subprocess.Popen[bytes]) -> Iterator[subprocess.Popen[bytes]]:
     """Stop the child on leaving the block, however it is left."""

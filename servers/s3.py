@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import json
 import os
 import random
@@ -24,7 +23,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from servers.errors import USAGE, CommandError
-from servers.process import log_tail, start_child, stopping
+from servers.process import listens, log_tail, start_child, stopping
+from servers.server_lock import server_lock
 
 HOST = "127.0.0.1"
 REGION = "us-east-1"
@@ -97,13 +97,13 @@ class S3Server:
         }
 
     def wait_until_healthy(self) -> None:
-        """Return once the server answers.
+        """Return once the server answers, and no other in its place.
 
         Raises:
             CommandError: It ended, or did not answer in `START_SECONDS`.
         """
         deadline = time.monotonic() + START_SECONDS
-        while not _is_healthy(self.endpoint_url):
+        while not (_is_healthy(self.endpoint_url) and listens(self.process, self.port)):
             ended = self.process.poll() is not None
             if ended or time.monotonic() > deadline:
                 raise CommandError(
@@ -267,15 +267,13 @@ def _is_healthy(endpoint_url: str) -> bool:
 def _exclusive(folder: Path) -> Iterator[int]:
     """A lock on the folder, as an open file descriptor that the server inherits."""
     folder.mkdir(parents=True, exist_ok=True)
-    lock = os.open(folder / "s3-server.lock", os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    with contextlib.ExitStack() as held:
+        try:
+            lock = held.enter_context(server_lock(folder / "s3-server.lock"))
+        except BlockingIOError:
+            raise CommandError(
+                f"A local S3 server for {folder} already runs; stop the command that started it, "
+                "or pass --server-dir with another folder.",
+                USAGE,
+            ) from None
         yield lock
-    except BlockingIOError:
-        raise CommandError(
-            f"A local S3 server for {folder} already runs; stop the command that started it, or "
-            "pass --server-dir with another folder.",
-            USAGE,
-        ) from None
-    finally:
-        os.close(lock)

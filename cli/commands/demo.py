@@ -23,7 +23,7 @@ from cli.pipeline.sample_data import (
 )
 from cli.settings import absolute, installation, job_environment
 from lake.market.inputs import open_market_data
-from servers.connection import prefect_connection
+from servers.connection import prefect_connection, say_whose_server
 from servers.errors import USAGE, CommandError
 from servers.s3 import S3Server, s3_server
 from servers.worker import process_worker
@@ -92,6 +92,7 @@ def run_demo(options: DemoOptions) -> int:
                     options, running.enter_context(s3_server(options.server_dir / "s3"))
                 )
             settings = installation()
+            say_whose_server(connection)
             use_credentials_block(settings, connection)
             default_input = not named and (options.s3 or takes_default_input(settings))
             parameters = orchestrator_parameters(options, settings)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from urllib.parse import urlsplit
 
 import stamina
@@ -10,7 +9,7 @@ import stamina
 from cli.pipeline.credentials import use_credentials_block
 from cli.pipeline.sample_data import ensure_market_data
 from cli.settings import installation
-from servers.connection import REACH_SECONDS, Connection, without_credentials
+from servers.connection import REACH_SECONDS, Connection, named_api_url, without_credentials
 from servers.errors import CommandError
 from servers.prefect import is_healthy
 from storage.errors import StorageError
@@ -79,7 +78,7 @@ def _is_transient(error: Exception) -> bool:
 
 def _prefect_connection() -> Connection:
     """The server that holds the block with the credentials."""
-    api_url = os.environ.get("PREFECT_API_URL", "")
+    api_url = named_api_url() or ""
     if not is_healthy(api_url, REACH_SECONDS):
         raise CommandError(
             f"PREFECT_API_URL={without_credentials(api_url)} does not answer, and "

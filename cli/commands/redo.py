@@ -19,7 +19,7 @@ from cli.pipeline.query import Places, Question, as_json, places, read_status
 from cli.settings import installation
 from lake.keys import Partition
 from lake.status import PartitionStatus
-from servers.connection import prefect_connection
+from servers.connection import prefect_connection, say_whose_server
 from servers.errors import USAGE, CommandError
 
 if TYPE_CHECKING:
@@ -65,6 +65,7 @@ def run_redo(question: Question, options: RedoOptions) -> int:
         with prefect_connection(options.server_dir, options.port) as connection:
             quiet_prefect()
             settings = installation()
+            say_whose_server(connection)
             use_credentials_block(settings, connection)
             where = places(settings, question)
             statuses = read_status(where, question)  # what is wrong is told before the server is up

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +19,7 @@ from cli.commands.trial_partition import run_trial_partition
 from cli.settings import installation
 from flows.deploy.registration import Installation, differences, install, pool_of
 from flows.deploy.wiring import JobVariables, deployment_definitions, parsed_job_variables
-from servers.connection import without_credentials
+from servers.connection import named_api_url, without_credentials
 from servers.errors import USAGE, CommandError
 from servers.readiness import server_errors, wait_for_server
 from trading.errors import shown
@@ -61,7 +60,7 @@ def run_register(options: RegisterOptions) -> None:
     """
     pool = options.pool or installation().work_pool
     template = _template(options.base_job_template)
-    if not os.environ.get("PREFECT_API_URL"):
+    if named_api_url() is None:
         raise CommandError(
             "PREFECT_API_URL is not set; set it to the API of the Prefect server on which to "
             "register, such as http://prefect-server:4200/api.",

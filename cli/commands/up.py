@@ -18,7 +18,7 @@ from cli.stop_signals import interrupt_held
 from flows.deploy.deployments import ANALYZE_SYMBOL, INGEST_MARKET_DATA, ORCHESTRATOR
 from flows.runs.commands import run_command
 from lake.market.inputs import open_market_data
-from servers.connection import Connection, leases_of, prefect_connection
+from servers.connection import Connection, leases_of, prefect_connection, say_whose_server
 from servers.errors import USAGE, CommandError
 from servers.process import log_tail
 from servers.worker import process_worker
@@ -44,6 +44,7 @@ def run_up(port: int, server_dir: Path) -> None:
             display.phase(STARTING)
             connection = running.enter_context(prefect_connection(server_dir, port))
             settings = installation()
+            say_whose_server(connection)
             use_credentials_block(settings, connection)
             if takes_default_input(settings):
                 ensure_market_data(settings.input_dir, SAMPLE_CONTRACTS)

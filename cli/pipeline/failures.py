@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from cli.pipeline.credentials import use_credentials_block
 from flows.deploy.deployments import ANALYZE_TIME_PARTITION
 from lake.status import ContractStatus, PartitionStatus
-from servers.connection import REACH_SECONDS, Connection, without_credentials
+from servers.connection import REACH_SECONDS, Connection, named_api_url, without_credentials
 from servers.errors import CommandError
 from servers.prefect import is_healthy
 
@@ -40,10 +40,10 @@ def named_server(settings: Settings) -> str | None:
         CommandError: It is needed for credentials and does not answer.
         ParameterError: It has no such block.
     """
-    named = os.environ.get("PREFECT_API_URL", "").rstrip("/")
-    answers = bool(named) and is_healthy(named, REACH_SECONDS)
+    named = named_api_url()
+    answers = named is not None and is_healthy(named, REACH_SECONDS)
     if settings.aws_credentials_block is not None:
-        if not answers:
+        if named is None or not answers:
             raise CommandError(
                 "TRADING_AWS_CREDENTIALS_BLOCK names a block of a Prefect server, and "
                 "PREFECT_API_URL names none that answers; correct it or unset the block."

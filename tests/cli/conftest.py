@@ -18,6 +18,12 @@ WHOLE_COMMAND_SECONDS = 300.0
 """How long a command may take that does all its work: 240 partitions, on a slow machine."""
 
 
+PROXIES = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"), "http://127.0.0.1:1")
+"""Where a machine reaches the world, but not itself, through a proxy; nothing listens there."""
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
 class Start(Protocol):
     def __call__(self, *arguments: str, **environment: str) -> subprocess.Popen[str]: ...
 
@@ -58,7 +64,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
 
 
 @pytest.fixture
-def run(start: Start) -> Callable[..., subprocess.CompletedProcess[str]]:
+def run(start: Start) -> Run:
     """Run `trading` to its end."""
 
     def run_command(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:

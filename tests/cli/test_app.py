@@ -7,7 +7,6 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -17,11 +16,9 @@ from typer.main import get_command
 from cli.app import app
 from cli.exit_codes import exit_codes
 from servers.errors import FAILED, USAGE, CommandError
-from tests.cli.conftest import Start, assert_all_end
+from tests.cli.conftest import Run, Start, assert_all_end
 from tests.waiting import wait_until
 from trading.errors import DataError, ParameterError
-
-Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
 def test_help_lists_the_commands_and_loads_no_prefect() -> None:
@@ -78,7 +75,7 @@ def test_wrong_usage_exits_2_names_the_value_and_starts_nothing(
     assert arguments[-1] in done.stderr
     assert "Traceback" not in done.stderr
     assert done.stdout == ""
-    assert not any(path.is_file() for path in tmp_path.rglob("*") if path.name != "server.lock")
+    assert not any(path.is_file() for path in tmp_path.rglob("*") if path.suffix != ".lock")
 
 
 @pytest.mark.parametrize("command", ["demo", "up"])

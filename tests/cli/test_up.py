@@ -19,7 +19,7 @@ from cli.pipeline.sample_data import SAMPLE_CONTRACTS, ensure_market_data
 from servers.connection import Connection
 from servers.errors import CommandError
 from servers.prefect import LocalServer
-from tests.cli.conftest import Start, assert_all_end
+from tests.cli.conftest import PROXIES, Start, assert_all_end
 from tests.waiting import WAIT_SECONDS, wait_until
 
 FOLDERS = ("input_dir", "output_dir")
@@ -71,7 +71,8 @@ async def test_up_runs_deployments_until_ctrl_c_and_leaves_nothing(
     start: Start, prefect_server: str, prefect_client: PrefectClient, tmp_path: Path
 ) -> None:
     ensure_market_data(str(tmp_path / "input"), SAMPLE_CONTRACTS)
-    command = start("up", PREFECT_API_URL=prefect_server)
+    # The server and the worker are on this machine, to which no proxy leads.
+    command = start("up", PREFECT_API_URL=prefect_server, **PROXIES)
     assert command.stdout is not None
     first_line = command.stdout.readline()
     assert first_line == f"Prefect UI   {prefect_server.removesuffix('/api')}\n"

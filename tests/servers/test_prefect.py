@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Thread
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -25,8 +26,11 @@ from servers.prefect import (
     is_healthy,
     local_server,
     project_root,
+    start_server,
 )
 from servers.process import start_child, stopping
+from servers.server_lock import server_lock
+from tests.waiting import wait_until
 
 
 @pytest.fixture
@@ -192,7 +196,10 @@ def test_other_settings_in_a_file_leave_the_folders_database(
 
 def _environment_of_a_server(folder: Path) -> list[str]:
     with local_server(folder, 0) as server:
-        return Path(f"/proc/{server.process.pid}/environ").read_text().split("\0")
+        file = Path(f"/proc/{server.process.pid}/environ")
+        # Between fork and exec a process shows no environment.
+        wait_until(file.read_text, "the server's environment")
+        return file.read_text().split("\0")
 
 
 async def test_our_server_has_the_settings_that_a_laptop_wants(
@@ -228,10 +235,8 @@ def test_a_taken_port_is_refused_before_anything_is_started(
 
 def test_a_second_server_for_a_folder_is_refused_and_the_first_is_named(tmp_path: Path) -> None:
     holder = {"pid": 4711, "api_url": "http://127.0.0.1:4200/api"}
-    with (tmp_path / "server.lock").open("w") as lock:
-        json.dump(holder, lock)
-        lock.flush()
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with server_lock(tmp_path / "server.lock") as lock:
+        os.write(lock, json.dumps(holder).encode())
         with pytest.raises(CommandError) as caught, local_server(tmp_path, 0):
             pytest.fail("it started")
     assert "4711" in str(caught.value)
@@ -240,10 +245,12 @@ def test_a_second_server_for_a_folder_is_refused_and_the_first_is_named(tmp_path
 
 
 def test_a_lock_that_does_not_say_who_holds_it_is_still_a_lock(tmp_path: Path) -> None:
-    with (tmp_path / "server.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        with pytest.raises(CommandError, match="runs already"), local_server(tmp_path, 0):
-            pytest.fail("it started")
+    with (
+        server_lock(tmp_path / "server.lock"),
+        pytest.raises(CommandError, match="runs already"),
+        local_server(tmp_path, 0),
+    ):
+        pytest.fail("it started")
 
 
 def test_the_lock_is_held_while_the_server_lives_and_says_who_holds_it(tmp_path: Path) -> None:
@@ -278,6 +285,32 @@ def test_a_server_that_ends_while_starting_shows_the_end_of_its_log(tmp_path: Pa
     assert str(log) in str(caught.value)
 
 
+def test_a_server_that_answers_in_place_of_ours_is_not_taken_for_it(
+    prefect_server: str, migrated: Callable[[Path], Path], tmp_path: Path
+) -> None:
+    """It took the port after ours had found it free; ours has still to find out."""
+    taken = urlsplit(prefect_server).port
+    assert taken is not None
+    lifeline, held = os.pipe()
+    server = start_server(migrated(tmp_path / "server"), taken, stdin=lifeline, keep_open=[])
+    os.close(lifeline)
+    with stopping(server.process), pytest.raises(CommandError) as caught:
+        server.wait_until_healthy()
+    os.close(held)
+    assert str(caught.value).startswith(f"port={taken} is not free on 127.0.0.1")
+    assert caught.value.exit_code == USAGE
+
+
+def test_a_server_that_ended_because_its_port_was_taken_says_so(
+    taken_port: int, tmp_path: Path
+) -> None:
+    log = tmp_path / "logs" / "server.log"
+    with stopping(start_child("no_such_module", [], log=log, env=os.environ)) as child:
+        child.wait()
+        with pytest.raises(CommandError, match=f"port={taken_port} is not free"):
+            LocalServer(tmp_path, taken_port, child).wait_until_healthy()
+
+
 def test_only_an_api_that_answers_200_is_healthy(answers: tuple[str, list[int]]) -> None:
     url, statuses = answers
     statuses += [200, 404, 503]
@@ -285,6 +318,21 @@ def test_only_an_api_that_answers_200_is_healthy(answers: tuple[str, list[int]])
     assert not is_healthy(url, timeout=30)
     assert not is_healthy(url, timeout=30)
     assert not statuses
+
+
+def test_what_answers_no_http_is_not_healthy() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def greet() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                connection.sendall(b"SSH-2.0-OpenSSH_9.6\r\n")
+                connection.recv(4096)
+
+        thread = Thread(target=greet)
+        thread.start()
+        assert not is_healthy(f"http://127.0.0.1:{listener.getsockname()[1]}/api", timeout=30)
+        thread.join()
 
 
 @pytest.mark.parametrize(

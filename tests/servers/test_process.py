@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +12,7 @@ import psutil
 import pytest
 
 from servers import process as child_process
-from servers.process import log_tail, start_child, stop_child, stopping
+from servers.process import listens, log_tail, start_child, stop_child, stopping
 from tests.cli.conftest import assert_all_end
 from tests.waiting import wait_until
 
@@ -127,6 +129,26 @@ def test_a_child_obeys_sigint_though_its_parent_ignores_it(log: Path) -> None:
 def test_a_child_is_in_a_session_of_its_own_out_of_reach_of_ctrl_c(log: Path) -> None:
     with stopping(start_server(log)) as child:
         assert os.getsid(child.pid) == child.pid != os.getsid(0)
+
+
+def test_a_child_listens_on_its_own_port_and_on_no_other(log: Path) -> None:
+    with stopping(start_server(log)) as child, socket.socket() as other:
+        found = re.search(r"port (\d+)", log.read_text())
+        assert found is not None
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        assert listens(child, int(found[1]))
+        assert not listens(child, other.getsockname()[1])
+    assert not listens(child, int(found[1]))
+
+
+def test_what_a_child_started_listens_for_it(log: Path) -> None:
+    serve = [sys.executable, "-u", "-m", "http.server", "0", "--bind", "127.0.0.1"]
+    with stopping(start_child("servers.program", serve, log=log, env=os.environ)) as child:
+        wait_until(lambda: b"Serving" in log.read_bytes(), "the program serves")
+        found = re.search(r"port (\d+)", log.read_text())
+        assert found is not None
+        assert listens(child, int(found[1]))
 
 
 def test_the_tail_of_a_log_is_its_last_lines_that_say_something(tmp_path: Path) -> None:

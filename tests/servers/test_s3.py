@@ -1,19 +1,21 @@
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import stat
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import fsspec
 import psutil
 import pytest
 
 from servers.errors import CommandError
-from servers.process import stopping
-from servers.s3 import s3_server, start_s3_server
+from servers.process import start_child, stopping
+from servers.s3 import S3Server, s3_server, start_s3_server
 from tests.cli.conftest import assert_all_end
 from tests.s3 import SessionS3
 
@@ -40,6 +42,18 @@ def test_a_server_keeps_its_data_and_key_and_leaves_no_process(tmp_path: Path) -
     for name in ("identity.json", "identities.json"):
         assert stat.S_IMODE((tmp_path / name).stat().st_mode) == 0o600
     assert seen[0][1] not in (tmp_path / "s3-server.log").read_text(errors="replace")
+
+
+def test_a_server_that_answers_in_place_of_ours_is_not_taken_for_it(
+    s3_server: SessionS3, tmp_path: Path
+) -> None:
+    port = urlsplit(s3_server.endpoint_url).port
+    assert port is not None
+    log = tmp_path / "s3-server.log"
+    with stopping(start_child("no_such_module", [], log=log, env=os.environ)) as child:
+        ours = S3Server(tmp_path, port, s3_server.owner, child)
+        with pytest.raises(CommandError, match="ended while starting"):
+            ours.wait_until_healthy()
 
 
 def test_it_does_not_outlive_a_killed_parent(tmp_path: Path) -> None:
