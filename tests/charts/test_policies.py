@@ -65,7 +65,7 @@ def test_network_policies_let_only_named_pods_reach_database_and_store(release: 
             assert rule["ports"]
     for component, expected in {
         "postgres": {"server", "background-services"},
-        "store": {"flow-run", "prepare-storage", "test"},
+        "store": {"flow-run", "prepare-storage", "test", "console"},
     }.items():
         if release.has("NetworkPolicy", component):
             (rule,) = release.one("NetworkPolicy", component)["spec"]["ingress"]

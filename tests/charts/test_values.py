@@ -29,6 +29,7 @@ COMPONENTS = {
     "backgroundServices": "background-services",
     "database.bundled": "postgres",
     "worker": "worker",
+    "console": "console",
     "storage.embedded": "store",
     "hooks": "register",
 }

@@ -23,7 +23,7 @@ ORCHESTRATOR = "trading-orchestrator/orchestrator"
 PARTITION = "analyze-time-partition/analyze-time-partition"
 CONTRACTS = ["AAPL", "MSFT"]
 BARS = ["09-30", "10-30", "11-30"]
-SUPERVISED = ["prefect", "flow-run", "execute"]
+SUPERVISED = ["python", "-m", "flows.supervised_job"]
 KILLED = 137
 
 

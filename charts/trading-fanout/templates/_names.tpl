@@ -84,6 +84,11 @@ trading-fanout/release: {{ .Release.Name }}
 {{- if or (include "trading-fanout.installsStore" .) .Values.sampleData.enabled }}true{{ end -}}
 {{- end }}
 
+{{/* What `kubectl exec` has to be told for a command. */}}
+{{- define "trading-fanout.commandPod" -}}
+{{- printf "deployment/%s-%s" (include "trading-fanout.fullname" .) (ternary "console" "worker" .Values.console.enabled) -}}
+{{- end }}
+
 {{- define "trading-fanout.apiUrl" -}}
 {{- $own := printf "http://%s-server:%d/api" (include "trading-fanout.fullname" .) (int .Values.server.service.port) -}}
 {{- .Values.prefect.apiUrl | default $own -}}

@@ -21,10 +21,10 @@ Input:
 metadata:
   labels:
     {{- toYaml (merge (dict) $selector $pod.labels $labels) | nindent 4 }}
-  {{- with merge (dict) $pod.annotations (.annotations | default dict) $root.Values.commonAnnotations }}
+  {{- /* Named, so that kubectl does not tell of the other containers each time it takes this one. */}}
+  {{- $main := dict "kubectl.kubernetes.io/default-container" .container.name }}
   annotations:
-    {{- toYaml . | nindent 4 }}
-  {{- end }}
+    {{- toYaml (merge (dict) $pod.annotations (.annotations | default dict) $root.Values.commonAnnotations $main) | nindent 4 }}
 spec:
   serviceAccountName: {{ include "trading-fanout.serviceAccount" (dict "root" $root "role" .account) }}
   automountServiceAccountToken: {{ .apiAccess | default false }}
