@@ -184,7 +184,7 @@ ROWS = [
     Row("prefect.apiUrl", "https://prefect.example.com/api",
         lambda release: (release.variables("worker")["PREFECT_API_URL"], set(release.workloads())),
         ("https://prefect.example.com/api",
-         {"worker", "register", "test", "store", "prepare-storage", "console"}),
+         {"worker", "register", "test", "store", "prepare-storage", "console", "remove-jobs"}),
         {"prefect": {"apiKey": {"existingSecret": "key"}}}),
     Row("prefect.apiKey.existingSecret", "mine", _secret_of("worker", "PREFECT_API_KEY", "name"),
         "mine", given.OWN_API),
