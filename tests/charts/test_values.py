@@ -152,7 +152,7 @@ def test_the_notes_say_what_an_uninstallation_leaves() -> None:
     assert "data of the" not in render(gone).notes
     assert "data of the" not in render(given.OWN_API, given.OWN_STORE).notes
     assert "ends flow runs" in render(gone).notes
-    without_rights = render(gone, nested("rbac.create", False)).notes
+    without_rights = render(gone, {"rbac": {"create": False}}).notes
     assert "3600 seconds after their end" in without_rights
     assert "ends flow runs" not in without_rights
     assert "--timeout 22m" in render(nested("hooks.testSeconds", 1000)).notes
