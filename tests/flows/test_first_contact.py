@@ -54,12 +54,12 @@ async def test_a_process_that_finds_no_server_waits_and_then_does_its_run(
     environment = {"PREFECT_API_URL": f"http://127.0.0.1:{port}/api", RUN_ID: str(run.id)}
     async with asyncio.timeout(WAIT_SECONDS):
         with started(command, log, **environment) as job:
-            while b"Waiting for" not in log.read_bytes():  # noqa: ASYNC240
-                assert job.poll() is None, log.read_text()  # noqa: ASYNC240
+            while b"Waiting for" not in log.read_bytes():
+                assert job.poll() is None, log.read_text()
                 await asyncio.sleep(0.05)
             async with faulty_server(str(pipeline.client.api_url), lambda _: None, port=port):
                 code = await asyncio.to_thread(job.wait)
-    said = log.read_text()  # noqa: ASYNC240
+    said = log.read_text()
     assert code == 0, said
     assert "Traceback" not in said
     assert (await pipeline.client.read_flow_run(run.id)).state_type is StateType.COMPLETED
