@@ -104,8 +104,10 @@ class FanOutPolicy:
         poll_seconds: Pause between two looks at children in jobs of their own.
         child_deadline_seconds: How long one attempt in a job may take from its creation until
             it ends, queueing included; then it is cancelled and reported. None: no deadline.
-        pending_deadline_seconds: How long a job may be Pending, taken by a worker and not started;
-            then it counts as crashed. None: for ever.
+        pending_deadline_seconds: How long a run may be Pending, taken by a worker, before a job
+            is there for it; then it counts as crashed. A process pool's jobs have to be started by
+            then, too; those of a cluster wait for their place, and the parent says so. None: for
+            ever.
     """
 
     max_in_flight: int = 4

@@ -17,6 +17,7 @@ from prefect.client.schemas.actions import DeploymentFlowRunCreate
 from prefect.client.schemas.objects import FlowRun, FlowRunPolicy, State, StateType
 from prefect.client.schemas.responses import DeploymentResponse
 from prefect.exceptions import TerminationSignal
+from prefect.logging import get_run_logger
 from prefect.states import Cancelled, Crashed, Pending, Running, Scheduled, to_state_create
 
 from fanout import runs
@@ -37,6 +38,9 @@ LOOK_SECONDS = 1.0
 CLEAN_UP_SECONDS = 20.0
 """How long a parent that is being stopped may take to cancel its children: less than the 30 s
 after which Prefect kills its process."""
+
+NAMED = 3
+"""How many of the children that a message is about it names."""
 
 _log = logging.getLogger(__name__)
 
@@ -94,6 +98,8 @@ class FanOut:
     async def _attach(self, tracked: list[Tracked]) -> None:
         """Find the deployment, the link to the parent, and runs of an earlier execution."""
         self.target = await runs.until_answered(self.client.deployment, self.deployment)
+        if self.placement is Placement.JOB:
+            self.job_watch.queued_elsewhere = await runs.queues_elsewhere(self.client, self.target)
         self.link_id = await runs.link_task_run(self.client, self.parent, self.deployment)
         if self.parent.run_count <= 1:
             return  # its first execution: it has no children yet
@@ -160,7 +166,7 @@ class FanOut:
             t.attempt += 1
             t.tried_here += 1
             t.inherited = t.stale = False
-            t.since, t.pending_since = time.monotonic(), None
+            t.since, t.pending_since, t.known_to_wait = time.monotonic(), None, False
 
     async def _note_satisfied(self, tracked: Sequence[Tracked]) -> None:
         """Note which children's work is there although their run crashed."""
@@ -319,9 +325,23 @@ class FanOut:
         await end_below(self.client, [t.run.id for t in look.gone if t.run])
         if look.unstarted:
             limit = self.policy.pending_deadline_seconds
-            await self._mark_crashed(look.unstarted, f"No process started it within {limit:g} s.")
+            await self._mark_crashed(
+                look.unstarted, f"No worker made a job of it within {limit:g} s."
+            )
+        if look.waiting:
+            self._say_who_waits(look.waiting)
         if look.overdue:
             await self._cancel(look.overdue)
+
+    def _say_who_waits(self, waiting: Sequence[Tracked]) -> None:
+        names = ", ".join(t.child.name for t in waiting[:NAMED]) + ", ..." * (len(waiting) > NAMED)
+        get_run_logger().warning(
+            "%d jobs have waited for more than %g s to start, such as for a node with room or for "
+            "their image, and go on waiting: %s",
+            len(waiting),
+            self.policy.pending_deadline_seconds,
+            names,
+        )
 
     async def _count(self, t: Tracked) -> None:
         if t.counted:

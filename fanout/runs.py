@@ -24,7 +24,11 @@ from prefect.client.schemas.filters import (
     FlowRunFilterStateType,
 )
 from prefect.client.schemas.objects import TERMINAL_STATES, FlowRun, State, StateType
-from prefect.client.schemas.responses import OrchestrationResult, SetStateStatus
+from prefect.client.schemas.responses import (
+    DeploymentResponse,
+    OrchestrationResult,
+    SetStateStatus,
+)
 from prefect.client.schemas.sorting import FlowRunSort
 from prefect.states import Cancelled, Cancelling, Pending, to_state_create
 
@@ -46,6 +50,9 @@ PATIENCE_SECONDS = 300.0
 
 CANCELLABLE = (StateType.SCHEDULED, StateType.PENDING, StateType.RUNNING, StateType.PAUSED)
 """States of a run that has not ended, and is not being cancelled yet."""
+
+PROCESS_POOL = "process"
+"""The type of work pools whose jobs are processes of the worker's machine."""
 
 UNBEGUN_SECONDS = 3.0
 """How long whoever watches over a process has to end one that has not begun its run."""
@@ -157,6 +164,18 @@ def _answer(item: Mapping[str, str]) -> UUID | Refusal:
     if reason.startswith(_PERMANENT):
         return Refusal(reason)
     return Refusal(f"The server kept failing to create it: {reason}", passing=True)
+
+
+async def queues_elsewhere(client: PrefectClient, deployment: DeploymentResponse) -> bool:
+    """Whether what a worker makes of the deployment's runs waits for its place outside the worker.
+
+    A process worker starts what it takes, or is gone with it; a cluster keeps a job until there
+    is room for it.
+    """
+    if deployment.work_pool_name is None:
+        return False
+    pool = await _persistently(client.read_work_pool, deployment.work_pool_name)
+    return pool.type != PROCESS_POOL
 
 
 async def read_runs(client: PrefectClient, run_ids: Sequence[UUID]) -> dict[UUID, FlowRun]:

@@ -26,6 +26,7 @@ class Tracked:
     run: FlowRun | None = None
     since: float = 0.0
     pending_since: float | None = None
+    known_to_wait: bool = False
     value: Any = None
     verdict: Outcome | None = None
     message: str = ""

@@ -8,7 +8,7 @@ is imported look authorities up when they need one.
 
 In a Kubernetes Job it stands where `prefect flow-run execute` would, and does what that does for
 a run that is cancelled, because nobody else can: cancelled before its process came, it is not
-begun; cancelled while it executes, it ends as Cancelled.
+begun; cancelled while it executes, it ends as Cancelled. A server that restarts is waited for.
 """
 
 from __future__ import annotations
@@ -25,8 +25,7 @@ from uuid import UUID
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
-
-RUN_ID = "PREFECT__FLOW_RUN_ID"
+    from prefect.client.schemas.objects import FlowRun
 
 SUPERVISED = "PREFECT__ENABLE_CANCELLATION_AND_CRASHED_HOOKS"
 """`false` where a process worker watches over this process and ends its run itself."""
@@ -45,7 +44,7 @@ def main() -> None:
     if os.environ.get(SUPERVISED) == "false":
         _engine()
     else:
-        _engine_alone(UUID(os.environ[RUN_ID]))
+        _engine_alone()
 
 
 def authorities(environment: Mapping[str, str]) -> dict[str, str]:
@@ -87,29 +86,32 @@ def _engine() -> None:
     runpy.run_module("prefect.flow_engine", run_name="__main__", alter_sys=True)
 
 
-def _engine_alone(run_id: UUID) -> None:
+def _engine_alone() -> None:
     # Prefect reads the environment when it is imported.
     import httpx  # noqa: PLC0415
     from prefect.client.orchestration import get_client  # noqa: PLC0415
 
+    from flows.first_contact import RUN_ID, read_run  # noqa: PLC0415
+
+    run_id = UUID(os.environ[RUN_ID])
     with get_client(sync_client=True) as client:
-        if _end_cancelled(client, run_id):
+        if _end_cancelled(client, read_run(client, run_id)):
             return
         try:
             _engine()
         finally:
             # Of a server that does not answer, the engine has told what there is to tell.
             with suppress(httpx.HTTPError):
-                _end_cancelled(client, run_id)
+                _end_cancelled(client, client.read_flow_run(run_id))
 
 
-def _end_cancelled(client: SyncPrefectClient, run_id: UUID) -> bool:
+def _end_cancelled(client: SyncPrefectClient, run: FlowRun) -> bool:
     """End the run as Cancelled if that is what is to come of it; whether it was cancelled."""
     from prefect.states import Cancelled  # noqa: PLC0415
 
-    state = client.read_flow_run(run_id).state
+    state = run.state
     if state is not None and state.is_cancelling():
-        client.set_flow_run_state(run_id, Cancelled(message=state.message), force=True)
+        client.set_flow_run_state(run.id, Cancelled(message=state.message), force=True)
         return True
     return state is not None and state.is_cancelled()
 

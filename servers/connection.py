@@ -45,8 +45,9 @@ class Connection:
 
     @property
     def ui_url(self) -> str:
-        """Where a browser finds the UI of a self-hosted server."""
-        return self.api_url.removesuffix("/api")
+        """Where a browser finds the UI: as the environment says of a server that it names, too."""
+        named = None if self.local else os.environ.get("PREFECT_UI_URL")
+        return named or self.api_url.removesuffix("/api")
 
     @property
     def partition_limit(self) -> int | None:

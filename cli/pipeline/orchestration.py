@@ -18,10 +18,10 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
-from prefect.client.orchestration import get_client
+from prefect.client.orchestration import PrefectClient, get_client
 from prefect.client.schemas.objects import FlowRun, State, WorkPool
 from prefect.events.worker import EventsWorker
-from prefect.exceptions import Abort, TerminationSignal
+from prefect.exceptions import Abort, ObjectNotFound, TerminationSignal
 from prefect.flow_engine import run_flow_async
 from prefect.logging.handlers import APILogHandler
 from prefect.states import Cancelled, Pending
@@ -72,6 +72,9 @@ class Orchestration:
 def register(work_pool: str, partition_limit: int | None) -> None:
     """Create or update the work pool and the deployments on the current server.
 
+    Deployments whose jobs run elsewhere are left as they are: whoever registered them has told
+    them of an image that this command knows nothing of.
+
     Args:
         work_pool: The pool's name.
         partition_limit: Partition jobs that run at once; None leaves it as it is.
@@ -79,10 +82,22 @@ def register(work_pool: str, partition_limit: int | None) -> None:
 
     async def registered() -> None:
         async with get_client() as client:
-            await register_deployments(client, work_pool, partition_limit=partition_limit)
+            if not await _is_registered_elsewhere(client, work_pool):
+                await register_deployments(client, work_pool, partition_limit=partition_limit)
 
     with server_errors():
         asyncio.run(registered())
+
+
+async def _is_registered_elsewhere(client: PrefectClient, work_pool: str) -> bool:
+    pool = await pool_of(client, work_pool)
+    if pool is None or pool.type == PROCESS:
+        return False
+    try:
+        deployment = await client.read_deployment_by_name(ORCHESTRATOR)
+    except ObjectNotFound:
+        return False
+    return deployment.work_pool_name == work_pool
 
 
 def type_elsewhere(work_pool: str) -> str | None:

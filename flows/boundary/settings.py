@@ -86,7 +86,8 @@ class Settings(BaseSettings):
     pending_deadline_seconds: float = Field(
         default=600.0,
         gt=0,
-        description="Longest time from a worker's taking a job to its start; then it is redone.",
+        description="Longest time from a worker's taking a run to its job; then it is redone. A "
+        "cluster's job waits for its node.",
     )
     poll_seconds: float = Field(
         default=2.0, gt=0, le=60, description="Pause between two looks at children in jobs."

@@ -7,10 +7,11 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
@@ -27,6 +28,7 @@ from prefect.client.schemas.objects import FlowRun
 from servers.prefect import available_port
 from servers.process import start_child, stop_child
 from tests.charts.kubernetes_api.cluster import Cluster
+from tests.charts.kubernetes_api.scheduler import Amounts
 from tests.charts.matrix import MATRIX
 from tests.charts.rendering import FULLNAME, NAMESPACE, Release, render
 from tests.own_server import server_with_password
@@ -81,19 +83,36 @@ def installation(
     ):
         patch.setenv("PREFECT_API_URL", api_url)
         patch.setenv("PREFECT_API_AUTH_STRING", PASSWORD)
-        with _installed(folder, api_url) as installed:
-            yield installed
+        with installed(folder, api_url) as done:
+            yield done
 
 
 @contextmanager
-def _installed(folder: Path, api_url: str) -> Iterator[Installation]:
+def installed(
+    folder: Path,
+    api_url: str,
+    *options: str,
+    settings: Mapping[str, str] = MappingProxyType({}),
+    free: Amounts | None = None,
+) -> Iterator[Installation]:
+    """An installation on the server at `api_url`, to which the environment points.
+
+    Args:
+        folder: For its files.
+        options: Of its registration.
+        settings: Environment variables of flow runs.
+        free: CPU and memory that its node has for Jobs; None: enough.
+    """
     rules = RELEASE.one("Role", "worker")["rules"]
-    secrets = {AUTH: {"auth-string": PASSWORD}, "store": {"TRADING_POLL_SECONDS": "0.5"}}
+    secrets = {
+        AUTH: {"auth-string": PASSWORD},
+        "store": {"TRADING_POLL_SECONDS": "0.5", "TRADING_WORK_POOL": POOL, **settings},
+    }
     with Cluster(
-        folder / "node", namespace=NAMESPACE, rules=rules, image=IMAGE, secrets=secrets
+        folder / "node", namespace=NAMESPACE, rules=rules, image=IMAGE, secrets=secrets, free=free
     ) as cluster:
         register(
-            "--image", IMAGE, "--job-variable", f"namespace={NAMESPACE}",
+            *options, "--image", IMAGE, "--job-variable", f"namespace={NAMESPACE}",
             "--job-variable", 'env_from=[{"secretRef": {"name": "store"}}]',
             "--job-variable", "env.TRADING_JOB_PER=partition",
             # A partition that is held does not end by itself.

@@ -154,7 +154,7 @@ async def test_a_job_is_bounded_and_restricted() -> None:
         "capabilities": {"drop": ["ALL"]},
     }
     assert set(container["resources"]["limits"]) == {"cpu", "memory", "ephemeral-storage"}
-    assert container["args"] == ["prefect", "flow-run", "execute"]
+    assert container["args"] == ["python", "-m", "flows.supervised_job"]
     # Which copies the folder that it starts in: where the image has its packages, a gigabyte.
     assert container["workingDir"] == "/app/empty"
     # Eviction reschedules only where Kubernetes itself does not try again.

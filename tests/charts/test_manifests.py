@@ -88,6 +88,13 @@ def test_containers_have_a_pinned_image_requests_limits_and_a_place_to_write(
         assert {"name": "tmp", "mountPath": "/tmp"} in container["volumeMounts"], name  # noqa: S108
 
 
+def test_kubectl_is_told_which_container_of_a_pod_is_meant(release: Release) -> None:
+    """Otherwise `kubectl logs` and `exec` speak of "Defaulted container" each time."""
+    for component, pod in pods_of(release):
+        named = pod["metadata"]["annotations"]["kubectl.kubernetes.io/default-container"]
+        assert named == release.container(component)["name"], component
+
+
 def test_what_serves_has_probes_and_jobs_have_an_end(release: Release) -> None:
     for component, workload in release.workloads().items():
         container = release.container(component)
@@ -98,7 +105,7 @@ def test_what_serves_has_probes_and_jobs_have_an_end(release: Release) -> None:
             assert workload["spec"]["activeDeadlineSeconds"] > 0
             assert workload["spec"]["ttlSecondsAfterFinished"] > 0
             assert workload["spec"]["backoffLimit"] == 0
-        elif component != "background-services":  # opens no port
+        elif component not in {"background-services", "console"}:  # which open no port
             probes = {"startupProbe", "livenessProbe", "readinessProbe"}
             assert probes <= set(container), component
 
@@ -218,7 +225,7 @@ def test_hooks_leave_nothing_when_they_succeed_and_their_log_when_they_fail(
 def test_a_rollback_registers_the_old_image_and_template_again(release: Release) -> None:
     for job in release.all("Job"):
         events = job["metadata"]["annotations"]["helm.sh/hook"].split(",")
-        assert events == ["post-install", "post-upgrade", "post-rollback"]
+        assert events in (["post-install", "post-upgrade", "post-rollback"], ["post-delete"])
 
 
 def test_helm_test_finds_the_log_of_a_pod_of_the_hooks_name(release: Release) -> None:

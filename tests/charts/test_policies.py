@@ -11,6 +11,7 @@ from tests.charts.rendering import (
     FULLNAME,
     NAME,
     NAMESPACE,
+    Manifest,
     Release,
 )
 
@@ -65,7 +66,7 @@ def test_network_policies_let_only_named_pods_reach_database_and_store(release: 
             assert rule["ports"]
     for component, expected in {
         "postgres": {"server", "background-services"},
-        "store": {"flow-run", "prepare-storage", "test"},
+        "store": {"flow-run", "prepare-storage", "test", "console"},
     }.items():
         if release.has("NetworkPolicy", component):
             (rule,) = release.one("NetworkPolicy", component)["spec"]["ingress"]
@@ -78,41 +79,47 @@ def test_network_policies_let_only_named_pods_reach_database_and_store(release: 
             assert "egress" not in release.one("NetworkPolicy", component)["spec"]
 
 
-def test_only_the_worker_talks_to_the_kubernetes_api(release: Release) -> None:
+def test_only_the_worker_and_the_last_hook_talk_to_the_kubernetes_api(release: Release) -> None:
     tokens = {component for component, pod in pods_of(release)
               if pod["spec"]["automountServiceAccountToken"]}  # fmt: skip
-    assert tokens == {"worker"}
+    assert tokens == {"worker", "remove-jobs"} & set(release.workloads())
     for account in release.all("ServiceAccount"):
         assert account["automountServiceAccountToken"] is False
     manifest = release.job_template()["job_configuration"]["job_manifest"]
     assert manifest["spec"]["template"]["spec"]["automountServiceAccountToken"] is False
 
 
-def test_rights_are_the_workers_and_exactly_what_it_asks_for(release: Release) -> None:
+def test_rights_are_exactly_what_worker_and_last_hook_ask_for(release: Release) -> None:
     assert not release.all("ClusterRole")
     assert not release.all("ClusterRoleBinding")
     if not release.all("Role"):
         pytest.skip("these values turn the Role off")
-    (role,) = release.all("Role")
-    rights = {
+    assert {role["metadata"]["name"]: _rights(role) for role in release.all("Role")} == {
+        f"{FULLNAME}-worker": {
+            *(("batch", "jobs", verb) for verb in ("create", "get", "list", "watch", "delete")),
+            ("", "pods", "list"),
+            ("", "pods", "watch"),
+            ("", "pods/log", "get"),
+        },
+        f"{FULLNAME}-remove-jobs": {("batch", "jobs", "list"), ("batch", "jobs", "delete")},
+    }
+    for binding in release.all("RoleBinding"):
+        assert binding["roleRef"]["name"] == binding["metadata"]["name"]
+        (subject,) = binding["subjects"]
+        assert (subject["name"], subject["namespace"]) == (binding["metadata"]["name"], NAMESPACE)
+    namespaces = "PREFECT_INTEGRATIONS_KUBERNETES_OBSERVER_NAMESPACES"
+    assert release.variables("worker")[namespaces] == NAMESPACE
+
+
+def _rights(role: Manifest) -> set[tuple[str, str, str]]:
+    """API group, resource and verb of everything that a Role allows."""
+    return {
         (group, resource, verb)
         for rule in role["rules"]
         for group in rule["apiGroups"]
         for resource in rule["resources"]
         for verb in rule["verbs"]
     }
-    assert rights == {
-        *(("batch", "jobs", verb) for verb in ("create", "get", "list", "watch", "delete")),
-        ("", "pods", "list"),
-        ("", "pods", "watch"),
-        ("", "pods/log", "get"),
-    }
-    (binding,) = release.all("RoleBinding")
-    assert binding["roleRef"]["name"] == role["metadata"]["name"]
-    (subject,) = binding["subjects"]
-    assert (subject["name"], subject["namespace"]) == (f"{FULLNAME}-worker", NAMESPACE)
-    namespaces = "PREFECT_INTEGRATIONS_KUBERNETES_OBSERVER_NAMESPACES"
-    assert release.variables("worker")[namespaces] == NAMESPACE
 
 
 _SECRET = re.compile(r"KEY|PASSWORD|AUTH_STRING|SECRET|TOKEN|CONNECTION_URL|REDIS.*URL|DOCKET_URL")

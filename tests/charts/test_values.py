@@ -29,10 +29,13 @@ COMPONENTS = {
     "backgroundServices": "background-services",
     "database.bundled": "postgres",
     "worker": "worker",
+    "console": "console",
     "storage.embedded": "store",
     "hooks": "register",
 }
 """Block of values -> a component that it is for."""
+
+HOOKS = {"register", "prepare-storage", "test", "remove-jobs"}
 
 _SPREAD_OF = {**SPREAD, "labelSelector": {"matchLabels": {"team": "research"}}}
 POD_SETTINGS: dict[str, tuple[Any, Callable[[Manifest, Manifest], Any], Any]] = {
@@ -104,10 +107,9 @@ def test_a_setting_of_pods_shows_in_all_or_in_one_component(key: str) -> None:
     everywhere = set(render(given.REPLICATED).workloads())
     assert shown({}) == set()
     assert shown(nested("pods", every)) == everywhere
-    hooks = {"register", "prepare-storage", "test"}
     for block, component in COMPONENTS.items():
         alone = shown(nested(f"{block}.pod", every))
-        assert alone == (hooks if block == "hooks" else {component}), block
+        assert alone == (HOOKS if block == "hooks" else {component}), block
 
 
 def test_a_components_own_setting_wins_over_that_of_all_pods() -> None:
@@ -123,8 +125,7 @@ def test_resources_are_those_of_the_component(block: str) -> None:
     wanted = amounts("1750m")
     release = render(given.REPLICATED, nested(f"{block}.resources", wanted))
     changed = {one for one in release.workloads() if container_resources(one)(release) == wanted}
-    hooks = {"register", "prepare-storage", "test"}
-    assert changed == (hooks if block == "hooks" else {COMPONENTS[block]})
+    assert changed == (HOOKS if block == "hooks" else {COMPONENTS[block]})
 
 
 def test_flow_runs_take_user_and_group_of_the_pods() -> None:
@@ -150,5 +151,8 @@ def test_the_notes_say_what_an_uninstallation_leaves() -> None:
     assert "data of the database and the store" in render().notes
     assert "data of the" not in render(gone).notes
     assert "data of the" not in render(given.OWN_API, given.OWN_STORE).notes
-    assert "3600 seconds after their end" in render(gone).notes
+    assert "ends flow runs" in render(gone).notes
+    without_rights = render(gone, {"rbac": {"create": False}}).notes
+    assert "3600 seconds after their end" in without_rights
+    assert "ends flow runs" not in without_rights
     assert "--timeout 22m" in render(nested("hooks.testSeconds", 1000)).notes

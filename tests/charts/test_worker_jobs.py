@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
+import os
+import subprocess
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -12,7 +16,17 @@ from prefect.client.schemas.objects import StateType
 from prefect.states import Cancelling
 
 from lake.market.inputs import write_market_data
-from tests.charts.conftest import AUTH, IMAGE, PASSWORD, RELEASE, STRATEGY, Installation, Server
+from tests.charts.conftest import (
+    AUTH,
+    IMAGE,
+    PASSWORD,
+    RELEASE,
+    STRATEGY,
+    TRADING,
+    WAIT_SECONDS,
+    Installation,
+    Server,
+)
 from tests.charts.kubernetes_api.objects import Manifest
 from tests.markets import session_timestamps
 from trading.bars.synthetic import synthetic_market
@@ -23,7 +37,7 @@ ORCHESTRATOR = "trading-orchestrator/orchestrator"
 PARTITION = "analyze-time-partition/analyze-time-partition"
 CONTRACTS = ["AAPL", "MSFT"]
 BARS = ["09-30", "10-30", "11-30"]
-SUPERVISED = ["prefect", "flow-run", "execute"]
+SUPERVISED = ["python", "-m", "flows.supervised_job"]
 KILLED = 137
 
 
@@ -194,3 +208,46 @@ async def test_cancelling_the_orchestrator_ends_every_job(
     assert set(states.values()) == {StateType.CANCELLED}
     assert results(Path(folders["output_dir"])) == ["AAPL/20240102_093000.parquet"]
     assert cluster.surprises() == []
+
+
+async def test_commands_in_the_console_find_everything_and_leave_the_jobs_to_the_worker(
+    installation: Installation, server: Server
+) -> None:
+    folders = market(installation.folder / "console", bars=1)
+    known = {run.id for run in await server.runs()}
+    strategy = ("--strategy", json.dumps(STRATEGY))
+
+    async def answer(command: str, exit_code: int) -> dict[str, Any]:
+        done = await asyncio.to_thread(in_the_console, folders, command, *strategy, "--json")
+        assert done.returncode == exit_code, done.stderr
+        told: dict[str, Any] = json.loads(done.stdout)
+        return told
+
+    assert (await answer("status", 3))["partitions"]["missing"] == len(CONTRACTS)
+    redone = await answer("redo", 0)
+    assert redone["partitions"]["completed"] == len(CONTRACTS), await server.said()
+    assert (await answer("status", 0))["partitions"]["done"] == len(CONTRACTS)
+    added = (job for event, job in installation.cluster.history("jobs") if event == "ADDED")
+    names = {label(job, "flow-run-name") for job in added if of(job) not in known}
+    assert names == {*CONTRACTS, *(f"{contract}-2024-01-02-09-30" for contract in CONTRACTS)}
+    deployment = await server.client.read_deployment_by_name(ORCHESTRATOR)
+    assert deployment.job_variables["image"] == IMAGE
+
+
+def in_the_console(folders: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
+    """A command with the variables of the console's pod, and with this machine's places."""
+    of_the_pod = RELEASE.settings() | RELEASE.variables("console")
+    environment = {name: value for name, value in of_the_pod.items() if isinstance(value, str)}
+    here = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(Path(folders["input_dir"]).parent),
+        "PREFECT_API_URL": os.environ["PREFECT_API_URL"],
+        "PREFECT_API_AUTH_STRING": PASSWORD,
+        "TRADING_INPUT_DIR": folders["input_dir"],
+        "TRADING_OUTPUT_DIR": folders["output_dir"],
+        "TRADING_SERVER_DIR": str(Path(folders["input_dir"]).with_name("server")),
+    }
+    return subprocess.run(
+        [*TRADING, *arguments], env=environment | here,
+        capture_output=True, text=True, check=False, timeout=WAIT_SECONDS,
+    )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -13,8 +14,10 @@ import pytest
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.schedules import SCHEDULE_TYPES, IntervalSchedule
 from prefect.exceptions import ObjectNotFound
+from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
 
 from cli.commands.register import RegisterOptions, run_register
+from cli.pipeline.orchestration import register
 from flows.deploy.registration import Installation, differences, install
 from flows.deploy.wiring import JobVariables
 from servers.errors import CommandError
@@ -90,6 +93,22 @@ async def test_a_second_run_changes_nothing_and_a_new_image_only_that(own_server
         await install(client, wanted(other, "app:2"))
         moved = await client.read_deployment_by_name(ORCHESTRATOR)
         assert (moved.work_pool_name, moved.work_queue_name) == (other, "parents")
+
+
+@pytest.mark.soak
+async def test_commands_leave_the_registration_of_a_cluster_as_it_is(own_server: str) -> None:
+    """Registered again without its image, `trading register --check` would find it different."""
+    pool = f"pool-{uuid4().hex[:6]}"
+    here = {PREFECT_API_URL: own_server, PREFECT_API_AUTH_STRING: "admin:secret"}
+    async with PrefectClient(own_server, auth_string="admin:secret") as client:
+        await install(client, wanted(pool, "app:1"))
+        with temporary_settings(here):
+            await asyncio.to_thread(register, pool, None)
+            assert await differences(client, wanted(pool, "app:1")) == []
+            # What another pool has registered is not this one's.
+            await install(client, wanted(f"{pool}-other", "app:1"))
+            with pytest.raises(ParameterError, match="--image"):
+                await asyncio.to_thread(register, pool, None)
 
 
 @pytest.mark.soak

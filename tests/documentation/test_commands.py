@@ -126,7 +126,7 @@ def check_kubectl(command: Sequence[str], config: pytest.Config) -> None:
     """kubectl reads its command line first, then asks the server: here there is none."""
     if "--" in command:
         inside = list(command[command.index("--") + 1 :])
-        if inside[0] == "prefect":
+        if inside[0] in {"prefect", "trading"}:
             check(inside, config)
     if shutil.which("kubectl") is None:
         pytest.skip("kubectl is not installed: apt-get install kubernetes-client")

@@ -194,13 +194,18 @@ def attempt_number(run: FlowRun) -> int:
 
 @asynccontextmanager
 async def deployed(
-    client: PrefectClient, body: Body, toy: Flow[..., Any] = leaf, *, pooled: bool = False
+    client: PrefectClient,
+    body: Body,
+    toy: Flow[..., Any] = leaf,
+    *,
+    pooled: bool = False,
+    pool_type: str = "process",
 ) -> AsyncIterator[Toy]:
     """Deploy a toy flow under a name of its own, with this body for its runs."""
     name = uuid4().hex
     pool = f"toy-{name}" if pooled else None
     if pool is not None:
-        await client.create_work_pool(WorkPoolCreate(name=pool, type="process"))
+        await client.create_work_pool(WorkPoolCreate(name=pool, type=pool_type))
     deployment_id = await client.create_deployment(
         flow_id=await client.create_flow(toy),
         name=name,

@@ -47,8 +47,9 @@ def test_a_deployments_own_comes_over_what_is_for_all_and_over_prefect_yaml() ->
         "python", "-m", "flows.job", by_name["analyze-time-partition"].entrypoint,
     ]  # fmt: skip
     # Of prefect.yaml's, those that this pool's template does not declare are left out.
-    assert "memory_limit" not in made.of(by_name["orchestrator"], TEMPLATE)
-    assert "memory_limit" in made.of(by_name["orchestrator"], {})
+    nothing_declared: dict[str, Any] = {"variables": {"properties": {}}}
+    assert "command" not in parsed().of(by_name["analyze-time-partition"], nothing_declared)
+    assert "command" in parsed().of(by_name["analyze-time-partition"], {})
 
 
 @pytest.mark.parametrize(

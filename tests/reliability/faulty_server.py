@@ -99,11 +99,13 @@ async def _pump(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> N
 
 
 @asynccontextmanager
-async def faulty_server(api_url: str, fault: Callable[[str], Reply]) -> AsyncIterator[FaultyServer]:
-    """Such a way to the server at `api_url`."""
-    host, _, port = api_url.removeprefix("http://").partition("/")[0].partition(":")
-    way = FaultyServer((host, int(port)), fault)
-    listener = await asyncio.start_server(way.serve, "127.0.0.1", 0)
+async def faulty_server(
+    api_url: str, fault: Callable[[str], Reply], port: int = 0
+) -> AsyncIterator[FaultyServer]:
+    """Such a way to the server at `api_url`; on a free port, or on the one given."""
+    host, _, of_server = api_url.removeprefix("http://").partition("/")[0].partition(":")
+    way = FaultyServer((host, int(of_server)), fault)
+    listener = await asyncio.start_server(way.serve, "127.0.0.1", port)
     way.port = listener.sockets[0].getsockname()[1]
     try:
         yield way

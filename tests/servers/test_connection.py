@@ -22,8 +22,13 @@ def test_the_server_that_the_environment_names_is_used_and_none_is_started(
     prefect_server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PREFECT_API_URL", f"{prefect_server}/")
+    monkeypatch.delenv("PREFECT_UI_URL", raising=False)
     with prefect_connection(tmp_path / "server", 0) as connection:
         assert connection == Connection(prefect_server, local=None)
+        assert connection.ui_url == prefect_server.removesuffix("/api")
+        # Inside a cluster the API's address leads nobody outside to the UI.
+        monkeypatch.setenv("PREFECT_UI_URL", "https://prefect.example.com")
+        assert connection.ui_url == "https://prefect.example.com"
         assert connection.partition_limit is None
         connection.wait_until_ready()
     assert not (tmp_path / "server").exists()

@@ -16,12 +16,21 @@
       name: {{ . }}
       key: {{ include "trading-fanout.authKey" $ }}
 {{- end }}
+{{- include "trading-fanout.uiUrlEnv" . }}
 # Nothing is reported to Prefect's makers.
 - name: DO_NOT_TRACK
   value: "1"
 {{- end }}
 
-{{/* Where flow runs and hooks get the settings of the pipeline and the keys of the store from. */}}
+{{/* What links to the UI start with. The worker passes it on to flow runs. */}}
+{{- define "trading-fanout.uiUrlEnv" -}}
+{{- with include "trading-fanout.uiUrl" . }}
+- name: PREFECT_UI_URL
+  value: {{ . | quote }}
+{{- end }}
+{{- end }}
+
+{{/* Where flow runs, hooks and console get the settings of the pipeline and the keys of the store from. */}}
 {{- define "trading-fanout.flowRunEnvFrom" -}}
 - configMapRef:
     name: {{ include "trading-fanout.fullname" . }}-settings
@@ -72,6 +81,7 @@
       key: {{ include "trading-fanout.authKey" $ }}
 {{- end }}
 {{- include "trading-fanout.databaseEnv" . }}
+{{- include "trading-fanout.uiUrlEnv" . }}
 - name: PREFECT_SERVER_ANALYTICS_ENABLED
   value: "false"
 - name: DO_NOT_TRACK
@@ -122,5 +132,14 @@
 {{- printf "%s://%s/api" (ternary "https" "http" (ne $server.ingress.tlsSecret "")) $server.ingress.host -}}
 {{- else -}}
 http://localhost:4200/api
+{{- end -}}
+{{- end }}
+
+{{/* Address of the UI as browsers see it; empty where Prefect makes it of the API's. */}}
+{{- define "trading-fanout.uiUrl" -}}
+{{- if .Values.prefect.uiUrl -}}
+{{- .Values.prefect.uiUrl | trimSuffix "/" -}}
+{{- else if include "trading-fanout.installsServer" . -}}
+{{- include "trading-fanout.uiApiUrl" . | trimSuffix "/" | trimSuffix "/api" -}}
 {{- end -}}
 {{- end }}

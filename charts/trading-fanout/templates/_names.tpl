@@ -57,9 +57,9 @@ trading-fanout/release: {{ .Release.Name }}
 {{- end -}}
 {{- end }}
 
-{{/* Name of a service account. Input: root, role (worker, jobs or server). */}}
+{{/* Name of a service account. Input: root, role (worker, jobs or server, or a hook's own). */}}
 {{- define "trading-fanout.serviceAccount" -}}
-{{- $account := get .root.Values.serviceAccounts .role -}}
+{{- $account := get .root.Values.serviceAccounts .role | default dict -}}
 {{- $account.name | default (printf "%s-%s" (include "trading-fanout.fullname" .root) .role) -}}
 {{- end }}
 
@@ -82,6 +82,11 @@ trading-fanout/release: {{ .Release.Name }}
 
 {{- define "trading-fanout.preparesStorage" -}}
 {{- if or (include "trading-fanout.installsStore" .) .Values.sampleData.enabled }}true{{ end -}}
+{{- end }}
+
+{{/* What `kubectl exec` has to be told for a command. */}}
+{{- define "trading-fanout.commandPod" -}}
+{{- printf "deployment/%s-%s" (include "trading-fanout.fullname" .) (ternary "console" "worker" .Values.console.enabled) -}}
 {{- end }}
 
 {{- define "trading-fanout.apiUrl" -}}

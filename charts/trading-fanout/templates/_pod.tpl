@@ -32,10 +32,10 @@ metadata:
   {{- end }}
   labels:
     {{- toYaml (merge (dict) $selector (get $metadata "labels" | default dict) $pod.labels $labels) | nindent 4 }}
-  {{- with merge (dict) (get $metadata "annotations" | default dict) $pod.annotations (.annotations | default dict) $root.Values.commonAnnotations }}
+  {{- /* Named, so that kubectl does not tell of the other containers each time it takes this one. */}}
+  {{- $main := dict "kubectl.kubernetes.io/default-container" .container.name }}
   annotations:
-    {{- toYaml . | nindent 4 }}
-  {{- end }}
+    {{- toYaml (merge (dict) (get $metadata "annotations" | default dict) $pod.annotations (.annotations | default dict) $root.Values.commonAnnotations $main) | nindent 4 }}
 spec:
   serviceAccountName: {{ include "trading-fanout.serviceAccount" (dict "root" $root "role" .account) }}
   automountServiceAccountToken: {{ .apiAccess | default false }}

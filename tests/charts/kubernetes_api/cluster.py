@@ -13,6 +13,7 @@ import yaml
 
 from tests.charts.kubernetes_api.node import Fault, Node
 from tests.charts.kubernetes_api.objects import Manifest, Objects
+from tests.charts.kubernetes_api.scheduler import Amounts
 from tests.charts.kubernetes_api.server import Api
 
 T = TypeVar("T")
@@ -29,6 +30,7 @@ class Cluster:
         rules: Of the worker's Role.
         image: The image there is.
         secrets: Secret name -> its keys.
+        free: CPU and memory that its node has for Jobs; None: enough.
     """
 
     def __init__(
@@ -39,10 +41,11 @@ class Cluster:
         rules: Sequence[Mapping[str, Sequence[str]]],
         image: str,
         secrets: Mapping[str, Mapping[str, str]],
+        free: Amounts | None = None,
     ) -> None:
         self.folder = folder
         self._parts = {"namespace": namespace, "rules": rules}
-        self._node = {"image": image, "secrets": secrets}
+        self._node = {"image": image, "secrets": secrets, "free": free}
         self._errors: list[str] = []
         self._ready = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), daemon=True)

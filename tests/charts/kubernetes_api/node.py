@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.charts.kubernetes_api.objects import Manifest, Objects, now
+from tests.charts.kubernetes_api.scheduler import Amounts, Scheduler
 
 FAULT_FOLDER = Path(__file__).parent / "fault"
 KILLED = 137
@@ -66,7 +67,9 @@ class Node:
         image: The one image there is.
         secrets: Secret name -> its keys.
         faults: Misfortunes to come.
-        capacity: Pods that run at once; others wait as Pending.
+        free: CPU and memory that there are for Jobs; None: enough. Pods for which there is no room
+            wait as Pending.
+        capacity: Pods that run at once, however little they ask for.
         grown: Set when there is room for what was unschedulable.
     """
 
@@ -74,6 +77,7 @@ class Node:
     folder: Path
     image: str
     secrets: Mapping[str, Mapping[str, str]]
+    free: Amounts | None = None
     capacity: int = 6
     faults: list[Fault] = field(default_factory=list)
     pods: dict[str, Pod] = field(default_factory=dict)
@@ -81,7 +85,7 @@ class Node:
     grown: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __post_init__(self) -> None:
-        self._room = asyncio.Semaphore(self.capacity)
+        self._scheduler = Scheduler(self.capacity, self.free)
 
     def accept(self, job: Manifest) -> None:
         """Run a Job that was just created."""
@@ -169,20 +173,22 @@ class Node:
             and not await _before_stop(pod, self.grown.wait())
         ):
             return None
-        self._show(pod, "Pending", {"waiting": {"reason": "ContainerCreating"}})
-        if not await _before_stop(pod, self._room.acquire()):
+        if not self._scheduler.fits(pod.spec):
+            self._show_unschedulable(pod)
+        if not await _before_stop(pod, self._scheduler.place(pod.spec)):
             return None
+        self._show(pod, "Pending", {"waiting": {"reason": "ContainerCreating"}})
         try:
             environment = self._environment(pod)
         except NotStartableError as wait:
             self._show(pod, "Pending", {"waiting": {"reason": wait.reason, "message": str(wait)}})
-            self._room.release()
+            await self._scheduler.clear(pod.spec)
             await pod.stop
             return None
         try:
             return await self._run_process(pod, environment)
         finally:
-            self._room.release()
+            await self._scheduler.clear(pod.spec)
 
     def _environment(self, pod: Pod) -> dict[str, str]:
         """What the image and the pod set, and nothing of this process's own environment."""
@@ -292,6 +298,13 @@ class Node:
     def _remove(self, job: str) -> None:
         if self.objects.get("jobs", job):
             self.objects.delete("jobs", job)
+
+    def _show_unschedulable(self, pod: Pod) -> None:
+        message = "0/1 nodes are available: 1 Insufficient memory."
+        unschedulable = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable",
+                         "message": message}  # fmt: skip
+        status = {"phase": "Pending", "conditions": [unschedulable]}
+        self.objects.update("pods", pod.name, status=status)
 
     def _show(self, pod: Pod, phase: str, state: Manifest) -> None:
         (container,) = pod.spec["containers"]
