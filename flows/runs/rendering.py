@@ -128,8 +128,15 @@ def orchestration_summary(
 
 def headlines(portfolio: Mapping[str, Any]) -> list[tuple[str, str]]:
     """The main metrics of a portfolio with their names, as people read them."""
-    shown = [(name, portfolio[key], form) for name, key, form in HEADLINES if key in portfolio]
-    return [(name, "n/a" if value is None else form.format(value)) for name, value, form in shown]
+    shown = [(name, key, form) for name, key, form in HEADLINES if key in portfolio]
+    return [(name, _headline(portfolio, key, form)) for name, key, form in shown]
+
+
+def _headline(portfolio: Mapping[str, Any], key: str, form: str) -> str:
+    if portfolio[key] is not None:
+        return form.format(portfolio[key])
+    reason = portfolio.get("not_annualised") if key == "sharpe" else ""
+    return f"n/a ({reason})" if reason else "n/a"
 
 
 def _tree(contracts: Mapping[str, Counts]) -> str:

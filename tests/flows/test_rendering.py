@@ -131,3 +131,10 @@ def test_an_artifact_lists_a_bounded_number_of_failures() -> None:
 
 def test_a_summary_without_failures_has_no_section_for_them() -> None:
     assert "Not done" not in symbol_summary("AAPL", Counted(failed=0), [])
+
+
+def test_a_sharpe_ratio_that_is_not_annualised_says_why() -> None:
+    told = dict(rendering.headlines({"sharpe": None, "not_annualised": "bars come now and then"}))
+    assert told == {"Sharpe ratio": "n/a (bars come now and then)"}
+    assert rendering.headlines({"sharpe": None, "not_annualised": ""}) == [("Sharpe ratio", "n/a")]
+    assert rendering.headlines({"win_rate": None, "not_annualised": "x"}) == [("Win rate", "n/a")]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
@@ -14,6 +14,12 @@ from trading.errors import ParameterError
 
 EXCHANGE_ZONE = "America/New_York"
 NEW_YORK = ZoneInfo(EXCHANGE_ZONE)
+
+DECIDING = 1_000
+"""Bars from the start of the data that decide whether their days are those of New York."""
+
+PLAIN_DATES = 0.75
+"""Share of those bars that start at 00:00 UTC from which on they are dates; others are strays."""
 
 _FIRST_YEAR, _LAST_YEAR = 1900, 2200
 _EXAMPLE = "2024-01-02T09:30:00-05:00"
@@ -83,6 +89,34 @@ def local_times(timestamps: Timestamps) -> npt.NDArray[np.datetime64]:
     position = np.searchsorted(np.array(changes, "datetime64[s]"), seconds, side="right") - 1
     local: npt.NDArray[np.datetime64] = seconds + np.array(offsets, "timedelta64[s]")[position]
     return local
+
+
+def bar_zone(timestamps: Timestamps) -> tzinfo:
+    """The zone by whose clock bars belong to a day: New York's, but UTC where bars are plain dates.
+
+    Dates that became timestamps are midnights in UTC, which are the evening before in New York.
+    Late trading has such a stamp once a day at most, and daily bars stamped at 20:00 in New York
+    have it in summer alone, so the share of them decides; of the first bars, so that one partition
+    need not read the whole history.
+
+    Args:
+        timestamps: All bar starts of the data, or the first `DECIDING` of them, UTC, shape (n,).
+    """
+    first = timestamps[:DECIDING]
+    midnights = np.count_nonzero(first == first.astype("datetime64[D]"))
+    return UTC if midnights and midnights >= PLAIN_DATES * len(first) else NEW_YORK
+
+
+def wall_times(timestamps: Timestamps) -> npt.NDArray[np.datetime64]:
+    """UTC instants by the clock of their `bar_zone`, `datetime64[s]`, shape (n,)."""
+    if bar_zone(timestamps) is UTC:
+        return timestamps.astype("datetime64[s]")
+    return local_times(timestamps)
+
+
+def bar_dates(timestamps: Timestamps) -> npt.NDArray[np.datetime64]:
+    """The day that each bar belongs to, everywhere in this project, `datetime64[D]`, shape (n,)."""
+    return wall_times(timestamps).astype("datetime64[D]")
 
 
 @lru_cache(maxsize=512)

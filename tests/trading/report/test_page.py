@@ -13,6 +13,7 @@ import pytest
 from tests.oracles import NAN, Row
 from tests.trading.portfolio.test_positions import at, history
 from tests.trading.report.conftest import report_of
+from trading.instruments.pace import Pace
 from trading.report import charts, heat_map
 from trading.report.content import ReportContent
 from trading.report.page import page
@@ -41,6 +42,12 @@ def test_what_is_not_defined_is_na_with_its_reason(rows: list[Row], reasons: lis
     text = text_of(report_of(rows))
     for reason in reasons:
         assert reason in text
+    assert not re.search(r"\b(nan|None|inf)\b", text)
+
+
+def test_data_of_no_known_calendar_have_no_sharpe_ratio_and_the_reason() -> None:
+    text = text_of(report_of(ONE_TRADE, pace=Pace(None, "its bars come now and then")))
+    assert "Sharpe ratio n/a its bars come now and then S&P 500: n/a" in text.replace("&amp;", "&")
     assert not re.search(r"\b(nan|None|inf)\b", text)
 
 
