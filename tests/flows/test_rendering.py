@@ -18,6 +18,7 @@ from flows.runs.rendering import (
     artifact_key,
     failure_message,
     grid,
+    headlines,
     orchestration_summary,
     symbol_summary,
     table,
@@ -134,7 +135,7 @@ def test_a_summary_without_failures_has_no_section_for_them() -> None:
 
 
 def test_a_sharpe_ratio_that_is_not_annualised_says_why() -> None:
-    told = dict(rendering.headlines({"sharpe": None, "not_annualised": "bars come now and then"}))
+    told = dict(headlines({"sharpe": None, "not_annualised": "bars come now and then"}))
     assert told == {"Sharpe ratio": "n/a (bars come now and then)"}
-    assert rendering.headlines({"sharpe": None, "not_annualised": ""}) == [("Sharpe ratio", "n/a")]
-    assert rendering.headlines({"win_rate": None, "not_annualised": "x"}) == [("Win rate", "n/a")]
+    assert headlines({"sharpe": None, "not_annualised": ""}) == [("Sharpe ratio", "n/a")]
+    assert headlines({"win_rate": None, "not_annualised": "x"}) == [("Win rate", "n/a")]
