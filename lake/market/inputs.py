@@ -25,7 +25,13 @@ from storage.parquet.arrays import float_column, timestamp_column
 from storage.parquet.column_file import TIMESTAMP, ColumnFile
 from trading.bars.model import Bars
 from trading.errors import DataError, shown
-from trading.instruments.symbols import CONTRACT_PATTERN, checked_contract, known_contract
+from trading.instruments.symbols import (
+    CONTRACT_PATTERN,
+    ONE_CONTRACT_A_COLUMN,
+    checked_contract,
+    known_contract,
+    one_symbols_bars,
+)
 from trading.strategies.market_model.parameters import StrategyParameters
 
 PRICES_FILE = "spx_holdings_hourly.parquet"
@@ -69,6 +75,8 @@ class MarketData:
         now = self._opened = directory.identities(_SET)
         check_complete(directory, now[MANIFEST])
         self.prices, self.vix, self.spx = (ColumnFile(directory, name, now[name]) for name in FILES)
+        for file in (self.prices, self.vix, self.spx):
+            file.check_order()
         for file, column in ((self.vix, VIX), (self.spx, SPX)):
             if column not in file.columns:
                 raise DataError(file.url, f"there is no column {column!r}", f"name it {column!r}")
@@ -78,6 +86,8 @@ class MarketData:
         if len(set(self.contracts)) != len(self.contracts):
             problem = "two columns have the same name"
             raise DataError(self.prices.url, problem, "write each contract once")
+        if mistaken := one_symbols_bars(self.contracts):
+            raise DataError(self.prices.url, mistaken, ONE_CONTRACT_A_COLUMN)
         for column in self.contracts:
             if not re.fullmatch(CONTRACT_PATTERN, column):
                 problem = f"column {shown(column)} is not named like a contract"

@@ -15,7 +15,7 @@ from storage.parquet.column_file import ColumnFile
 from trading.bars.quality.files import CHECKS
 from trading.bars.quality.findings import CheckResult, Dataset, Finding, Status, Thresholds
 from trading.errors import DataError, ParameterError
-from trading.instruments.symbols import checked_contract
+from trading.instruments.symbols import ONE_CONTRACT_A_COLUMN, checked_contract, one_symbols_bars
 from trading.strategies.market_model.parameters import StrategyParameters
 
 MAX_Z_THRESHOLD = 1_000
@@ -115,6 +115,8 @@ def _loaded(directory: Directory, named: Sequence[str] | None, thresholds: Thres
     contracts = () if prices is None else _usable(prices, named, problems)
     if prices is not None and not prices.columns:
         problems.append(Finding(prices.url, "it has no contract"))
+    if prices is not None and (mistaken := one_symbols_bars(prices.columns)):
+        problems.insert(0, Finding(prices.url, f"{mistaken}: {ONE_CONTRACT_A_COLUMN}"))
     return Dataset(
         prices=prices,
         vix=vix,

@@ -15,14 +15,14 @@ import pyarrow as pa
 from pandera.config import ValidationDepth, config_context
 from pandera.errors import SchemaError, SchemaErrorReason, SchemaErrors
 
+from storage.parquet.arrays import is_number
 from trading.arrays import Timestamps
 from trading.errors import shown
 from trading.instruments.symbols import CONTRACT_NAMES, CONTRACT_PATTERN
 
 
 def _numeric(column: pd.Series) -> bool:
-    kind = column.dtype.pyarrow_dtype
-    return bool(pa.types.is_floating(kind) or pa.types.is_integer(kind))
+    return is_number(column.dtype.pyarrow_dtype)
 
 
 _NUMBERS = pandera.Check(_numeric, error="not numbers")
