@@ -21,7 +21,7 @@ from lake.status import (
     rows_between,
     stored_settings,
 )
-from trading.instruments.clock import to_datetime
+from trading.instruments.clock import bar_zone, to_datetime
 from trading.instruments.symbols import selected_contracts
 from trading.strategies.market_model.parameters import StrategyParameters
 
@@ -126,10 +126,12 @@ def read_status(where: Places, question: Question) -> list[ContractStatus]:
     ]
     if not any(status.partitions for status in found):
         stamps = market.timestamps()
+        zone = bar_zone(stamps)
         raise CommandError(
             f"There are no bars from {question.first or 'the start'} to "
             f"{question.last or 'the end'}; those of the data lie between "
-            f"{to_datetime(stamps[0]).isoformat()} and {to_datetime(stamps[-1]).isoformat()}.",
+            f"{to_datetime(stamps[0], zone).isoformat()} and "
+            f"{to_datetime(stamps[-1], zone).isoformat()}.",
             USAGE,
         )
     return found

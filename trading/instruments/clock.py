@@ -15,8 +15,8 @@ from trading.errors import ParameterError
 EXCHANGE_ZONE = "America/New_York"
 NEW_YORK = ZoneInfo(EXCHANGE_ZONE)
 
-DECIDING = 1_000
-"""Bars from the start of the data that decide whether their days are those of New York."""
+DECIDING = 250
+"""Bars from the start of the data, a year of days, that decide by whose clock they are dated."""
 
 PLAIN_DATES = 0.75
 """Share of those bars that start at 00:00 UTC from which on they are dates; others are strays."""
@@ -67,10 +67,10 @@ def to_datetime64(moment: datetime) -> np.datetime64:
     return np.datetime64(moment.astimezone(UTC).replace(tzinfo=None), "ns")
 
 
-def to_datetime(stamp: np.datetime64) -> datetime:
-    """A UTC `datetime64` as an aware datetime in New York time."""
+def to_datetime(stamp: np.datetime64, zone: tzinfo = NEW_YORK) -> datetime:
+    """A UTC `datetime64` as an aware datetime in New York time, or in that of `zone`."""
     moment: datetime = stamp.astype("datetime64[us]").item()
-    return moment.replace(tzinfo=UTC).astimezone(NEW_YORK)
+    return moment.replace(tzinfo=UTC).astimezone(zone)
 
 
 def local_times(timestamps: Timestamps) -> npt.NDArray[np.datetime64]:

@@ -21,7 +21,7 @@ import pyarrow as pa
 from storage.parquet.arrays import float_column, timestamp_column
 from trading.arrays import Floats
 from trading.errors import ParameterError
-from trading.instruments.clock import EXCHANGE_ZONE, to_datetime
+from trading.instruments.clock import EXCHANGE_ZONE, bar_zone, to_datetime
 from trading.instruments.pace import Pace
 from trading.portfolio.positions import Trades, trades
 
@@ -62,7 +62,7 @@ class Summary:
             calendar that is known.
         not_annualised: Why there is no `bars_per_year`; empty when there is.
         cost_bps: Cost of one trade in basis points.
-        first_timestamp: The first bar, ISO 8601 in New York time.
+        first_timestamp: The first bar, ISO 8601 in New York time; in UTC when bars are plain dates.
         last_timestamp: The last bar.
     """
 
@@ -142,7 +142,7 @@ def portfolio_of(made: Trades, *, pace: Pace, cost_bps: float) -> Portfolio:
     returns = _sums(made.bar, gain, bars) / contracts
     equity = compounded(returns)
     drawdown = drawdowns(equity)
-    by_contract = _counts(made)
+    by_contract, zone = _counts(made), bar_zone(made.timestamps)
     counts = {name: int(values.sum()) for name, values in by_contract.items()}
     summary = Summary(
         total_pnl_pct=float(100.0 * (equity[-1] - 1.0)),
@@ -157,8 +157,8 @@ def portfolio_of(made: Trades, *, pace: Pace, cost_bps: float) -> Portfolio:
         bars_per_year=bars_per_year,
         not_annualised=pace.reason,
         cost_bps=cost_bps,
-        first_timestamp=to_datetime(made.timestamps[0]).isoformat(),
-        last_timestamp=to_datetime(made.timestamps[-1]).isoformat(),
+        first_timestamp=to_datetime(made.timestamps[0], zone).isoformat(),
+        last_timestamp=to_datetime(made.timestamps[-1], zone).isoformat(),
         **counts,
     )
     return Portfolio(

@@ -19,7 +19,7 @@ from trading.bars.quality.findings import (
     not_checked,
     rows_found,
 )
-from trading.instruments.clock import local_times
+from trading.instruments.clock import bar_dates
 
 MIN_RETURNS = 20
 """Returns below which a standard deviation says too little to call anything an outlier."""
@@ -57,7 +57,7 @@ def unadjusted_splits(data: Dataset) -> CheckResult:
     stamps = data.prices.unchecked_timestamps()
     if disordered(stamps).any():
         return not_checked("unadjusted_splits")
-    dates = local_times(stamps).astype("datetime64[D]")
+    dates = bar_dates(stamps)
     found = []
     for name in data.contracts:
         prices = data.prices.values(name, 0, data.prices.rows)
