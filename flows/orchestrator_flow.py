@@ -58,6 +58,7 @@ from flows.runs.contract_work import Work, account, fan_out_contracts
 from flows.validate_data_flow import validate_data
 from lake.keys import partitions
 from lake.market.inputs import open_market_data
+from lake.market.validation import ValidationReport
 from storage.checks import check_writable
 from storage.directory import open_directory
 from trading.instruments.symbols import selected_contracts
@@ -73,6 +74,7 @@ class OrchestrationSummary:
         completed: Computed by this run.
         skipped: Up to date before it.
         failed: Neither.
+        validation: What validation said of the data; None when it was not asked for.
         portfolio: The portfolio's metrics; None when it was not aggregated.
     """
 
@@ -81,6 +83,7 @@ class OrchestrationSummary:
     skipped: int
     failed: int
     portfolio: Mapping[str, Any] | None = field(default=None)
+    validation: ValidationReport | None = None
 
 
 def _run_name() -> str:
@@ -157,8 +160,10 @@ async def trading_orchestrator(
     if partitions is not None:
         contracts = sorted({file.partition("/")[0] for file in partitions})
     selected = await asyncio.to_thread(_selected, source, contracts, num_contracts)
+    validation: ValidationReport | None = None
     if run_validation:
-        await _step(VALIDATE_DATA, validate_data, {"input_dir": source, "contracts": selected})
+        checked = {"input_dir": source, "contracts": selected}
+        validation = (await _step(VALIDATE_DATA, validate_data, checked)).value
 
     work = Work(
         grain=grain,
@@ -175,8 +180,8 @@ async def trading_orchestrator(
     accounts = await account(work, plans, await fan_out_contracts(work, plans))
     portfolio = None
     if run_aggregation and not any(a.failed for a in accounts):
-        portfolio = await _aggregated(work, accounts)
-    return await _ended(work, stamps, accounts, portfolio)
+        portfolio = await _aggregated(work, accounts, validation)
+    return await _ended(work, stamps, accounts, portfolio, validation)
 
 
 async def _check_writable(output_dir: str) -> None:
@@ -211,7 +216,9 @@ async def _step(
     return result
 
 
-async def _aggregated(work: Work, accounts: list[Account]) -> Mapping[str, Any]:
+async def _aggregated(
+    work: Work, accounts: list[Account], validation: ValidationReport | None
+) -> Mapping[str, Any]:
     """The portfolio's metrics; the report is told what this run did."""
     contracts = [a.contract for a in accounts]
     again = {
@@ -228,6 +235,7 @@ async def _aggregated(work: Work, accounts: list[Account]) -> Mapping[str, Any]:
             skipped=sum(a.skipped for a in accounts),
             failed=sum(a.failed for a in accounts),
             command=run_command(ORCHESTRATOR, telling(again)),
+            validation=validation,
         )
     )
     try:
@@ -252,6 +260,7 @@ async def _ended(
     stamps: Timestamps,
     accounts: list[Account],
     portfolio: Mapping[str, Any] | None,
+    validation: ValidationReport | None,
 ) -> OrchestrationSummary:
     """Publish what the run came to, and end it: completed, or Failed with what to redo."""
     summary = OrchestrationSummary(
@@ -260,12 +269,19 @@ async def _ended(
         skipped=sum(a.skipped for a in accounts),
         failed=sum(a.failed for a in accounts),
         portfolio=portfolio,
+        validation=validation,
     )
     failures = [failure for a in accounts for failure in a.failures]
     labels, cells = await asyncio.to_thread(_grid, work, stamps, accounts)
     await acreate_markdown_artifact(
         rendering.orchestration_summary(
-            summary, {a.contract: a for a in accounts}, labels, cells, failures, portfolio
+            summary,
+            {a.contract: a for a in accounts},
+            labels,
+            cells,
+            failures,
+            portfolio,
+            warnings=validation.warnings if validation else (),
         ),
         key="orchestration-summary",
         description=f"{summary.total} partitions: {rendering.counts_text(summary)}",

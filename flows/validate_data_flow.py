@@ -66,9 +66,8 @@ async def validate_data(
         _markdown(report), key="validation-report", description=f"Validation: {report.status}"
     )
     logger = get_run_logger()
-    for check in report.checks:
-        if check.status in (Status.WARN, Status.FAIL):
-            logger.warning("%s %s: %s", check.status, check.check, check.message)
+    for check in report.warnings:
+        logger.warning("%s %s: %s", check.status, check.check, check.message)
     if report.status is Status.FAIL:
         failed = [check for check in report.checks if check.status is Status.FAIL]
         raise DataError(

@@ -15,6 +15,7 @@ from cli.pipeline.query import Question, as_json, places, read_status
 from cli.settings import absolute, installation
 from lake.market.aggregate import Aggregation, aggregate, stored_cost_bps
 from lake.market.inputs import open_market_data
+from lake.market.validation import validate
 from trading.strategies.market_model.parameters import StrategyParameters
 
 if TYPE_CHECKING:
@@ -47,8 +48,12 @@ def run_report(question: Question, *, cost_bps: float | None, show: bool, as_obj
     if cost_bps is None:
         cost_bps = StrategyParameters().cost_bps
     aggregation = aggregate(target, None, cost_bps)
-    status = _status(settings, question, server, aggregation) if question.input_dir else None
-    url = write_report(read_content(aggregation, status=status))
+    status = validation = None
+    if question.input_dir:
+        status = _status(settings, question, server, aggregation)
+        source = absolute(question.input_dir, "input_dir")
+        validation = validate(source, aggregation.portfolio.trades.contracts)
+    url = write_report(read_content(aggregation, status=status, validation=validation))
     summary = aggregation.portfolio.summary
     fields = {"report": url, "contracts": summary.contracts, "bars": summary.bars}
     typer.echo(as_json(fields) if as_object else url)

@@ -79,6 +79,18 @@ class Counts(Protocol):
         """Neither."""
 
 
+class Warned(Protocol):
+    """A check of the data that found something; `trading.bars.quality.findings.CheckResult` is one."""
+
+    @property
+    def check(self) -> str:
+        """Its name."""
+
+    @property
+    def message(self) -> str:
+        """What it found, in one sentence."""
+
+
 def artifact_key(*words: str) -> str:
     """An artifact's key: lower-case letters, digits and dashes are all it may hold."""
     return re.sub(r"[^a-z0-9]+", "-", "-".join(words).lower()).strip("-")
@@ -108,6 +120,8 @@ def orchestration_summary(
     cells: Mapping[str, Sequence[Cell]],
     failures: Sequence[Failure],
     portfolio: Mapping[str, Any] | None,
+    *,
+    warnings: Sequence[Warned] = (),
 ) -> str:
     """The Markdown of a whole run: totals, the tree of runs, the grid and what failed.
 
@@ -118,8 +132,12 @@ def orchestration_summary(
         cells: Status of each partition, by contract, as long as `labels`.
         failures: Partitions that are not done.
         portfolio: The portfolio's metrics, when it was aggregated.
+        warnings: The checks of the data that found something.
     """
     parts = ["# Trading orchestrator", _counts_table(counts)]
+    if warnings:
+        found = [(warned.check, warned.message) for warned in warnings]
+        parts += ["## Validation: WARN", table(("check", "what it says"), found)]
     if portfolio:
         parts += ["## Portfolio", table(("metric", "value"), headlines(portfolio))]
     parts += ["## Runs", _tree(contracts), "## Status by contract and time", grid(labels, cells)]

@@ -10,6 +10,7 @@ from trading.arrays import Timestamps
 
 from lake.market.aggregate import REPORT, Aggregation
 from lake.market.series import read_market_series
+from lake.market.validation import ValidationReport
 from lake.status import ContractStatus, PartitionStatus
 from storage.directory import open_directory
 from trading.portfolio.positions import Trades
@@ -38,6 +39,7 @@ def read_content(
     *,
     run: RunAccount | None = None,
     status: KnownStatus | None = None,
+    validation: ValidationReport | None = None,
 ) -> ReportContent:
     """What the report of an aggregation shows; reads the market of the results.
 
@@ -48,7 +50,9 @@ def read_content(
     made = aggregation.portfolio.trades
     market = read_market_series(aggregation.output_dir, made.contracts, made.timestamps)
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    return report_content(aggregation, market, made_at=now, run=run, status=status)
+    return report_content(
+        aggregation, market, made_at=now, run=run, status=status, validation=validation
+    )
 
 
 def known_status(

@@ -44,6 +44,11 @@ class ValidationReport:
     contracts: tuple[str, ...]
     bars: int
 
+    @property
+    def warnings(self) -> tuple[CheckResult, ...]:
+        """The checks that found something, in the order of the report."""
+        return tuple(check for check in self.checks if check.status.severity)
+
 
 def validate(
     input_dir: str,
