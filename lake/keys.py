@@ -54,6 +54,9 @@ class BarIndex(Protocol):
     def rows(self) -> int:
         """How many bars there are."""
 
+    def first_stamp(self) -> np.datetime64:
+        """The first timestamp, as far as the index itself tells it."""
+
     def lower_bound(self, stamp: np.datetime64) -> int:
         """The first row whose bar does not start before `stamp`; `rows` when there is none."""
 
@@ -178,6 +181,8 @@ def zone_of(index: BarIndex) -> tzinfo:
     Raises:
         DataError: The first timestamps are out of order.
     """
+    if bar_zone(np.array([index.first_stamp()])) is not UTC:
+        return NEW_YORK  # without reading what a window far from it does not need
     return bar_zone(index.stamps(0, min(index.rows, DECIDING)))
 
 

@@ -123,6 +123,10 @@ class MarketData:
         """The first row whose bar does not start before `stamp`; `rows` when there is none."""
         return self.prices.lower_bound(stamp)
 
+    def first_stamp(self) -> np.datetime64:
+        """The first bar's start, of the file's statistics where it has several row groups."""
+        return self.prices.first_timestamp()
+
     def stamps(self, first: int, last: int) -> Timestamps:
         """The bar starts of the rows first <= row < last, UTC, strictly increasing."""
         return self.prices.timestamps(first, last)

@@ -133,6 +133,15 @@ class ColumnFile:
             )
         return stamps
 
+    def first_timestamp(self) -> np.datetime64:
+        """The earliest timestamp of the first row group, of its statistics where they tell it.
+
+        Raises:
+            DataError: There are no statistics, and the timestamps are missing or out of order.
+            StorageError: The file changed or cannot be read.
+        """
+        return self._group_start(0)
+
     def value_schema(self) -> pa.Schema:
         """Names and types of the columns but `timestamp`, as Arrow has them."""
         every: pa.Schema = self._parquet.schema_arrow.remove_metadata()

@@ -96,15 +96,16 @@ def bar_zone(timestamps: Timestamps) -> tzinfo:
 
     Dates that became timestamps are midnights in UTC, which are the evening before in New York.
     Late trading has such a stamp once a day at most, and daily bars stamped at 20:00 in New York
-    have it in summer alone, so the share of them decides; of the first bars, so that one partition
-    need not read the whole history.
+    have it in summer alone, so they are dates when the first bar starts so and `PLAIN_DATES` of the
+    first ones do: one partition need not read the whole history to know.
 
     Args:
         timestamps: All bar starts of the data, or the first `DECIDING` of them, UTC, shape (n,).
     """
     first = timestamps[:DECIDING]
-    midnights = np.count_nonzero(first == first.astype("datetime64[D]"))
-    return UTC if midnights and midnights >= PLAIN_DATES * len(first) else NEW_YORK
+    at_midnight = first == first.astype("datetime64[D]")
+    dates = at_midnight[:1].any() and at_midnight.sum() >= PLAIN_DATES * len(first)
+    return UTC if dates else NEW_YORK
 
 
 def wall_times(timestamps: Timestamps) -> npt.NDArray[np.datetime64]:

@@ -91,7 +91,7 @@ def _intraday(timestamps: Timestamps, days: Dates, within: Sessions, years: int)
     if np.isin(timestamps, covered).sum() < FITS * len(timestamps):
         return _unknown("its bars keep no times of day on the sessions of the exchange")
     due = np.count_nonzero((covered >= timestamps[0]) & (covered <= timestamps[-1]))
-    return Pace(len(expected(times, within)) / years * (len(timestamps) / due))
+    return Pace(float(len(expected(times, within)) / years * (len(timestamps) / due)))
 
 
 def _extended(times: npt.NDArray[np.timedelta64], within: Sessions) -> bool:
@@ -105,7 +105,7 @@ def _daily(days: Dates, within: Sessions, years: int) -> Pace:
         return _unknown("one bar a day, and the exchange does not trade on many of the days")
     covered = np.isin(_weeks(within.dates), _weeks(days))
     due = covered & (within.dates >= days[0]) & (within.dates <= days[-1])
-    return Pace(len(within) / years * (len(days) / np.count_nonzero(due)))
+    return Pace(float(len(within) / years * (len(days) / np.count_nonzero(due))))
 
 
 def _coarse(days: Dates, within: Sessions) -> Pace:
