@@ -61,6 +61,7 @@ from lake.market.inputs import open_market_data
 from storage.checks import check_writable
 from storage.directory import open_directory
 from trading.arrays import Timestamps
+from trading.bars.quality.findings import ValidationReport
 from trading.instruments.symbols import selected_contracts
 from trading.report.content import RunAccount
 
@@ -74,6 +75,7 @@ class OrchestrationSummary:
         completed: Computed by this run.
         skipped: Up to date before it.
         failed: Neither.
+        validation: What validation said of the data; None when it was not asked for.
         portfolio: The portfolio's metrics; None when it was not aggregated.
     """
 
@@ -82,6 +84,7 @@ class OrchestrationSummary:
     skipped: int
     failed: int
     portfolio: Mapping[str, Any] | None = field(default=None)
+    validation: ValidationReport | None = None
 
 
 def run_name(parameters: Mapping[str, Any]) -> str:
@@ -166,8 +169,10 @@ async def trading_orchestrator(
     if partitions is not None:
         contracts = sorted({file.partition("/")[0] for file in partitions})
     selected = await asyncio.to_thread(_selected, source, contracts, num_contracts)
+    validation: ValidationReport | None = None
     if run_validation:
-        await _step(VALIDATE_DATA, validate_data, {"input_dir": source, "contracts": selected})
+        checked = {"input_dir": source, "contracts": selected}
+        validation = (await _step(VALIDATE_DATA, validate_data, checked)).value
 
     work = Work(
         grain=grain,
@@ -184,8 +189,8 @@ async def trading_orchestrator(
     accounts = await account(work, plans, await fan_out_contracts(work, plans))
     portfolio = None
     if run_aggregation and not any(a.failed for a in accounts):
-        portfolio = await _aggregated(work, accounts)
-    return await _ended(work, stamps, accounts, portfolio)
+        portfolio = await _aggregated(work, accounts, validation)
+    return await _ended(work, stamps, accounts, portfolio, validation)
 
 
 async def _check_writable(output_dir: str) -> None:
@@ -220,7 +225,9 @@ async def _step(
     return result
 
 
-async def _aggregated(work: Work, accounts: list[Account]) -> Mapping[str, Any]:
+async def _aggregated(
+    work: Work, accounts: list[Account], validation: ValidationReport | None
+) -> Mapping[str, Any]:
     """The portfolio's metrics; the report is told what this run did."""
     contracts = [a.contract for a in accounts]
     again = {
@@ -237,6 +244,7 @@ async def _aggregated(work: Work, accounts: list[Account]) -> Mapping[str, Any]:
             skipped=sum(a.skipped for a in accounts),
             failed=sum(a.failed for a in accounts),
             command=run_command(ORCHESTRATOR, telling(again)),
+            validation=validation,
         )
     )
     try:
@@ -261,6 +269,7 @@ async def _ended(
     stamps: Timestamps,
     accounts: list[Account],
     portfolio: Mapping[str, Any] | None,
+    validation: ValidationReport | None,
 ) -> OrchestrationSummary:
     """Publish what the run came to, and end it: completed, or Failed with what to redo."""
     summary = OrchestrationSummary(
@@ -269,12 +278,19 @@ async def _ended(
         skipped=sum(a.skipped for a in accounts),
         failed=sum(a.failed for a in accounts),
         portfolio=portfolio,
+        validation=validation,
     )
     failures = [failure for a in accounts for failure in a.failures]
     labels, cells = await asyncio.to_thread(_grid, work, stamps, accounts)
     await acreate_markdown_artifact(
         rendering.orchestration_summary(
-            summary, {a.contract: a for a in accounts}, labels, cells, failures, portfolio
+            summary,
+            {a.contract: a for a in accounts},
+            labels,
+            cells,
+            failures,
+            portfolio,
+            warnings=validation.warnings if validation else (),
         ),
         key="orchestration-summary",
         description=f"{summary.total} partitions: {rendering.counts_text(summary)}",

@@ -12,8 +12,8 @@ from flows.boundary.documented import documented
 from flows.boundary.errors import fails_plainly
 from flows.boundary.parameters import ContractNames, InputDir, input_url
 from flows.runs import rendering
-from lake.market.validation import MAX_Z_THRESHOLD, ValidationReport, validate
-from trading.bars.quality.findings import Status
+from lake.market.validation import MAX_Z_THRESHOLD, validate
+from trading.bars.quality.findings import Status, ValidationReport
 from trading.errors import DataError
 
 
@@ -66,9 +66,8 @@ async def validate_data(
         _markdown(report), key="validation-report", description=f"Validation: {report.status}"
     )
     logger = get_run_logger()
-    for check in report.checks:
-        if check.status in (Status.WARN, Status.FAIL):
-            logger.warning("%s %s: %s", check.status, check.check, check.message)
+    for check in report.warnings:
+        logger.warning("%s %s: %s", check.status, check.check, check.message)
     if report.status is Status.FAIL:
         failed = [check for check in report.checks if check.status is Status.FAIL]
         raise DataError(

@@ -8,14 +8,16 @@
 | year | of one year | `AAPL/2024.parquet` |
 | all | the whole history | `AAPL/all.parquet` |
 
-Names are New York wall-clock times. When clocks are set back one hour exists twice; the later of
-the two bars carries its UTC offset, `AAPL/20241103_013000-0500.parquet`.
+Names are New York wall-clock times; those of bars that are plain dates, stamped at 00:00 UTC, are
+UTC's, so that a bar is in the session, month and year of its date (`exchange_time.bar_zone`). When
+clocks are set back one hour exists twice; the later of the two bars carries its UTC offset,
+`AAPL/20241103_013000-0500.parquet`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Protocol
 
 import numpy as np
@@ -24,11 +26,13 @@ from lake.grain import Grain
 from trading.arrays import Timestamps
 from trading.errors import DataError, ParameterError
 from trading.instruments.clock import (
+    DECIDING,
     NEW_YORK,
-    local_times,
+    bar_zone,
     parse_timestamp,
     to_datetime,
     to_datetime64,
+    wall_times,
 )
 from trading.instruments.symbols import checked_contract
 
@@ -50,6 +54,9 @@ class BarIndex(Protocol):
     def rows(self) -> int:
         """How many bars there are."""
 
+    def first_stamp(self) -> np.datetime64:
+        """The first timestamp, as far as the index itself tells it."""
+
     def lower_bound(self, stamp: np.datetime64) -> int:
         """The first row whose bar does not start before `stamp`; `rows` when there is none."""
 
@@ -68,6 +75,7 @@ class Partition:
         grain: What the partition covers.
         first: Row of the first bar in the input.
         last: Row after the last bar.
+        zone: By whose clock it is named, `exchange_time.bar_zone` of the data.
     """
 
     contract: str
@@ -75,10 +83,11 @@ class Partition:
     grain: Grain
     first: int = field(compare=False)
     last: int = field(compare=False)
+    zone: tzinfo = field(compare=False, default=NEW_YORK)
 
     @property
     def timestamp(self) -> str:
-        """The first bar's timestamp as a parameter has it: ISO 8601 with New York's offset."""
+        """The first bar's timestamp as a parameter has it: ISO 8601 with its zone's offset."""
         return self._local.isoformat()
 
     @property
@@ -99,7 +108,7 @@ class Partition:
 
     @property
     def _local(self) -> datetime:
-        return self.start.astimezone(NEW_YORK)
+        return self.start.astimezone(self.zone)
 
     def __len__(self) -> int:
         """How many bars it covers."""
@@ -121,11 +130,11 @@ def partitions(timestamps: Timestamps, contract: str, grain: Grain) -> list[Part
     if not len(timestamps):
         return []
     _check_whole_seconds(timestamps)
-    first = _first_rows(timestamps, grain)
+    first, zone = _first_rows(timestamps, grain), bar_zone(timestamps)
     starts = timestamps[first].astype("datetime64[us]").tolist()
     rows = [*first.tolist(), len(timestamps)]
     return [
-        Partition(contract, start.replace(tzinfo=UTC), grain, low, high)
+        Partition(contract, start.replace(tzinfo=UTC), grain, low, high, zone)
         for start, low, high in zip(starts, rows, rows[1:], strict=False)
     ]
 
@@ -135,7 +144,7 @@ def _first_rows(timestamps: Timestamps, grain: Grain) -> np.ndarray[tuple[int], 
         return np.arange(len(timestamps))
     if grain is Grain.ALL:
         return np.zeros(1, np.intp)
-    periods = local_times(timestamps).astype(f"datetime64[{_PERIODS[grain]}]")
+    periods = wall_times(timestamps).astype(f"datetime64[{_PERIODS[grain]}]")
     return np.flatnonzero(np.concatenate(([True], periods[1:] != periods[:-1])))
 
 
@@ -144,42 +153,54 @@ def partition_at(
 ) -> Partition:
     """The partition that holds the bar at `timestamp`; of a coarser grain, any of its bars.
 
-    Reads the timestamps around the partition's ends only.
+    Reads the timestamps around the partition's ends only, and those that decide on the zone.
 
     Raises:
         ParameterError: `timestamp` is no aware timestamp, or not a bar of the data.
         DataError: The bar's timestamp is not a whole second.
     """
     checked_contract(contract)
-    moment = parse_timestamp(timestamp)
-    row = _row_of(index, moment)
+    zone = zone_of(index)
+    moment = parse_timestamp(timestamp).astimezone(zone)
+    row = _row_of(index, moment, zone)
     if grain is Grain.BAR:
         first, last = row, row + 1
     elif grain is Grain.ALL:
         first, last = 0, index.rows
     else:
-        start, end = _period(moment, grain)
+        start, end = _period(moment, grain, zone)
         first, last = (index.lower_bound(to_datetime64(bound)) for bound in (start, end))
     stamps = index.stamps(first, first + 1)
     _check_whole_seconds(stamps)
-    return Partition(contract, to_datetime(stamps[0]).astimezone(UTC), grain, first, last)
+    return Partition(contract, to_datetime(stamps[0], UTC), grain, first, last, zone)
 
 
-def _row_of(index: BarIndex, moment: datetime) -> int:
+def zone_of(index: BarIndex) -> tzinfo:
+    """By whose clock the bars belong to days, see `exchange_time.bar_zone`.
+
+    Raises:
+        DataError: The first timestamps are out of order.
+    """
+    if bar_zone(np.array([index.first_stamp()])) is not UTC:
+        return NEW_YORK  # without reading what a window far from it does not need
+    return bar_zone(index.stamps(0, min(index.rows, DECIDING)))
+
+
+def _row_of(index: BarIndex, moment: datetime, zone: tzinfo) -> int:
     stamp = to_datetime64(moment)
     row = index.lower_bound(stamp)
     nearest = index.stamps(max(0, row - 1), min(index.rows, row + 1))
     if row == index.rows or nearest[-1] != stamp:
-        bars = " and ".join(to_datetime(bar).isoformat() for bar in nearest)
+        bars = " and ".join(to_datetime(bar, zone).isoformat() for bar in nearest)
         raise ParameterError(
             "timestamp", moment.isoformat(), "a bar of the data", f"the nearest bars are {bars}"
         )
     return row
 
 
-def _period(moment: datetime, grain: Grain) -> tuple[datetime, datetime]:
-    """First instants, in New York, of the session, month or year of `moment` and of the next."""
-    start = datetime(moment.year, moment.month, moment.day, tzinfo=NEW_YORK)
+def _period(moment: datetime, grain: Grain, zone: tzinfo) -> tuple[datetime, datetime]:
+    """First instants, in that zone, of the session, month or year of `moment` and of the next."""
+    start = datetime(moment.year, moment.month, moment.day, tzinfo=zone)
     if grain is Grain.SESSION:
         return start, start + timedelta(days=1)  # wall-clock arithmetic: midnight to midnight
     start = start.replace(day=1)

@@ -6,19 +6,19 @@ import re
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta, tzinfo
 from enum import StrEnum
 
 import numpy as np
 
 from lake.fingerprints import fingerprints
 from lake.grain import Grain
-from lake.keys import Partition, partitions
+from lake.keys import Partition, partitions, zone_of
 from lake.market.inputs import MarketData, check_contract
 from lake.market.results import read_fingerprints, read_parameters
 from storage.directory import Directory, open_directory
 from trading.errors import ParameterError
-from trading.instruments.clock import NEW_YORK, parse_timestamp, to_datetime64
+from trading.instruments.clock import parse_timestamp, to_datetime64
 from trading.instruments.symbols import CONTRACT_PATTERN
 from trading.strategies.market_model.inputs import ContractBars
 from trading.strategies.market_model.parameters import StrategyParameters
@@ -148,28 +148,35 @@ def rows_between(market: MarketData, first: str | None, last: str | None) -> tup
 
     Args:
         market: The input.
-        first: A day in New York, or a timestamp with an offset; None for the start.
+        first: A day, as the bars belong to days, or a timestamp with an offset; None for the start.
         last: The same, included; None for the end.
 
     Raises:
         ParameterError: One of the two is neither, or the last lies before the first.
     """
-    low = 0 if first is None else market.lower_bound(_instant(first, "from", after=False))
-    high = market.rows if last is None else market.lower_bound(_instant(last, "to", after=True))
+    if first is None and last is None:
+        return 0, market.rows
+    zone = zone_of(market)
+    low, high = 0, market.rows
+    if first is not None:
+        low = market.lower_bound(_instant(first, "from", zone, after=False))
+    if last is not None:
+        high = market.lower_bound(_instant(last, "to", zone, after=True))
     if first is not None and last is not None and low > high:
         raise ParameterError("to", last, f"at or after from={first}", "exchange the two")
     return low, high
 
 
-def _instant(text: str, parameter: str, *, after: bool) -> np.datetime64:
+def _instant(text: str, parameter: str, zone: tzinfo, *, after: bool) -> np.datetime64:
     """The instant at which a day or timestamp begins, or from which on is after it."""
     try:
-        midnight = datetime.combine(date.fromisoformat(text), time(), NEW_YORK)
+        midnight = datetime.combine(date.fromisoformat(text), time(), zone)
     except ValueError:
         stamp = to_datetime64(_moment(text, parameter))
         return stamp + np.timedelta64(1, "ns") if after else stamp
-    day = parse_timestamp(midnight, parameter)
-    return to_datetime64(day + timedelta(days=1) if after else day)
+    parse_timestamp(midnight, parameter)  # is it in a year that there can be?
+    # Of the zone's wall clock, by which some days have 23 or 25 hours.
+    return to_datetime64(midnight + timedelta(days=1) if after else midnight)
 
 
 def _moment(text: str, parameter: str) -> datetime:

@@ -126,7 +126,7 @@ def plain_portfolio(rows: Iterable[Row], cost_bps: float) -> PlainPortfolio:
     betas = []
     for contract, history in histories.items():
         for i, row in enumerate(history):
-            following = history[i + 1].price if i + 1 < len(history) else NAN
+            following = next((r.price for r in history[i + 1 :] if usable(r.price)), NAN)
             gain = _trade(row, following, cost_bps, [result.total, result.by_contract[contract]])
             earned[row.timestamp].append(gain)
             result.by_contract[contract].equity *= max(0.0, 1.0 + gain)

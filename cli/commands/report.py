@@ -15,6 +15,7 @@ from cli.settings import absolute, installation
 from flows.runs.commands import shell_command
 from lake.market.aggregate import aggregate, stored_cost_bps
 from lake.market.inputs import open_market_data
+from lake.market.validation import validate
 from servers.errors import CommandError
 from trading.portfolio.origin import Aggregation
 from trading.strategies.market_model.parameters import StrategyParameters
@@ -49,12 +50,15 @@ def run_report(question: Question, *, cost_bps: float | None, show: bool, as_obj
     if cost_bps is None:
         cost_bps = StrategyParameters().cost_bps
     aggregation = aggregate(target, None, cost_bps)
-    status = _status(settings, question, server, aggregation) if question.input_dir else None
+    status = validation = None
     words = ["--output-dir", target]
     if question.input_dir:
-        words += ["--input-dir", absolute(question.input_dir, "input_dir")]
+        status = _status(settings, question, server, aggregation)
+        source = absolute(question.input_dir, "input_dir")
+        validation = validate(source, aggregation.portfolio.trades.contracts)
+        words += ["--input-dir", source]
     again = shell_command("trading", "report", *words)
-    url = write_report(read_content(aggregation, status=status), again)
+    url = write_report(read_content(aggregation, status=status, validation=validation), again)
     summary = aggregation.portfolio.summary
     fields = {"report": url, "contracts": summary.contracts, "bars": summary.bars}
     typer.echo(as_json(fields) if as_object else url)

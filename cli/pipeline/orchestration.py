@@ -59,6 +59,8 @@ class Orchestration:
         partitions: What became of the partitions.
         flow_runs: Deployment name -> state name -> number of flow runs.
         portfolio: The portfolio's metrics; empty when there are none.
+        validation: What validation said of the data: its status and the checks that found
+            something; empty when it was not asked for or the run left no account.
     """
 
     flow_run_id: UUID
@@ -67,6 +69,7 @@ class Orchestration:
     partitions: PartitionCounts
     flow_runs: Mapping[str, Mapping[str, int]]
     portfolio: Mapping[str, Any]
+    validation: Mapping[str, Any]
 
 
 def register(work_pool: str, partition_limit: int | None) -> None:
@@ -279,7 +282,18 @@ async def _ended(counts: RunCounts, state: State[Any] | None) -> Orchestration:
         partitions=partitions,
         flow_runs=await counts.by_deployment(),
         portfolio=dict(portfolio or {}),
+        validation=_validation(summary),
     )
+
+
+def _validation(summary: OrchestrationSummary | None) -> Mapping[str, Any]:
+    if summary is None or summary.validation is None:
+        return {}
+    checks = [
+        {"check": c.check, "status": c.status.value, "count": c.count, "message": c.message}
+        for c in summary.validation.warnings
+    ]
+    return {"status": summary.validation.status.value, "checks": checks}
 
 
 async def _summary(state: State[Any] | None) -> OrchestrationSummary | None:

@@ -130,6 +130,7 @@ def tell(
         partitions=orchestration.partitions,
         flow_runs=orchestration.flow_runs,
         portfolio=orchestration.portfolio,
+        validation=orchestration.validation,
         message=orchestration.message,
     )
     typer.echo(as_json(report) if as_object else as_text(report))

@@ -7,10 +7,10 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from lake.grain import Grain
 from pydantic import ValidationError
 
 from cli.settings import absolute
+from lake.grain import Grain
 from lake.market.inputs import open_market_data
 from lake.status import (
     ContractStatus,
@@ -21,7 +21,7 @@ from lake.status import (
     stored_settings,
 )
 from servers.errors import USAGE, CommandError
-from trading.instruments.clock import to_datetime
+from trading.instruments.clock import bar_zone, to_datetime
 from trading.instruments.symbols import selected_contracts
 from trading.strategies.market_model.parameters import StrategyParameters
 
@@ -126,10 +126,12 @@ def read_status(where: Places, question: Question) -> list[ContractStatus]:
     ]
     if not any(status.partitions for status in found):
         stamps = market.timestamps()
+        zone = bar_zone(stamps)
         raise CommandError(
             f"There are no bars from {question.first or 'the start'} to "
             f"{question.last or 'the end'}; those of the data lie between "
-            f"{to_datetime(stamps[0]).isoformat()} and {to_datetime(stamps[-1]).isoformat()}.",
+            f"{to_datetime(stamps[0], zone).isoformat()} and "
+            f"{to_datetime(stamps[-1], zone).isoformat()}.",
             USAGE,
         )
     return found

@@ -45,6 +45,8 @@ class Report:
         partitions: What became of the partitions.
         flow_runs: Deployment name -> state name -> number of flow runs.
         portfolio: The portfolio's metrics; empty when there was no aggregation.
+        validation: What validation said of the data: `status` and `checks`, those that found
+            something with `check, status, count, message`; empty when it was not asked for.
         message: Why the run did not complete; empty when it did.
     """
 
@@ -56,6 +58,7 @@ class Report:
     partitions: PartitionCounts
     flow_runs: Mapping[str, Mapping[str, int]]
     portfolio: Mapping[str, Any] = field(default_factory=dict)
+    validation: Mapping[str, Any] = field(default_factory=dict)
     message: str = ""
 
     @property
@@ -86,7 +89,18 @@ def as_text(report: Report) -> str:
     ]
     if report.portfolio:
         rows.append(("Report", f"{report.output_dir}/{REPORT}"))
-    return "\n".join(f"{name:<18}{value}" for name, value in rows)
+    text = "\n".join(f"{name:<18}{value}" for name, value in rows)
+    return f"{text}\n\n{warned}" if (warned := _warnings(report.validation)) else text
+
+
+def _warnings(validation: Mapping[str, Any]) -> str:
+    """What validation found, a line for each check; empty when it found nothing."""
+    checks = validation.get("checks", ())
+    if not checks:
+        return ""
+    lines = [f"  {check['check']}: {check['message']}" for check in checks]
+    head = f"Validation: {validation['status']}. The data are odd; the figures above may be wrong."
+    return "\n".join([head, *lines])
 
 
 def failure(report: Report) -> str:

@@ -79,6 +79,18 @@ class Counts(Protocol):
         """Neither."""
 
 
+class Warned(Protocol):
+    """A check of the data that found something, as `findings.CheckResult` has it."""
+
+    @property
+    def check(self) -> str:
+        """Its name."""
+
+    @property
+    def message(self) -> str:
+        """What it found, in one sentence."""
+
+
 def artifact_key(*words: str) -> str:
     """An artifact's key: lower-case letters, digits and dashes are all it may hold."""
     return re.sub(r"[^a-z0-9]+", "-", "-".join(words).lower()).strip("-")
@@ -108,6 +120,8 @@ def orchestration_summary(
     cells: Mapping[str, Sequence[Cell]],
     failures: Sequence[Failure],
     portfolio: Mapping[str, Any] | None,
+    *,
+    warnings: Sequence[Warned] = (),
 ) -> str:
     """The Markdown of a whole run: totals, the tree of runs, the grid and what failed.
 
@@ -118,8 +132,12 @@ def orchestration_summary(
         cells: Status of each partition, by contract, as long as `labels`.
         failures: Partitions that are not done.
         portfolio: The portfolio's metrics, when it was aggregated.
+        warnings: The checks of the data that found something.
     """
     parts = ["# Trading orchestrator", _counts_table(counts)]
+    if warnings:
+        found = [(warned.check, warned.message) for warned in warnings]
+        parts += ["## Validation: WARN", table(("check", "what it says"), found)]
     if portfolio:
         parts += ["## Portfolio", table(("metric", "value"), headlines(portfolio))]
     parts += ["## Runs", _tree(contracts), "## Status by contract and time", grid(labels, cells)]
@@ -151,8 +169,15 @@ def dataset_summary(
 
 def headlines(portfolio: Mapping[str, Any]) -> list[tuple[str, str]]:
     """The main metrics of a portfolio with their names, as people read them."""
-    shown = [(name, portfolio[key], form) for name, key, form in HEADLINES if key in portfolio]
-    return [(name, "n/a" if value is None else form.format(value)) for name, value, form in shown]
+    shown = [(name, key, form) for name, key, form in HEADLINES if key in portfolio]
+    return [(name, _headline(portfolio, key, form)) for name, key, form in shown]
+
+
+def _headline(portfolio: Mapping[str, Any], key: str, form: str) -> str:
+    if portfolio[key] is not None:
+        return form.format(portfolio[key])
+    reason = portfolio.get("not_annualised") if key == "sharpe" else ""
+    return f"n/a ({reason})" if reason else "n/a"
 
 
 def _tree(contracts: Mapping[str, Counts]) -> str:

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 from lake.market.lineage import origin
 from lake.market.results import read_results
 from storage.directory import Directory, open_directory
-from trading.instruments.calendar import bars_per_year
+from trading.instruments.pace import pace
 from trading.portfolio.origin import Aggregation
 from trading.portfolio.performance import portfolio_of
 from trading.portfolio.positions import trades
@@ -42,7 +42,7 @@ def aggregate(output_dir: str, contracts: Sequence[str] | None, cost_bps: float)
     rows, metadata = read_results(output_dir, contracts, NEEDED)
     made = trades(rows)
     del rows  # the trades hold what is needed of them: half the memory of a large set
-    held = portfolio_of(made, bars_per_year=bars_per_year(made.timestamps), cost_bps=cost_bps)
+    held = portfolio_of(made, pace=pace(made.timestamps), cost_bps=cost_bps)
     directory = open_directory(output_dir, "output_dir")
     tables = {
         "portfolio": pa.Table.from_pylist([asdict(held.summary)]),

@@ -27,9 +27,11 @@ from trading.bars.context import SPX, VIX, as_of
 from trading.errors import DataError, shown
 from trading.instruments.symbols import (
     CONTRACT_PATTERN,
+    ONE_CONTRACT_A_COLUMN,
     checked_contract,
     known_contract,
     naming_hint,
+    one_symbols_bars,
 )
 from trading.strategies.market_model.inputs import ContractBars
 from trading.strategies.market_model.parameters import StrategyParameters
@@ -74,6 +76,8 @@ class MarketData:
         now = self._opened = directory.identities(_SET)
         check_complete(directory, now[MANIFEST])
         self.prices, self.vix, self.spx = (ColumnFile(directory, name, now[name]) for name in FILES)
+        for file in (self.prices, self.vix, self.spx):
+            file.check_order()
         for file, column in ((self.vix, VIX), (self.spx, SPX)):
             if column not in file.columns:
                 raise DataError(file.url, f"there is no column {column!r}", f"name it {column!r}")
@@ -83,6 +87,8 @@ class MarketData:
         if len(set(self.contracts)) != len(self.contracts):
             problem = "two columns have the same name"
             raise DataError(self.prices.url, problem, "write each contract once")
+        if mistaken := one_symbols_bars(self.contracts):
+            raise DataError(self.prices.url, mistaken, ONE_CONTRACT_A_COLUMN)
         for column in self.contracts:
             if not re.fullmatch(CONTRACT_PATTERN, column):
                 problem = f"column {shown(column)} is not named like a contract"
@@ -118,6 +124,10 @@ class MarketData:
     def lower_bound(self, stamp: np.datetime64) -> int:
         """The first row whose bar does not start before `stamp`; `rows` when there is none."""
         return self.prices.lower_bound(stamp)
+
+    def first_stamp(self) -> np.datetime64:
+        """The first bar's start, of the file's statistics where it has several row groups."""
+        return self.prices.first_timestamp()
 
     def stamps(self, first: int, last: int) -> Timestamps:
         """The bar starts of the rows first <= row < last, UTC, strictly increasing."""

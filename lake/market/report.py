@@ -12,6 +12,7 @@ from lake.market.series import read_market_series
 from lake.status import ContractStatus, PartitionStatus
 from storage.directory import open_directory
 from trading.arrays import Timestamps
+from trading.bars.quality.findings import ValidationReport
 from trading.portfolio.origin import Aggregation
 from trading.portfolio.positions import Trades
 from trading.report.content import (
@@ -39,6 +40,7 @@ def read_content(
     *,
     run: RunAccount | None = None,
     status: KnownStatus | None = None,
+    validation: ValidationReport | None = None,
 ) -> ReportContent:
     """What the report of an aggregation shows; reads the market of the results.
 
@@ -49,7 +51,9 @@ def read_content(
     made = aggregation.portfolio.trades
     market = read_market_series(aggregation.output_dir, made.contracts, made.timestamps)
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    return report_content(aggregation, market, made_at=now, run=run, status=status)
+    return report_content(
+        aggregation, market, made_at=now, run=run, status=status, validation=validation
+    )
 
 
 def known_status(

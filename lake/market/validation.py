@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -15,9 +14,15 @@ from storage.errors import ContentError
 from storage.parquet.column_file import ColumnFile
 from trading.bars.context import SPX, VIX
 from trading.bars.quality.files import CHECKS
-from trading.bars.quality.findings import CheckResult, Dataset, Finding, Status, Thresholds
+from trading.bars.quality.findings import (
+    Dataset,
+    Finding,
+    Status,
+    Thresholds,
+    ValidationReport,
+)
 from trading.errors import ParameterError
-from trading.instruments.symbols import checked_contract
+from trading.instruments.symbols import ONE_CONTRACT_A_COLUMN, checked_contract, one_symbols_bars
 from trading.strategies.market_model.parameters import StrategyParameters
 
 MAX_Z_THRESHOLD = 1_000
@@ -25,26 +30,6 @@ MAX_Z_THRESHOLD = 1_000
 
 MAX_SPLIT_TOLERANCE_PCT = 6.0
 """Beyond it a jump between the ratios of 7 and 8 for 1 would be both."""
-
-
-@dataclass(frozen=True, slots=True)
-class ValidationReport:
-    """What all checks came to.
-
-    Attributes:
-        input_dir: What was checked.
-        status: PASS, WARN or FAIL: the worst of the checks; INSUFFICIENT counts as PASS, since
-            too few data to judge is no reason to stop.
-        checks: The result of each check.
-        contracts: The contracts that were checked.
-        bars: How many bars each has.
-    """
-
-    input_dir: str
-    status: Status
-    checks: tuple[CheckResult, ...]
-    contracts: tuple[str, ...]
-    bars: int
 
 
 def validate(
@@ -117,6 +102,8 @@ def _loaded(directory: Directory, named: Sequence[str] | None, thresholds: Thres
     contracts = () if prices is None else _usable(prices, named, problems)
     if prices is not None and not prices.columns:
         problems.append(Finding(prices.url, "it has no contract"))
+    if prices is not None and (mistaken := one_symbols_bars(prices.columns)):
+        problems.insert(0, Finding(prices.url, f"{mistaken}: {ONE_CONTRACT_A_COLUMN}"))
     return Dataset(
         prices=prices,
         vix=vix,

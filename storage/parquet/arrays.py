@@ -53,6 +53,12 @@ def category_column(codes: npt.NDArray[np.integer], names: Sequence[str]) -> pa.
     return pa.DictionaryArray.from_arrays(indices, dictionary)
 
 
+def is_number(kind: pa.DataType) -> bool:
+    """Whether values of this type are numbers: floats, integers or decimals, as databases write."""
+    types = pa.types
+    return bool(types.is_floating(kind) or types.is_integer(kind) or types.is_decimal(kind))
+
+
 def floats(column: pa.ChunkedArray) -> Floats:
     """A column of numbers as float64, NaN where null, shape (n,)."""
     if column.type != pa.float64():

@@ -11,6 +11,7 @@ import json
 import threading
 from bisect import bisect_right
 from collections import OrderedDict
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -21,8 +22,8 @@ import pyarrow.parquet as pq
 from storage.backends import FileIdentity
 from storage.directory import Directory
 from storage.errors import MAX_SHOWN, ContentError, StorageError, shown
-from storage.parquet.arrays import Floats, Instants, floats, integers
-from storage.parquet.limits import NESTED, column_problem, footer_problem, rows_problem
+from storage.parquet.arrays import Floats, Instants, floats, integers, is_number
+from storage.parquet.limits import INT96, NESTED, column_problem, footer_problem, rows_problem
 
 TIMESTAMP = "timestamp"
 
@@ -33,6 +34,7 @@ _CACHED_ANYWAY = 2
 """Chunks kept however large: a window needs its timestamps and its prices together."""
 
 _NANOSECONDS = {"milliseconds": 1_000_000, "microseconds": 1_000, "nanoseconds": 1}
+_SORT = "sort the file by timestamp and keep each one once"
 _WRITE_AGAIN = "write the file again, or run the ingestion"
 
 
@@ -84,6 +86,28 @@ class ColumnFile:
         sizes = [metadata.row_group(g).num_rows for g in range(metadata.num_row_groups)]
         self._ends = np.cumsum(sizes)
         self._position, self._unit_ns = self._timestamp_column(names)
+        self._sorted: set[int] = set()
+
+    def check_order(self) -> None:
+        """Make sure that row groups follow each other in time, as reading by position supposes.
+
+        The footer's statistics tell it; of a row group without them its timestamps are read.
+
+        Raises:
+            ContentError: Two row groups are out of order or share a timestamp.
+            StorageError: The file changed or cannot be read.
+        """
+        if len(self._ends) == 1:
+            return
+        bounds = [self._bounds(group) for group in range(len(self._ends))]
+        for group, ((_, latest), (earliest, _)) in enumerate(pairwise(bounds), start=1):
+            if not latest < earliest:
+                raise self._wrong(
+                    f"its row groups are out of order: row {self._start(group)} and the following "
+                    f"begin at {earliest.astype('datetime64[s]')}Z, and rows before them reach to "
+                    f"{latest.astype('datetime64[s]')}Z",
+                    _SORT,
+                )
 
     def timestamps(self, first: int, last: int) -> Instants:
         """The timestamps of the rows first <= row < last, in UTC.
@@ -92,7 +116,10 @@ class ColumnFile:
             ContentError: They are missing, or not strictly increasing.
             StorageError: The file changed or cannot be read.
         """
-        stamps = self._window(TIMESTAMP, first, last)
+        return self._checked(self._window(TIMESTAMP, first, last), first)
+
+    def _checked(self, stamps: Instants, first: int) -> Instants:
+        """The timestamps of the rows from `first` on, when they are in order."""
         if np.isnat(stamps).any():
             raise self._wrong("a timestamp is missing", "remove the rows without one")
         if len(stamps) > 1 and not (stamps[1:] > stamps[:-1]).all():
@@ -100,9 +127,18 @@ class ColumnFile:
             kind = "is repeated" if stamps[at] == stamps[at - 1] else "is out of order"
             raise self._wrong(
                 f"timestamp {stamps[at].astype('datetime64[s]')}Z in row {first + at} {kind}",
-                "sort the file by timestamp and keep each one once",
+                _SORT,
             )
         return stamps
+
+    def first_timestamp(self) -> np.datetime64:
+        """The earliest timestamp of the first row group, of its statistics where they tell it.
+
+        Raises:
+            ContentError: There are no statistics, and the timestamps are missing or out of order.
+            StorageError: The file changed or cannot be read.
+        """
+        return self._group_start(0)
 
     def value_schema(self) -> pa.Schema:
         """Names and types of the columns but `timestamp`, as Arrow has them."""
@@ -128,13 +164,17 @@ class ColumnFile:
         """The first row whose timestamp is not before `stamp`; `rows` when there is none.
 
         Reads the column chunk of one row group, found by the statistics.
+
+        Raises:
+            ContentError: The timestamps of that row group are missing or out of order.
+            StorageError: The file changed or cannot be read.
         """
         groups = range(len(self._ends))
         group = bisect_right(groups, stamp, key=self._group_start) - 1
         if group < 0:
             return 0
         start = self._start(group)
-        return start + int(np.searchsorted(self._chunk(group, TIMESTAMP), stamp, side="left"))
+        return start + int(np.searchsorted(self._sorted_chunk(group), stamp, side="left"))
 
     def check_unchanged(self) -> None:
         """Make sure that the file is still the version that was opened.
@@ -155,8 +195,8 @@ class ColumnFile:
                 raise self._wrong(problem, "write fewer columns, or longer row groups")
             if self._directory.is_local:
                 reader.close()
-                return pq.ParquetFile(self.url)
-            return pq.ParquetFile(reader)
+                return pq.ParquetFile(self.url, coerce_int96_timestamp_unit="us")
+            return pq.ParquetFile(reader, coerce_int96_timestamp_unit="us")
         except (pa.ArrowException, OSError, ValueError) as error:
             if isinstance(error, OSError) and error.errno is not None:
                 self._directory.open(self._name).close()  # raises what is wrong, in our words
@@ -173,6 +213,9 @@ class ColumnFile:
         column = self._parquet.schema.column(position)
         if column_problem(column) == NESTED:
             raise self._wrong("column 'timestamp' is nested", _WRITE_AGAIN)
+        self._is_int96 = column.physical_type == INT96
+        if self._is_int96:  # no logical type; instants in UTC, as Spark writes them
+            return position, 1
         kind = json.loads(column.logical_type.to_json())
         if kind.get("Type") != "Timestamp":
             found = f"column 'timestamp' holds {column.physical_type.lower()} values, not times"
@@ -188,21 +231,38 @@ class ColumnFile:
         return int(self._ends[group - 1]) if group else 0
 
     def _group_start(self, group: int) -> np.datetime64:
-        """The earliest timestamp of a row group: of its statistics, or read where it has none.
+        """The earliest timestamp of a row group."""
+        return self._bounds(group)[0]
 
-        Of the only group they spare nothing, and pyarrow ends the process over damaged ones.
-        """
-        earliest = self._earliest(group) if len(self._ends) > 1 else None
-        return self._chunk(group, TIMESTAMP)[0] if earliest is None else earliest
-
-    def _earliest(self, group: int) -> np.datetime64 | None:
-        """The earliest timestamp of a row group as its statistics say, None where they do not."""
+    def _stated(self, group: int) -> tuple[np.datetime64, np.datetime64] | None:
+        """The earliest and latest timestamp of a row group as its statistics say."""
         statistics = self._parquet.metadata.row_group(group).column(self._position).statistics
-        if statistics is not None and statistics.has_min_max:
-            earliest = int(statistics.min_raw) * self._unit_ns
-            if abs(earliest) <= np.iinfo(np.int64).max:
-                return np.datetime64(earliest, "ns")
-        return None
+        # Writers compared the bytes of INT96, so what they state of it is no order of time.
+        if self._is_int96 or statistics is None or not statistics.has_min_max:
+            return None
+        bounds = [int(raw) * self._unit_ns for raw in (statistics.min_raw, statistics.max_raw)]
+        if max(map(abs, bounds)) > np.iinfo(np.int64).max:
+            return None
+        return np.datetime64(bounds[0], "ns"), np.datetime64(bounds[1], "ns")
+
+    def _bounds(self, group: int) -> tuple[np.datetime64, np.datetime64]:
+        """The earliest and latest timestamp of a row group, read where nothing states them.
+
+        Of the only group statistics spare nothing, and pyarrow ends the process over damaged ones.
+        """
+        stated = self._stated(group) if len(self._ends) > 1 else None
+        if stated is None:
+            stamps = self._sorted_chunk(group)
+            return stamps[0], stamps[-1]
+        return stated
+
+    def _sorted_chunk(self, group: int) -> Instants:
+        """All timestamps of a row group, when they are in order."""
+        stamps: Instants = self._chunk(group, TIMESTAMP)
+        if group not in self._sorted:
+            self._checked(stamps, self._start(group))
+            self._sorted.add(group)
+        return stamps
 
     def _window(self, column: str, first: int, last: int) -> npt.NDArray[Any]:
         if not 0 <= first <= last <= self.rows:
@@ -252,7 +312,7 @@ class ColumnFile:
             if len(self._ends) > 1:
                 self._check_statistics(group, stamps)
             return stamps
-        if not (pa.types.is_floating(values.type) or pa.types.is_integer(values.type)):
+        if not is_number(values.type):
             raise self._no_numbers(column, values.type)
         return floats(values)
 
@@ -260,17 +320,16 @@ class ColumnFile:
         """How many values the chunk has to have; nothing is decoded that could take any size."""
         position = self._parquet.schema.names.index(column)
         problem = column_problem(self._parquet.schema.column(position))
-        if problem and problem != NESTED:
+        if problem and problem != NESTED and not (column == TIMESTAMP and self._is_int96):
             raise self._no_numbers(column, self._parquet.schema_arrow.field(position).type)
-        if problem:
+        if problem == NESTED:
             raise self._wrong(f"column {shown(column)} {problem}", _WRITE_AGAIN)
         return int(self._parquet.metadata.row_group(group).num_rows)
 
     def _check_statistics(self, group: int, stamps: Instants) -> None:
         """Make sure that windows were looked for where the timestamps are."""
-        known = stamps[~np.isnat(stamps)]
-        earliest = self._earliest(group)
-        if len(known) and earliest is not None and earliest != known.min():
+        known, stated = stamps[~np.isnat(stamps)], self._stated(group)
+        if len(known) and stated is not None and stated != (known.min(), known.max()):
             raise self._wrong("the statistics of column 'timestamp' are wrong", _WRITE_AGAIN)
 
     def _no_numbers(self, column: str, found: pa.DataType) -> ContentError:

@@ -2,9 +2,10 @@
 
 A few kilobytes can claim a billion rows, a thousand values per row, or text of a megabyte in each
 row. So nothing is decoded whose footer claims more than these bounds: with them one column takes at
-most `MAX_ROWS` numbers of 8 bytes, 32 MiB, and the same again while nulls are put in; an opened
-footer takes some 300 MB. One lie remains: the size of a page stands before the page itself, and the
-format's limit for it is 2 GiB, which is unpacked, and freed, before the page is found not to fit.
+most `MAX_ROWS` numbers of 8 bytes, 32 MiB, twice that of decimals, and the same again while nulls
+are put in; an opened footer takes some 300 MB. One lie remains: the size of a page stands before
+the page itself, and the format's limit for it is 2 GiB, which is unpacked, and freed, before the
+page is found not to fit.
 
 Nothing here asks pyarrow (26) for the metadata of a column chunk: where those contradict themselves
 it ends the whole process instead of raising. Asked for the data, it finds the fault and raises.
@@ -21,7 +22,13 @@ MAX_FOOTER_BYTES = 8 * 2**20
 MAX_ROWS = 2**22
 """Most rows of a file: minute bars of 40 years. Thirteen times the hourly bars since 1792."""
 
+MAX_DECIMAL_BYTES = 16
+"""Longest decimal: 38 digits, the most that Spark and DuckDB have."""
+
 NESTED = "is nested"
+
+INT96 = "INT96"
+"""Physical type of the timestamps that Spark writes by default: 12 bytes each."""
 
 _MAGIC_AND_LENGTH = 8
 _NUMBERS = frozenset({"INT32", "INT64", "FLOAT", "DOUBLE"})
@@ -56,9 +63,16 @@ def column_problem(column: Any) -> str | None:  # noqa: ANN401 - see above
     """Why a column of a Parquet schema does not hold one number per row; None when it does."""
     if column.max_repetition_level or column.path != column.name:
         return NESTED
-    if column.physical_type not in _NUMBERS:
-        return "holds no numbers"
-    return None
+    if column.physical_type in _NUMBERS or _is_short_decimal(column):
+        return None
+    return "holds no numbers"
+
+
+def _is_short_decimal(column: Any) -> bool:  # noqa: ANN401 - see above
+    """Whether it holds decimals of a fixed, small number of bytes."""
+    fixed = column.physical_type == "FIXED_LEN_BYTE_ARRAY"
+    decimal = column.logical_type.type == "DECIMAL"
+    return bool(fixed and decimal and column.length <= MAX_DECIMAL_BYTES)
 
 
 def columns_problem(file: Any, columns: Sequence[str], texts: Collection[str]) -> str | None:  # noqa: ANN401 - see above

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -13,13 +14,14 @@ from prefect.states import Completed, Crashed, Failed
 
 from cli.display.progress import PartitionProgress
 from cli.pipeline import orchestration
-from cli.pipeline.orchestration import _summary, as_far_as_it_came, watching
+from cli.pipeline.orchestration import _summary, _validation, as_far_as_it_came, watching
 from cli.pipeline.run_counts import RunCounts
 from cli.pipeline.summary import PartitionCounts
 from flows.boundary.errors import UnfinishedError
 from flows.orchestrator_flow import OrchestrationSummary
 from servers.errors import CommandError
 from servers.readiness import server_errors
+from trading.bars.quality.findings import CheckResult, Status, ValidationReport
 
 SUMMARY = OrchestrationSummary(total=3, completed=1, skipped=1, failed=1, portfolio=None)
 REQUEST = httpx.Request("POST", "http://127.0.0.1:4200/api/flow_runs/")
@@ -104,3 +106,19 @@ async def test_a_failed_look_neither_stops_the_watching_nor_the_work(
     after = shown.looks
     await asyncio.sleep(0)
     assert shown.looks == after
+
+
+def test_the_account_of_validation_is_its_status_and_what_it_found() -> None:
+    found = CheckResult("outliers", Status.WARN, "2 found.", 2)
+    passed = CheckResult("order", Status.PASS, "Timestamps go forward.")
+    report = ValidationReport("/data/input", Status.WARN, (passed, found), ("AAPL",), 24)
+    assert _validation(dataclasses.replace(SUMMARY, validation=report)) == {
+        "status": "WARN",
+        "checks": [{"check": "outliers", "status": "WARN", "count": 2, "message": "2 found."}],
+    }
+    clean = dataclasses.replace(report, status=Status.PASS, checks=(passed,))
+    assert _validation(dataclasses.replace(SUMMARY, validation=clean)) == {
+        "status": "PASS",
+        "checks": [],
+    }
+    assert _validation(SUMMARY) == _validation(None) == {}

@@ -63,6 +63,20 @@ def test_partitions_are_measured_against_the_input_that_is_named(results: SmallR
     assert shown == {"missing", "stale", "done"}
 
 
+def test_the_report_warns_of_data_that_are_odd_when_it_is_told_where_they_are(
+    results: SmallResults,
+) -> None:
+    results.market.prices[8:, 0] /= 4
+    results.market.write(results.input)
+    unseen = Path(results.command("report").stdout.strip()).read_text()
+    assert "<dt>Validation</dt><dd>not looked at</dd>" in unseen
+    assert "unadjusted" not in unseen
+    done = results.command("report", "--input-dir", str(results.input))
+    text = Path(done.stdout.strip()).read_text()
+    assert "<h2>Validation: WARN</h2>" in text
+    assert "AAPL at 2024-01-03T14:30:00Z: it jumps overnight like an unadjusted split 4" in text
+
+
 def test_without_results_there_is_no_report(results: SmallResults, tmp_path: Path) -> None:
     empty = SmallResults(results.market, results.input, tmp_path / "empty")
     done = empty.command("report")

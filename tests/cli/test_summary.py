@@ -40,6 +40,7 @@ def test_the_json_object_has_exactly_the_documented_fields() -> None:
         "portfolio": {
             "total_pnl_pct": -1.5, "win_rate": None, "sharpe": 0.456, "trades": 1_234,
         },
+        "validation": {},
         "message": "",
     }  # fmt: skip
 
@@ -87,3 +88,19 @@ def test_a_failed_run_has_a_reason_and_a_complete_one_has_none() -> None:
     assert failure(failed) == "The run ended failed: contract='X' is not known."
     assert failure(changed(status="aborted")) == "The run ended aborted"
     assert failure(REPORT) == ""
+
+
+def test_what_validation_found_stands_below_the_numbers_and_in_the_object() -> None:
+    split = {
+        "check": "unadjusted_splits", "status": "WARN", "count": 1,
+        "message": "1 found, the first: NVDA: it jumps.",
+    }  # fmt: skip
+    warned = changed(validation={"status": "WARN", "checks": [split]})
+    assert as_text(warned).endswith(
+        "\n\nValidation: WARN. The data are odd; the figures above may be wrong.\n"
+        "  unadjusted_splits: 1 found, the first: NVDA: it jumps."
+    )
+    assert json.loads(as_json(warned))["validation"] == {"status": "WARN", "checks": [split]}
+    assert warned.exit_code == 0
+    clean = changed(validation={"status": "PASS", "checks": []})
+    assert as_text(clean) == as_text(REPORT)

@@ -114,6 +114,27 @@ async def test_the_stored_rows_are_those_of_the_analysis_of_the_whole_series(
         assert np.isfinite(whole.beta).sum() == 6, "two of eight bars have too few returns"
 
 
+async def test_a_split_that_nobody_adjusted_is_told_wherever_the_portfolio_is(
+    pipeline: Pipeline,
+) -> None:
+    market = random_market(session_timestamps(2), contracts=2)
+    market.prices[8:, 1] /= 10
+    market.write(pipeline.input)
+    ended = await pipeline.orchestrate(grain="session")
+    summary = await summary_of(ended)
+    assert summary.validation is not None
+    told = {check.check: check.message for check in summary.validation.warnings}
+    split = told["unadjusted_splits"]
+    assert split.startswith("1 found, the first: BRK-B at 2024-01-03T14:30:00Z: it jumps overnight")
+    assert split.endswith("like an unadjusted split 10 for 1.")
+    artifact = (await pipeline.artifacts(ended.id))["orchestration-summary"]
+    assert "## Validation: WARN" in artifact
+    assert f"| unadjusted_splits | {split} |" in artifact
+    page = (pipeline.output / "_portfolio" / "report.html").read_text()
+    assert "<h2>Validation: WARN</h2>" in page
+    assert f"<dt>unadjusted_splits</dt><dd>{split}</dd>" in page
+
+
 async def test_artifacts_show_progress_grid_contracts_portfolio_and_validation(
     pipeline: Pipeline,
 ) -> None:

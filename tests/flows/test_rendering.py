@@ -18,6 +18,7 @@ from flows.runs.rendering import (
     artifact_key,
     failure_message,
     grid,
+    headlines,
     orchestration_summary,
     symbol_summary,
     table,
@@ -131,3 +132,10 @@ def test_an_artifact_lists_a_bounded_number_of_failures() -> None:
 
 def test_a_summary_without_failures_has_no_section_for_them() -> None:
     assert "Not done" not in symbol_summary("AAPL", Counted(failed=0), [])
+
+
+def test_a_sharpe_ratio_that_is_not_annualised_says_why() -> None:
+    told = dict(headlines({"sharpe": None, "not_annualised": "bars come now and then"}))
+    assert told == {"Sharpe ratio": "n/a (bars come now and then)"}
+    assert headlines({"sharpe": None, "not_annualised": ""}) == [("Sharpe ratio", "n/a")]
+    assert headlines({"win_rate": None, "not_annualised": "x"}) == [("Win rate", "n/a")]

@@ -34,6 +34,10 @@ class Index:
     def lower_bound(self, stamp: np.datetime64) -> int:
         return int(np.searchsorted(self._timestamps, stamp))
 
+    def first_stamp(self) -> np.datetime64:
+        stamp: np.datetime64 = self._timestamps[0]
+        return stamp
+
     def stamps(self, first: int, last: int) -> Timestamps:
         self.read.update(range(first, last))
         return self._timestamps[first:last]
@@ -111,6 +115,31 @@ def test_a_session_is_a_new_york_date_and_not_a_utc_one() -> None:
         ("ES=F 2024-01-02", 2),
         ("ES=F 2024-01-03", 1),
     ]
+
+
+@pytest.mark.parametrize(
+    ("grain", "names"),
+    [
+        (Grain.BAR, ["20240131_000000", "20240201_000000", "20240202_000000"]),
+        (Grain.SESSION, ["20240131", "20240201", "20240202"]),
+        (Grain.MONTH, ["2024-01", "2024-02"]),
+        (Grain.YEAR, ["2024"]),
+    ],
+)
+def test_bars_that_are_plain_dates_belong_to_those_dates(grain: Grain, names: list[str]) -> None:
+    stamps = np.array(["2024-01-31", "2024-02-01", "2024-02-02"], "datetime64[ns]")
+    every = partitions(stamps, "AAPL", grain)
+    assert [part.relative_path for part in every] == [f"AAPL/{name}.parquet" for name in names]
+    for part in every:
+        assert part.timestamp.endswith("T00:00:00+00:00")
+        assert partition_at(Index(stamps), "AAPL", part.timestamp, grain) == part
+        assert partition_at(Index(stamps), "AAPL", part.start.astimezone(NEW_YORK), grain) == part
+
+
+def test_late_trading_at_midnight_utc_is_no_plain_date() -> None:
+    hours = np.datetime64("2024-01-02T09:00", "ns") + np.arange(16) * HOUR  # 04:00 to 19:00
+    every = partitions(hours, "AAPL", Grain.SESSION)
+    assert [(part.label, len(part)) for part in every] == [("AAPL 2024-01-02", 16)]
 
 
 def test_the_hour_that_exists_twice_makes_two_files() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -18,8 +19,9 @@ from lake.status import (
     rows_between,
     stored_settings,
 )
-from tests.markets import SMALL, Market
+from tests.markets import SMALL, Market, random_market
 from trading.errors import ParameterError
+from trading.instruments.calendar import sessions
 from trading.strategies.market_model.parameters import StrategyParameters
 
 DONE, STALE = PartitionStatus.DONE, PartitionStatus.STALE
@@ -88,6 +90,17 @@ def test_a_time_is_a_range_of_rows_with_both_ends(
     input_dir: str, first: str | None, last: str | None, rows: tuple[int, int]
 ) -> None:
     assert rows_between(open_market_data(input_dir), first, last) == rows
+
+
+@pytest.mark.parametrize("day", range(8))
+def test_a_day_is_that_of_bars_which_are_plain_dates(tmp_path: Path, day: int) -> None:
+    dates = sessions(date(2024, 1, 2), date(2024, 1, 11)).dates
+    market = open_market_data(random_market(dates.astype("datetime64[ns]")).write(tmp_path))
+    asked = str(dates[day])
+    assert rows_between(market, asked, asked) == (day, day + 1)
+    assert rows_between(market, f"{asked}T00:00:00Z", None) == (day, 8)
+    (part,) = [p for p in partitions(market.timestamps(), "AAPL", Grain.SESSION) if p.first == day]
+    assert part.label == f"AAPL {asked}"
 
 
 @pytest.mark.parametrize(

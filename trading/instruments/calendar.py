@@ -1,4 +1,4 @@
-"""Sessions of the New York Stock Exchange, and how many bars a year has at the data's own pace.
+"""Sessions of the New York Stock Exchange, and the bars that are due in them.
 
 `exchange_calendars` brings pandas, so it is imported where it is used: a partition's process
 never gets there.
@@ -14,7 +14,6 @@ import numpy as np
 import numpy.typing as npt
 
 from trading.arrays import Timestamps
-from trading.errors import DataError
 from trading.instruments.clock import local_times
 
 Dates = npt.NDArray[np.datetime64]
@@ -46,6 +45,20 @@ class Sessions:
         """How many sessions there are."""
         return len(self.dates)
 
+    def __getitem__(self, rows: slice | npt.NDArray[np.bool_]) -> Sessions:
+        """The sessions at the given positions, or where the given mask holds."""
+        return Sessions(self.dates[rows], self.opens[rows], self.closes[rows])
+
+    @property
+    def opening_times(self) -> TimesOfDay:
+        """When each opens by the clock of New York, since midnight, shape (s,)."""
+        return local_times(self.opens) - self.dates
+
+    @property
+    def closing_times(self) -> TimesOfDay:
+        """When each closes, likewise."""
+        return local_times(self.closes) - self.dates
+
 
 def sessions(first: date, last: date) -> Sessions:
     """The sessions from `first` to `last`, both included; none when `last` is before `first`."""
@@ -53,10 +66,10 @@ def sessions(first: date, last: date) -> Sessions:
         nothing = np.empty(0, "datetime64[ns]")
         return Sessions(nothing.astype("datetime64[D]"), nothing, nothing)
     # Whole years, so that many calls share one calendar, whose default range is 20 years.
-    everything = _sessions_of_years(first.year, last.year)
+    everything = sessions_of_years(first.year, last.year)
     begin = np.searchsorted(everything.dates, np.datetime64(first))
     end = np.searchsorted(everything.dates, np.datetime64(last), side="right")
-    return Sessions(*(column[begin:end] for column in _columns(everything)))
+    return everything[begin:end]
 
 
 def hourly_bars(within: Sessions) -> Timestamps:
@@ -90,45 +103,30 @@ def expected_bars(times: TimesOfDay, within: Sessions) -> Timestamps:
     Returns:
         UTC stamps, increasing.
     """
-    local_opens = local_times(within.opens)
-    since_open = times - (local_opens - local_opens.astype("datetime64[D]"))[:, None]
-    stamps = within.opens[:, None] + since_open
+    stamps = within.opens[:, None] + (times - within.opening_times[:, None])
     inside = (within.opens[:, None] <= stamps) & (stamps <= within.closes[:, None])
     expected: Timestamps = stamps[inside]
     return expected
 
 
-def bars_per_year(timestamps: Timestamps) -> float:
-    """How many bars a year has, by which Sharpe ratios are annualised.
-
-    Data with at most one stamp a date are daily and have as many bars as sessions. Otherwise the
-    data's times of day are counted on every session of the calendar years that the data touch,
-    and the count is divided by the number of years.
+def times_on_every_session(times: TimesOfDay, within: Sessions) -> Timestamps:
+    """The stamps of these times of day on each session, whether the exchange is open then or not.
 
     Args:
-        timestamps: Bar starts, UTC, shape (n,).
+        times: Times of day, for instance from `times_of_day`.
+        within: The sessions.
 
-    Raises:
-        DataError: There are no timestamps, or none of their times of day lies in a session.
+    Returns:
+        UTC stamps, increasing.
     """
-    if not len(timestamps):
-        raise DataError("timestamps", "there are none", "run the analysis first")
-    dates = np.unique(local_times(timestamps).astype("datetime64[D]"))
-    first, last = (int(day.astype("datetime64[Y]").astype(int)) + 1970 for day in dates[[0, -1]])
-    within = _sessions_of_years(first, last)
-    daily = len(dates) == len(np.unique(timestamps))
-    bars = len(within) if daily else len(expected_bars(times_of_day(timestamps), within))
-    if not bars:
-        raise DataError(
-            "timestamps",
-            "no time of day that recurs lies between 9:30 and 16:00 in New York",
-            "use bars of New York trading hours",
-        )
-    return bars / (last - first + 1)
+    # No session's date has a clock change before the last of its bars: those come on Sundays.
+    stamps: Timestamps = (within.opens[:, None] + (times - within.opening_times[:, None])).ravel()
+    return stamps
 
 
 @lru_cache(maxsize=16)
-def _sessions_of_years(first: int, last: int) -> Sessions:
+def sessions_of_years(first: int, last: int) -> Sessions:
+    """All sessions of the years from `first` to `last`, both included."""
     import exchange_calendars  # noqa: PLC0415 - brings pandas, see the module's docstring
 
     calendar = exchange_calendars.get_calendar(
@@ -139,7 +137,3 @@ def _sessions_of_years(first: int, last: int) -> Sessions:
         calendar.opens.dt.tz_convert(None).to_numpy().astype("datetime64[ns]"),
         calendar.closes.dt.tz_convert(None).to_numpy().astype("datetime64[ns]"),
     )
-
-
-def _columns(value: Sessions) -> tuple[Dates, Timestamps, Timestamps]:
-    return value.dates, value.opens, value.closes

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
@@ -14,6 +14,12 @@ from trading.errors import ParameterError
 
 EXCHANGE_ZONE = "America/New_York"
 NEW_YORK = ZoneInfo(EXCHANGE_ZONE)
+
+DECIDING = 250
+"""Bars from the start of the data, a year of days, that decide by whose clock they are dated."""
+
+PLAIN_DATES = 0.75
+"""Share of those bars that start at 00:00 UTC from which on they are dates; others are strays."""
 
 _FIRST_YEAR, _LAST_YEAR = 1900, 2200
 _EXAMPLE = "2024-01-02T09:30:00-05:00"
@@ -61,10 +67,10 @@ def to_datetime64(moment: datetime) -> np.datetime64:
     return np.datetime64(moment.astimezone(UTC).replace(tzinfo=None), "ns")
 
 
-def to_datetime(stamp: np.datetime64) -> datetime:
-    """A UTC `datetime64` as an aware datetime in New York time."""
+def to_datetime(stamp: np.datetime64, zone: tzinfo = NEW_YORK) -> datetime:
+    """A UTC `datetime64` as an aware datetime in New York time, or in that of `zone`."""
     moment: datetime = stamp.astype("datetime64[us]").item()
-    return moment.replace(tzinfo=UTC).astimezone(NEW_YORK)
+    return moment.replace(tzinfo=UTC).astimezone(zone)
 
 
 def local_times(timestamps: Timestamps) -> npt.NDArray[np.datetime64]:
@@ -83,6 +89,35 @@ def local_times(timestamps: Timestamps) -> npt.NDArray[np.datetime64]:
     position = np.searchsorted(np.array(changes, "datetime64[s]"), seconds, side="right") - 1
     local: npt.NDArray[np.datetime64] = seconds + np.array(offsets, "timedelta64[s]")[position]
     return local
+
+
+def bar_zone(timestamps: Timestamps) -> tzinfo:
+    """The zone by whose clock bars belong to a day: New York's, but UTC where bars are plain dates.
+
+    Dates that became timestamps are midnights in UTC, which are the evening before in New York.
+    Late trading has such a stamp once a day at most, and daily bars stamped at 20:00 in New York
+    have it in summer alone, so they are dates when the first bar starts so and `PLAIN_DATES` of the
+    first ones do: one partition need not read the whole history to know.
+
+    Args:
+        timestamps: All bar starts of the data, or the first `DECIDING` of them, UTC, shape (n,).
+    """
+    first = timestamps[:DECIDING]
+    at_midnight = first == first.astype("datetime64[D]")
+    dates = at_midnight[:1].any() and at_midnight.sum() >= PLAIN_DATES * len(first)
+    return UTC if dates else NEW_YORK
+
+
+def wall_times(timestamps: Timestamps) -> npt.NDArray[np.datetime64]:
+    """UTC instants by the clock of their `bar_zone`, `datetime64[s]`, shape (n,)."""
+    if bar_zone(timestamps) is UTC:
+        return timestamps.astype("datetime64[s]")
+    return local_times(timestamps)
+
+
+def bar_dates(timestamps: Timestamps) -> npt.NDArray[np.datetime64]:
+    """The day that each bar belongs to, everywhere in this project, `datetime64[D]`, shape (n,)."""
+    return wall_times(timestamps).astype("datetime64[D]")
 
 
 @lru_cache(maxsize=512)

@@ -22,6 +22,13 @@ _CONTRACT = re.compile(CONTRACT_PATTERN.removesuffix("$") + r"\Z")
 Contract = Annotated[str, StringConstraints(pattern=CONTRACT_PATTERN, max_length=32)]
 """A contract's name, as a type that Pydantic checks and the Prefect UI shows."""
 
+_BAR_FIELDS = frozenset(
+    {"open", "high", "low", "close", "adj close", "adj_close", "volume", "vwap"}
+)
+
+ONE_CONTRACT_A_COLUMN = "write a column of closes per contract, named like it, e.g. 'AAPL'"
+"""What to do about a price file of another shape."""
+
 
 def checked_contract(name: object) -> str:
     """Return `name` when it is a well-formed contract name.
@@ -51,6 +58,17 @@ def naming_hint(name: object, otherwise: str, taken: Collection[str] = ()) -> st
         return otherwise
     meant = re.sub(r"[\s/]+", "-", name.strip().upper())
     return repr(meant) if _CONTRACT.match(meant) and meant not in taken else otherwise
+
+
+def one_symbols_bars(columns: Iterable[str]) -> str | None:
+    """What columns look like that hold open, high, low and close, of one symbol; else None.
+
+    No market has these four as tickers, though `OPEN` and `LOW` are two.
+    """
+    fields = [name for name in columns if name.strip().lower() in _BAR_FIELDS]
+    if not {"open", "high", "low", "close"} <= {name.strip().lower() for name in fields}:
+        return None
+    return f"its columns {', '.join(fields)} look like the bars of one symbol, not like contracts"
 
 
 def known_contract(name: str, available: Iterable[str]) -> str:

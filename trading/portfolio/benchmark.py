@@ -33,12 +33,12 @@ class BuyAndHold:
     equity: Floats
 
 
-def buy_and_hold(spx: Floats, bars_per_year: float) -> BuyAndHold | None:
+def buy_and_hold(spx: Floats, bars_per_year: float | None) -> BuyAndHold | None:
     """Buy and hold the index.
 
     Args:
         spx: Index points at each bar, shape (t,), NaN where missing.
-        bars_per_year: Annualises the Sharpe ratio.
+        bars_per_year: Annualises the Sharpe ratio; None for none.
 
     Returns:
         What that came to, or None with fewer than two values.
@@ -87,9 +87,8 @@ def market_model(made: Trades, spx: Floats) -> MarketModel:
     """
     contracts = len(made.contracts)
     spx = np.where(np.isfinite(spx) & (spx > 0), spx, np.nan)
-    following = np.append(made.bar[1:], made.bar[-1])
     y = made.next_return
-    x = spx[following] / spx[made.bar] - 1.0
+    x = spx[made.next_bar] / spx[made.bar] - 1.0
     both = np.isfinite(x) & np.isfinite(y)
     group, x, y = made.contract[both], x[both], y[both]
     count = np.bincount(group, minlength=contracts).astype(np.float64)

@@ -2,12 +2,12 @@
 
 The return of bar t is the equal-weight mean over *all* contracts of the portfolio of
 
-    position[t] * (price[t+1] / price[t] - 1) - |position[t]| * cost_bps / 10,000
+    position[t] * (price[t'] / price[t] - 1) - |position[t]| * cost_bps / 10,000
 
-where t+1 is the contract's next row; a contract that is flat, has no row at t or no next price
-earns 0. The return is booked at t, where the position is taken. At the last bar there is no next
-price, so its return is its costs. Equity starts at 1 and compounds the returns; a loss of
-everything ends it at 0.
+where t' is the bar of the contract's next known price: a position is held while its contract is
+halted. A contract that is flat, has no row at t or no next price earns 0. The return is booked at
+t, where the position is taken. At the last bar there is no next price, so its return is its costs.
+Equity starts at 1 and compounds the returns; a loss of everything ends it at 0.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ import pyarrow as pa
 
 from trading.arrays import Floats
 from trading.errors import ParameterError
-from trading.instruments.clock import EXCHANGE_ZONE, to_datetime
+from trading.instruments.clock import EXCHANGE_ZONE, bar_zone, to_datetime
+from trading.instruments.pace import Pace
 from trading.portfolio.positions import Trades, trades
 
 Counts = npt.NDArray[np.int64]
@@ -37,7 +38,8 @@ class Summary:
         total_pnl_pct: `100 * (final equity - 1)`, after costs.
         sharpe: Mean over standard deviation (ddof 1) of the bars' returns, times the square root
             of `bars_per_year` (Sharpe, "The Sharpe Ratio", Journal of Portfolio Management 21,
-            1994; risk-free rate 0). None with fewer than two bars or when returns do not vary.
+            1994; risk-free rate 0). None with fewer than two bars, when returns do not vary, and
+            without `bars_per_year`.
         max_drawdown_pct: The deepest fall of equity from a peak before it, at most 0; the start
             counts as a peak.
         win_rate: Good trades over all trades; None without trades.
@@ -45,8 +47,8 @@ class Summary:
         exposure: Share of (bar, contract) cells with a position.
         turnover: Share of the portfolio traded per bar: the mean over the bars of half the sum
             over the contracts of `|w[t] - w[t-1]|`, where `w` is the position over the number of
-            contracts and 0 before the first bar (one-way turnover: Grinold and Kahn, "Active
-            Portfolio Management", 2nd ed. 2000, ch. 16).
+            contracts, 0 before the first bar and unchanged while the contract is halted (one-way
+            turnover: Grinold and Kahn, "Active Portfolio Management", 2nd ed. 2000, ch. 16).
         trades: Signals other than hold.
         buys: Buy signals.
         sells: Sell signals.
@@ -55,9 +57,11 @@ class Summary:
         neutral_trades: The others: no change, or no next price.
         bars: Different timestamps.
         contracts: Different contracts.
-        bars_per_year: What the Sharpe ratio was annualised with.
+        bars_per_year: What the Sharpe ratio was annualised with; None where the data follow no
+            calendar that is known.
+        not_annualised: Why there is no `bars_per_year`; empty when there is.
         cost_bps: Cost of one trade in basis points.
-        first_timestamp: The first bar, ISO 8601 in New York time.
+        first_timestamp: The first bar, ISO 8601 in New York time; in UTC when bars are plain dates.
         last_timestamp: The last bar.
     """
 
@@ -76,7 +80,8 @@ class Summary:
     neutral_trades: int
     bars: int
     contracts: int
-    bars_per_year: float
+    bars_per_year: float | None
+    not_annualised: str
     cost_bps: float
     first_timestamp: str
     last_timestamp: str
@@ -102,29 +107,30 @@ class Portfolio:
     trades: Trades
 
 
-def portfolio(rows: pa.Table, *, bars_per_year: float, cost_bps: float) -> Portfolio:
+def portfolio(rows: pa.Table, *, pace: Pace, cost_bps: float) -> Portfolio:
     """Aggregate result rows of any number of contracts.
 
     Args:
         rows: Columns `timestamp, contract, price, beta, signal` (others are ignored), in any
             order; contracts may have different timestamps.
-        bars_per_year: Annualises the Sharpe ratio, see `calendar.bars_per_year`.
+        pace: Annualises the Sharpe ratio, see `pace.pace`.
         cost_bps: Cost of one trade in basis points of the contract's share of the portfolio.
 
     Raises:
         ParameterError: `bars_per_year` or `cost_bps` is out of range.
         DataError: There are no rows, or they are not usable, see `positions.trades`.
     """
-    return portfolio_of(trades(rows), bars_per_year=bars_per_year, cost_bps=cost_bps)
+    return portfolio_of(trades(rows), pace=pace, cost_bps=cost_bps)
 
 
-def portfolio_of(made: Trades, *, bars_per_year: float, cost_bps: float) -> Portfolio:
+def portfolio_of(made: Trades, *, pace: Pace, cost_bps: float) -> Portfolio:
     """As `portfolio`, of trades that were made of the rows before.
 
     Raises:
         ParameterError: `bars_per_year` or `cost_bps` is out of range.
     """
-    if not 0 < bars_per_year < np.inf:
+    bars_per_year = pace.bars_per_year
+    if bars_per_year is not None and not 0 < bars_per_year < np.inf:
         raise ParameterError(
             "bars_per_year", bars_per_year, "above 0", "take it from the exchange calendar"
         )
@@ -135,7 +141,7 @@ def portfolio_of(made: Trades, *, bars_per_year: float, cost_bps: float) -> Port
     returns = _sums(made.bar, gain, bars) / contracts
     equity = compounded(returns)
     drawdown = drawdowns(equity)
-    by_contract = _counts(made)
+    by_contract, zone = _counts(made), bar_zone(made.timestamps)
     counts = {name: int(values.sum()) for name, values in by_contract.items()}
     summary = Summary(
         total_pnl_pct=float(100.0 * (equity[-1] - 1.0)),
@@ -148,9 +154,10 @@ def portfolio_of(made: Trades, *, bars_per_year: float, cost_bps: float) -> Port
         bars=bars,
         contracts=contracts,
         bars_per_year=bars_per_year,
+        not_annualised=pace.reason,
         cost_bps=cost_bps,
-        first_timestamp=to_datetime(made.timestamps[0]).isoformat(),
-        last_timestamp=to_datetime(made.timestamps[-1]).isoformat(),
+        first_timestamp=to_datetime(made.timestamps[0], zone).isoformat(),
+        last_timestamp=to_datetime(made.timestamps[-1], zone).isoformat(),
         **counts,
     )
     return Portfolio(
@@ -173,9 +180,9 @@ def drawdowns(equity: Floats) -> Floats:
     return fallen
 
 
-def sharpe(returns: Floats, bars_per_year: float) -> float | None:
+def sharpe(returns: Floats, bars_per_year: float | None) -> float | None:
     """Annualised mean over standard deviation (ddof 1) of `returns`; see `Summary.sharpe`."""
-    if len(returns) < 2:  # noqa: PLR2004 - a deviation takes two values
+    if bars_per_year is None or len(returns) < 2:  # noqa: PLR2004 - a deviation takes two values
         return None
     deviation = np.std(returns, ddof=1)
     if not deviation > NO_SPREAD * np.abs(returns).max():
@@ -185,11 +192,13 @@ def sharpe(returns: Floats, bars_per_year: float) -> float | None:
 
 def turnover(made: Trades) -> float:
     """Mean share of the portfolio traded per bar; see `Summary.turnover`."""
-    position = made.position.astype(np.int64)
-    follows = (made.contract[1:] == made.contract[:-1]) & (made.bar[1:] == made.bar[:-1] + 1)
-    before = np.concatenate(([0], np.where(follows, position[:-1], 0)))
-    # A position that no row of the next bar takes up is closed there, if there is a next bar.
-    ends = np.append(~follows, True) & (made.bar < len(made.timestamps) - 1)
+    rows = np.flatnonzero(made.priced | (made.position != 0))
+    contract, bar = made.contract[rows], made.bar[rows]
+    position = made.position[rows].astype(np.int64)
+    follows = contract[1:] == contract[:-1]
+    before = np.concatenate(([0], np.where(follows, position[:-1], 0)))[: len(rows)]
+    # What a contract holds at its last row is closed at the next bar, if there is one.
+    ends = np.append(~follows, True)[: len(rows)] & (bar < len(made.timestamps) - 1)
     traded = np.abs(position - before).sum() + np.abs(position[ends]).sum()
     return float(traded / (2 * len(made.timestamps) * len(made.contracts)))
 

@@ -1,8 +1,9 @@
 """Trades: the positions that signals take, and what the next bar makes of them.
 
 This is the only place that looks one bar ahead, and it does so after the fact, over stored
-results. A position is held from its bar to the contract's next row, whose price gives the return;
-so where results of some bars are missing, the return spans the gap.
+results. A position is held from its bar to the contract's next known price, which gives the return:
+nobody could leave it before. So a return spans the bars at which the contract was halted, whether
+these are rows without a price or no rows, and bars whose results are missing.
 """
 
 from __future__ import annotations
@@ -39,8 +40,10 @@ class Trades:
         contract: Index into `contracts`.
         bar: Index into `timestamps`.
         position: 1 after a buy, -1 after a sell, else 0, int8.
-        next_return: Price at the contract's next row over the price here, less 1; NaN at the
-            contract's last row and where either price is missing.
+        next_return: The contract's next known price over the price here, less 1; NaN where the
+            price here is missing and where none is known after it.
+        next_bar: Bar of that price, an index into `timestamps`; the row's own where there is none.
+        priced: Whether the price here is known: at the other rows the contract is halted.
         beta: Beta at each row, NaN where null.
     """
 
@@ -50,6 +53,8 @@ class Trades:
     bar: Codes
     position: npt.NDArray[np.int8]
     next_return: Floats
+    next_bar: Codes
+    priced: npt.NDArray[np.bool_]
     beta: Floats
 
     def __len__(self) -> int:
@@ -98,13 +103,17 @@ def trades(rows: pa.Table) -> Trades:
         _refuse_repetition(key[order], names, len(stamps))
         contract, bar, position = contract[order], bar[order], position[order]
         price, beta = price[order], beta[order]
+    price = np.where((price > 0) & (price < np.inf), price, np.nan)
+    following = _next_known(contract, price)
     return Trades(
         contracts=names.to_pylist(),
         timestamps=_utc(stamps),
         contract=contract,
         bar=bar,
         position=position,
-        next_return=_next_returns(contract, price),
+        next_return=_next_returns(price, following),
+        next_bar=bar[following],
+        priced=~np.isnan(price),
         beta=beta,
     )
 
@@ -153,11 +162,21 @@ def _positions(signal: pa.ChunkedArray) -> npt.NDArray[np.int8]:
     return positions[_indices(encoded)]
 
 
-def _next_returns(contract: Codes, price: Floats) -> Floats:
-    price = np.where((price > 0) & (price < np.inf), price, np.nan)
+def _next_known(contract: Codes, price: Floats) -> Codes:
+    """For each row the contract's next row with a price, the row itself where there is none."""
+    rows = np.arange(len(price))
+    known = np.where(np.isnan(price), len(price), rows)
+    # From the end, the earliest known row at or after each; then the one after the row itself.
+    at_or_after = np.append(np.minimum.accumulate(known[::-1])[::-1], len(price))
+    following = np.minimum(at_or_after[1:], len(price) - 1)
+    there = (at_or_after[1:] < len(price)) & (contract[following] == contract)
+    return np.where(there, following, rows)
+
+
+def _next_returns(price: Floats, following: Codes) -> Floats:
     returns = np.full(len(price), np.nan)
     with np.errstate(over="ignore"):
-        np.divide(price[1:], price[:-1], out=returns[:-1], where=contract[1:] == contract[:-1])
+        np.divide(price[following], price, out=returns, where=following != np.arange(len(price)))
     returns -= 1.0
     returns[np.isinf(returns)] = np.nan
     return returns

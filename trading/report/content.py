@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from trading.arrays import Floats, Timestamps
+from trading.bars.quality.findings import ValidationReport
 from trading.portfolio.benchmark import BuyAndHold, MarketModel, buy_and_hold, market_model
 from trading.portfolio.origin import Aggregation
 from trading.portfolio.positions import Trades
@@ -62,6 +63,7 @@ class RunAccount:
         skipped: Those that were up to date.
         failed: Those it could not compute.
         command: The shell command that runs it again.
+        validation: What validation said of the data before it; None when it was not asked for.
     """
 
     total: int
@@ -69,6 +71,7 @@ class RunAccount:
     skipped: int
     failed: int
     command: str
+    validation: ValidationReport | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +118,7 @@ class ReportContent:
         regimes: Signals by VIX band; those without bars left out.
         trade_returns: Each trade's return after costs, in per cent, shape (n,).
         run: The run that made the report; None when there was none.
+        validation: What validation said of the input; None when that was not looked at.
         made_at: When it was made, ISO 8601 in UTC.
     """
 
@@ -130,6 +134,7 @@ class ReportContent:
     regimes: tuple[Regime, ...]
     trade_returns: Floats
     run: RunAccount | None
+    validation: ValidationReport | None
     made_at: str
 
 
@@ -154,6 +159,7 @@ def report_content(
     made_at: str,
     run: RunAccount | None = None,
     status: KnownStatus | None = None,
+    validation: ValidationReport | None = None,
 ) -> ReportContent:
     """Derive what the report shows from a portfolio.
 
@@ -164,6 +170,7 @@ def report_content(
         run: The run that made the results, when there was one.
         status: Of every partition, when the input was looked at; else bars that only some of the
             contracts have count as missing for the others.
+        validation: Of the input, when it was looked at; else that of the run.
     """
     held = aggregation.portfolio
     made, summary = held.trades, held.summary
@@ -184,6 +191,7 @@ def report_content(
         regimes=tuple(_regimes(made, market, summary.cost_bps)),
         trade_returns=_trade_returns(made, summary.cost_bps),
         run=run,
+        validation=validation or (run.validation if run else None),
         made_at=made_at,
     )
 

@@ -68,9 +68,9 @@ def headlines(summary: Summary, index: BuyAndHold | None) -> list[Headline]:
             number(s.sharpe, "{:.2f}"),
             number(index.sharpe, "{:.2f}") if index else NO_INDEX,
             "Mean over standard deviation (n − 1) of the bars' returns, times the square root of "
-            f"{s.bars_per_year:,.0f} bars a year, which the exchange's calendar has at the data's "
-            "pace; risk-free rate 0 (Sharpe 1994).",
-            reason="" if s.sharpe is not None else undefined,
+            f"{number(s.bars_per_year, '{:,.0f}')} bars a year, which the exchange's calendar has "
+            "at the data's pace; risk-free rate 0 (Sharpe 1994).",
+            reason="" if s.sharpe is not None else s.not_annualised or undefined,
         ),
         Headline(
             "Maximum drawdown",

@@ -29,6 +29,7 @@ def page(content: ReportContent, command: str) -> str:
         autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
     )
     environment.filters["when"] = _when
+    environment.filters["bar_time"] = _bar_time
     template = environment.from_string(_resource("report.html"))
     held = content.aggregation.portfolio
     return template.render(
@@ -175,3 +176,9 @@ def _when(moment: str) -> str:
     """`2024-01-02 09:30 New York`, from ISO 8601 with an offset."""
     local = datetime.fromisoformat(moment).astimezone(NEW_YORK)
     return f"{local:%Y-%m-%d %H:%M} New York"
+
+
+def _bar_time(moment: str) -> str:
+    """A bar's time by the clock that it is dated by, which its offset tells."""
+    local = datetime.fromisoformat(moment)
+    return f"{local:%Y-%m-%d %H:%M} {'New York' if local.utcoffset() else 'UTC'}"

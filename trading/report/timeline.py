@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from trading.arrays import Floats, Timestamps
-from trading.instruments.clock import local_times
+from trading.instruments.clock import wall_times
 
 Codes = npt.NDArray[np.int64]
 
@@ -70,7 +70,7 @@ class Timeline:
 
     def labels(self) -> list[str]:
         """What each bin covers, e.g. `2024-01-02 09:30` or `2001-03-05 to 2001-05-02`."""
-        local = local_times(self.timestamps)
+        local = wall_times(self.timestamps)
         firsts, lasts = local[self.starts], local[self._lasts]
         return [_label(first, last) for first, last in zip(firsts, lasts, strict=True)]
 
@@ -79,7 +79,7 @@ class Timeline:
 
         The finest of these of which there are no more than fit.
         """
-        local = local_times(self.timestamps)[self.starts]
+        local = wall_times(self.timestamps)[self.starts]
         chosen: dict[int, str] = {0: _day(local[0])}
         for unit, letters in _UNITS:
             periods = local.astype(f"datetime64[{unit}]")

@@ -12,6 +12,7 @@ import stamina
 
 from adapters.market_data.protocol import (
     LONGEST_RETRY_AFTER,
+    CloseInterval,
     ClosePrices,
     MarketDataSource,
     SourceError,
@@ -23,6 +24,7 @@ from lake.market.ingestion.sessions import (
     complete_stock_bars,
     complete_vix_bars,
     midnight,
+    misplaced_starts,
     sessions_between,
     usable,
 )
@@ -79,14 +81,14 @@ class Fetcher:
             SourceError: The source did not deliver, also after retries, or has no bar.
         """
         held = self._sessions_of(stored)
-        fetched = self._bars(symbol, sessions_to_fetch(self.wanted, held, self.available))
+        sent = self._sent(symbol, sessions_to_fetch(self.wanted, held, self.available))
+        fetched = self._complete(symbol, sent)
         ratios = price_ratios(stored, fetched)
         if (ratios != 1).any():
             fetched = self._history(symbol, stored, held, common_factor(ratios))
         result = merged(stored, fetched)
         if not (self._sessions_of(result.prices) & self.wanted).any():
-            days = f"{self.request.first} to {self.request.last}"
-            raise SourceError(symbol, f"{self.source.name} has no complete bar of it in {days}")
+            raise SourceError(symbol, self._nothing_usable(sent))
         return result
 
     def wanted_range(self) -> tuple[date, date]:
@@ -102,12 +104,29 @@ class Fetcher:
 
     def _history(self, symbol: str, stored: ClosePrices, held: Mask, factor: float) -> ClosePrices:
         """All the bars again, those that the source no longer has multiplied by `factor`."""
-        fetched = self._bars(symbol, (held | self.wanted) & self.available)
+        fetched = self._complete(symbol, self._sent(symbol, (held | self.wanted) & self.available))
         older = stored[stored.timestamps < self._available_from()]
         return merged(ClosePrices(older.timestamps, older.close * factor), fetched).prices
 
-    def _bars(self, symbol: str, chosen: Mask) -> ClosePrices:
-        """The complete bars of the chosen sessions, and of those between nearby ones."""
+    def _nothing_usable(self, sent: ClosePrices) -> str:
+        """Why none of the bars that a source sent is one of the wanted sessions."""
+        days = f"{self.request.first} to {self.request.last}"
+        at = self.sessions.positions(sent.timestamps)
+        wanted = sent[(at >= 0) & self.wanted[at]]
+        starts = misplaced_starts(wanted, self.sessions, self.request.interval)
+        if not starts:
+            return f"{self.source.name} has no complete bar of it in {days}"
+        rule = "at the open, 09:30, and every hour after it"
+        if self.request.interval is CloseInterval.DAY:
+            rule = "at midnight"
+        return (
+            f"the bars that {self.source.name} has of it in {days} start at {starts} in New York, "
+            f"while {self.request.interval} bars here start {rule}; take them from a source that "
+            "starts them so"
+        )
+
+    def _sent(self, symbol: str, chosen: Mask) -> ClosePrices:
+        """What the source has of the chosen sessions, and of those between nearby ones."""
         parts = [
             _RETRYING(
                 self.source.close_prices,
@@ -122,8 +141,12 @@ class Fetcher:
             np.concatenate([ClosePrices.empty().timestamps, *(part.timestamps for part in parts)]),
             np.concatenate([ClosePrices.empty().close, *(part.close for part in parts)]),
         )
+        return usable(fetched)
+
+    def _complete(self, symbol: str, sent: ClosePrices) -> ClosePrices:
+        """The complete bars of what the source sent."""
         complete = complete_vix_bars if symbol == self.source.vix_symbol else complete_stock_bars
-        return complete(usable(fetched), self.sessions, self.request.interval, self.request.now)
+        return complete(sent, self.sessions, self.request.interval, self.request.now)
 
     def _sessions_of(self, prices: ClosePrices) -> Mask:
         mask = np.zeros(len(self.sessions), bool)

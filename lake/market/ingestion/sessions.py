@@ -15,6 +15,9 @@ from trading.instruments.clock import NEW_YORK, local_times, to_datetime64
 
 HOUR = np.timedelta64(1, "h")
 
+SHOWN_STARTS = 3
+"""Times of day that a message lists."""
+
 SETTLING = np.timedelta64(30, "m")
 """How long after its end a bar may still change: the VIX trades 15 minutes longer than stocks
 and is shown 15 minutes late."""
@@ -91,16 +94,40 @@ def complete_stock_bars(
         now: When the data were asked for.
     """
     at = days.positions(prices.timestamps)
-    opens, closes = days.opens[at], days.closes[at]
-    if interval is CloseInterval.DAY:
-        regular = prices.timestamps == days.midnights[at]
-        ends = closes
-    else:
-        since_open = prices.timestamps - opens
+    closes = days.closes[at]
+    ends = closes if interval is CloseInterval.DAY else np.minimum(prices.timestamps + HOUR, closes)
+    return prices[_regular(prices, days, interval) & (ends + SETTLING <= to_datetime64(now))]
+
+
+def misplaced_starts(prices: ClosePrices, days: TradingDays, interval: CloseInterval) -> str:
+    """At what times of day bars of sessions start that start at none of the regular ones.
+
+    Args:
+        prices: As `usable` returns them.
+        days: All sessions that `prices` may fall on.
+        interval: As of `complete_stock_bars`.
+
+    Returns:
+        The times of day in New York, the first `SHOWN_STARTS` of them; empty without such bars.
+    """
+    inside = days.positions(prices.timestamps) >= 0
+    local = local_times(prices.timestamps[inside & ~_regular(prices, days, interval)])
+    starts = np.unique((local - local.astype("datetime64[D]")).astype("timedelta64[m]"))
+    shown = [f"{start // 60:02}:{start % 60:02}" for start in starts.astype(int)[:SHOWN_STARTS]]
+    return ", ".join(shown) + (" ..." if len(starts) > SHOWN_STARTS else "")
+
+
+def _regular(
+    prices: ClosePrices, days: TradingDays, interval: CloseInterval
+) -> npt.NDArray[np.bool_]:
+    """Which bars start at a time at which bars of regular trading do."""
+    at = days.positions(prices.timestamps)
+    regular: npt.NDArray[np.bool_] = prices.timestamps == days.midnights[at]
+    if interval is not CloseInterval.DAY:
+        since_open = prices.timestamps - days.opens[at]
         regular = (since_open >= 0 * HOUR) & (since_open % HOUR == 0 * HOUR)
-        regular &= prices.timestamps < closes
-        ends = np.minimum(prices.timestamps + HOUR, closes)
-    return prices[(at >= 0) & regular & (ends + SETTLING <= to_datetime64(now))]
+        regular &= prices.timestamps < days.closes[at]
+    return regular & (at >= 0)
 
 
 def complete_vix_bars(

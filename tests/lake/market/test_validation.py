@@ -14,11 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lake.market.inputs import PRICES_FILE, SPX_FILE, VIX_FILE
-from lake.market.validation import ValidationReport, validate
+from lake.market.validation import validate
 from storage.errors import LocationError
 from tests.markets import Market, random_market, session_timestamps
 from trading.bars.quality.files import CHECKS
-from trading.bars.quality.findings import MAX_FINDINGS, CheckResult, Status
+from trading.bars.quality.findings import MAX_FINDINGS, CheckResult, Status, ValidationReport
 from trading.bars.quality.returns import MIN_RETURNS, minimum_returns
 from trading.errors import ParameterError
 

@@ -15,10 +15,10 @@ import pytest
 from skfolio.datasets import load_sp500_dataset, load_sp500_index
 
 from lake.market.inputs import PRICES_FILE, SPX_FILE, VIX_FILE
-from lake.market.validation import ValidationReport, validate
+from lake.market.validation import validate
 from tests.markets import Market
 from trading.arrays import Timestamps
-from trading.bars.quality.findings import Status
+from trading.bars.quality.findings import Status, ValidationReport
 from trading.bars.synthetic import contract_names, synthetic_market
 from trading.instruments.calendar import hourly_bars, sessions
 

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import dataclasses
 from datetime import date
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from lake.market.validation import validate
 from tests.markets import random_market
@@ -90,3 +92,57 @@ def test_what_is_out_of_order_is_not_held_against_the_calendar(tmp_path: Path) -
     calendar = {"missing_sessions", "missing_bars", "off_session_bars", "unadjusted_splits"}
     statuses = {check.status for check in report.checks if check.check in calendar}
     assert statuses == {Status.INSUFFICIENT}
+
+
+@pytest.mark.parametrize("weekday", range(7))
+def test_weekly_bars_may_be_stamped_on_any_day(tmp_path: Path, weekday: int) -> None:
+    weeks = np.datetime64("2024-01-01", "ns") + np.arange(30) * np.timedelta64(7, "D")
+    for name in ("missing_sessions", "missing_bars", "off_session_bars"):
+        result = _check(weeks + np.timedelta64(weekday, "D"), tmp_path / name, name)
+        assert result.status is Status.PASS
+
+
+def test_a_running_bar_makes_no_intraday_data_of_daily_ones(tmp_path: Path) -> None:
+    daily = sessions(date(2024, 3, 1), date(2024, 3, 28)).dates.astype("datetime64[ns]")
+    running = np.datetime64("2024-03-28T15:07", "ns")
+    for name in ("missing_sessions", "missing_bars", "off_session_bars"):
+        assert _check(np.r_[daily, running], tmp_path / name, name).status is Status.PASS
+
+
+DAYS = sessions(date(2024, 3, 4), date(2024, 3, 15))
+"""With a change of clocks between the two weeks."""
+
+
+def _look_ahead(folder: Path, stamps: Timestamps, vix_stamps: Timestamps) -> CheckResult:
+    market = random_market(stamps, contracts=1)
+    known = np.linspace(13, 17, len(vix_stamps))
+    written = dataclasses.replace(market, vix_timestamps=vix_stamps, vix=known).write(folder)
+    report = validate(written)
+    return next(check for check in report.checks if check.check == "vix_look_ahead")
+
+
+@pytest.mark.parametrize(
+    "start",
+    [DAYS.dates.astype("datetime64[ns]"), DAYS.opens - np.timedelta64(570, "m"), DAYS.opens],
+    ids=["midnight UTC", "midnight in New York", "the open"],
+)
+def test_a_daily_vix_stamped_at_the_start_of_its_day_looks_ahead(
+    tmp_path: Path, start: Timestamps
+) -> None:
+    hours = hourly_bars(DAYS)
+    result = _look_ahead(tmp_path, hours, start)
+    # All bars but those at the closes themselves.
+    assert (result.status, result.count) == (Status.WARN, len(hours) - len(DAYS))
+    assert result.findings[0].timestamp == "2024-03-04T14:30:00Z"
+    assert "known at its close: stamp it with the close" in result.message
+
+
+def test_a_vix_that_was_known_does_not_look_ahead(tmp_path: Path) -> None:
+    hours = hourly_bars(DAYS)
+    quarter = np.timedelta64(15, "m")
+    assert _look_ahead(tmp_path / "a", hours, DAYS.closes + quarter).status is Status.PASS
+    assert _look_ahead(tmp_path / "b", hours, DAYS.closes).status is Status.PASS
+    assert _look_ahead(tmp_path / "c", hours, hours - quarter).status is Status.PASS
+    # Close beside close: the signal of a day is made at its end.
+    midnights = DAYS.dates.astype("datetime64[ns]")
+    assert _look_ahead(tmp_path / "d", midnights, midnights).status is Status.PASS

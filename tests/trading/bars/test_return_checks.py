@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from datetime import date
 from itertools import groupby, pairwise
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from tests.markets import Market, random_market, session_timestamps
 from trading.bars.quality.findings import CheckResult, Status
 from trading.bars.quality.returns import MIN_RETURNS, SPLIT_RATIOS, robust_z_scores, run_lengths
 from trading.errors import ParameterError
+from trading.instruments.calendar import sessions
 
 FEW_VALUES = st.lists(st.sampled_from([1.0, 2.0, 2.5, float("nan")]), max_size=40)
 
@@ -93,6 +95,35 @@ def test_every_split_is_named_by_its_ratio(
     assert [(f.source, f.row) for f in result.findings] == [("BRK-B", 8)]
     shares = f"1 for {split:g}" if reverse else f"{split:g} for 1"
     assert result.findings[0].detail.endswith(f"an unadjusted split {shares}")
+
+
+@pytest.mark.parametrize("move", [-0.12, -0.07, 0.09])
+@pytest.mark.parametrize("split", [2, 3, 4, 5, 10, 20])
+def test_a_split_on_a_day_on_which_the_market_moves_is_found(
+    market: Market, tmp_path: Path, move: float, split: int
+) -> None:
+    market.spx[8:] *= (1 + move) * market.spx[7] / market.spx[8]
+    market.prices[8:, 0] *= (1 + move) / split * market.prices[7, 0] / market.prices[8, 0]
+    market.prices[8:, 1] *= (1 + move) * split * market.prices[7, 1] / market.prices[8, 1]
+    result = _check(market.write(tmp_path), "unadjusted_splits")
+    assert {f.source: f.detail.rpartition("split ")[2] for f in result.findings} == {
+        "AAPL": f"{split} for 1",
+        "BRK-B": f"1 for {split}",
+    }
+    # On a quiet day the same price would have moved by itself, and further than the tolerance.
+    market.spx[8:] /= 1 + move
+    assert _check(market.write(tmp_path), "unadjusted_splits").status is Status.PASS
+
+
+def test_a_daily_close_of_a_tenth_is_a_split_of_ten_for_one(tmp_path: Path) -> None:
+    days = sessions(date(2024, 6, 3), date(2024, 6, 28)).dates.astype("datetime64[ns]")
+    market = random_market(days, contracts=1)
+    market.prices[:, 0] = 1208.88
+    market.prices[5:, 0] = 121.79  # NVIDIA's on 7 and 10 June 2024
+    result = _check(market.write(tmp_path), "unadjusted_splits")
+    assert (result.status, result.count) == (Status.WARN, 1)
+    assert result.findings[0].timestamp == "2024-06-10T00:00:00Z"
+    assert "unadjusted split 10 for 1" in result.message
 
 
 def test_a_jump_within_a_session_or_of_another_size_is_no_split(

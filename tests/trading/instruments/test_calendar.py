@@ -9,9 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trading.arrays import Timestamps
-from trading.errors import DataError
 from trading.instruments.calendar import (
-    bars_per_year,
     expected_bars,
     hourly_bars,
     sessions,
@@ -86,54 +84,6 @@ def test_hourly_bars_of_full_and_half_days() -> None:
     ]
 
 
-def test_the_sample_has_its_own_count_of_bars_per_year() -> None:
-    sample = hourly_bars(sessions(date(2024, 1, 2), date(2024, 1, 4)))
-    assert len(sample) == 24
-    # 252 sessions of 8 stamps; the three half days lack 13:30, 14:30, 15:30 and 16:00.
-    assert bars_per_year(sample) == 252 * 8 - 3 * 4
-
-
-def test_plain_hourly_bars_per_year() -> None:
-    assert bars_per_year(plain_hours(date(2024, 3, 1), date(2024, 3, 28))) == 252 * 7 - 3 * 3
-    many = bars_per_year(plain_hours(date(2003, 1, 1), date(2022, 12, 31)))
-    assert 1_748 <= many <= 1_760
-
-
-def test_several_years_are_averaged() -> None:
-    # 250 sessions in 2023 (two half days) and 252 in 2024 (three).
-    two_years = plain_hours(date(2023, 12, 1), date(2024, 1, 31))
-    assert bars_per_year(two_years) == (250 * 7 - 2 * 3 + 252 * 7 - 3 * 3) / 2
-
-
-@pytest.mark.parametrize("hour", ["00:00", "09:30", "16:00", "20:00"])
-def test_daily_data_have_as_many_bars_as_sessions(hour: str) -> None:
-    days = sessions(date(2024, 2, 1), date(2024, 4, 30)).dates.tolist()
-    assert bars_per_year(array([stamp for day in days for stamp in stamps_at(day, hour)])) == 252
-
-
-def test_daily_data_stamped_at_midnight_utc() -> None:
-    # 19:00 or 20:00 of the day before in New York, by daylight saving.
-    days = sessions(date(2024, 2, 1), date(2024, 4, 30)).dates
-    assert bars_per_year(days.astype("datetime64[ns]")) == 252
-
-
-def test_one_bar_is_daily_data() -> None:
-    assert bars_per_year(array(stamps_at(date(2024, 1, 2), "10:30"))) == 252
-
-
-def test_stray_stamps_are_not_a_habit() -> None:
-    hours = plain_hours(date(2024, 6, 3), date(2024, 8, 30))
-    running = stamps_at(date(2024, 6, 4), "11:47") + stamps_at(date(2024, 7, 3), "13:00")
-    assert bars_per_year(np.sort(np.r_[hours, array(running)])) == bars_per_year(hours)
-
-
-def test_bars_outside_of_trading_hours_do_not_count() -> None:
-    days = sessions(date(2024, 6, 3), date(2024, 6, 7)).dates.tolist()
-    early = [s for day in days for s in stamps_at(day, "08:30", "09:30", "16:00", "16:30")]
-    # 9:30 on 252 days, 16:00 on the 249 that are not half days.
-    assert bars_per_year(array(early)) == 252 + 249
-
-
 def test_times_of_day_follow_new_york_through_daylight_saving() -> None:
     spring = plain_hours(date(2024, 3, 4), date(2024, 3, 15))
     in_utc = {str(stamp)[11:16] for stamp in spring.astype("datetime64[m]")}
@@ -165,15 +115,3 @@ def test_every_bar_lies_within_its_session(first: date, days: int) -> None:
     assert (bars <= within.closes[at]).all()
     assert np.isin(within.opens, bars).all()
     assert np.isin(within.closes, bars).all()
-
-
-@pytest.mark.parametrize(
-    ("stamps", "problem"),
-    [
-        ([], "timestamps: there are none"),
-        (stamps_at(date(2024, 6, 4), "02:00", "03:00"), "no time of day that recurs"),
-    ],
-)
-def test_data_that_have_no_pace_are_refused(stamps: list[np.datetime64], problem: str) -> None:
-    with pytest.raises(DataError, match=problem):
-        bars_per_year(array(stamps))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 from dataclasses import asdict, replace
@@ -17,8 +18,9 @@ from tests.oracles import NAN, Row
 from tests.trading.portfolio.test_positions import at, history, table
 from trading.bars.synthetic import contract_names, synthetic_market
 from trading.errors import DataError, ParameterError
-from trading.instruments.calendar import bars_per_year, hourly_bars, sessions
+from trading.instruments.calendar import hourly_bars, sessions
 from trading.instruments.clock import to_datetime
+from trading.instruments.pace import Pace, pace
 from trading.portfolio.performance import Portfolio, compounded, drawdowns, portfolio, sharpe
 from trading.strategies.market_model.parameters import StrategyParameters
 from trading.strategies.market_model.signals import analyze_panel
@@ -28,7 +30,7 @@ YEAR = 2004.0
 
 
 def aggregated(rows: list[Row], cost_bps: float = 1.0) -> Portfolio:
-    return portfolio(table(rows), bars_per_year=YEAR, cost_bps=cost_bps)
+    return portfolio(table(rows), pace=Pace(YEAR), cost_bps=cost_bps)
 
 
 def close(value: float | None) -> object:
@@ -145,6 +147,38 @@ def test_two_contracts_by_hand() -> None:
     ]  # fmt: skip
 
 
+def turnover_by_hand(rows: list[Row]) -> float:
+    """Weight by weight: a contract without a price keeps the weight that it had."""
+    times = sorted({row.timestamp for row in rows})
+    contracts = sorted({row.contract for row in rows})
+    traded = 0.0
+    for contract in contracts:
+        at_time = {row.timestamp: row for row in rows if row.contract == contract}
+        tradable = [t for t, row in at_time.items() if oracles.usable(row.price)]
+        weight = 0
+        for time in times:
+            wanted = {"buy": 1, "sell": -1}.get(at_time[time].signal, 0) if time in tradable else (
+                weight if any(later > time for later in tradable) else 0
+            )  # fmt: skip
+            traded += abs(wanted - weight)
+            weight = wanted
+    return traded / (2 * len(times) * len(contracts))
+
+
+@settings(max_examples=60, deadline=None)
+@given(rows=result_rows())
+def test_turnover_is_what_weights_changed_by(rows: list[Row]) -> None:
+    # No signal comes of a bar without a price.
+    rows = [r if oracles.usable(r.price) else dataclasses.replace(r, signal="hold") for r in rows]
+    assert aggregated(rows).summary.turnover == close(turnover_by_hand(rows))
+
+
+def test_a_position_held_through_a_halt_is_not_traded_in_it() -> None:
+    rows = history("A", [100, NAN, 120, 120], "b.b.") + history("B", [1, 1, 1, 1], "....")
+    # Bought once, sold once; over four bars and two contracts.
+    assert aggregated(rows).summary.turnover == pytest.approx(2 / (2 * 4 * 2))
+
+
 def test_flat_and_absent_contracts_count_in_the_mean() -> None:
     alone = aggregated(history("A", [100, 110], "b."), 0.0)
     beside = aggregated(
@@ -205,7 +239,8 @@ def test_risk_figures_agree_with_empyrical(values: list[float]) -> None:
 def test_sharpe_of_real_daily_returns_agrees_with_empyrical() -> None:
     market = oracles.real_daily_market(["AAPL"])
     price = np.array(market.stocks["AAPL"])
-    year = bars_per_year(np.array(market.dates, "datetime64[ns]"))
+    year = pace(np.array(market.dates, "datetime64[ns]")).bars_per_year
+    assert year is not None
     assert year == pytest.approx(252, abs=1)
     returns = price[1:] / price[:-1] - 1
     right = empyrical.sharpe_ratio(returns, annualization=year)
@@ -249,9 +284,21 @@ def test_types_are_those_of_the_results() -> None:
 )
 def test_parameters_out_of_range_are_refused(year: float, cost: float, message: str) -> None:
     with pytest.raises(ParameterError, match=message):
-        portfolio(table(history("A", [1, 2], "b.")), bars_per_year=year, cost_bps=cost)
+        portfolio(table(history("A", [1, 2], "b.")), pace=Pace(year), cost_bps=cost)
 
 
 def test_no_rows_are_refused() -> None:
     with pytest.raises(DataError, match="there are no rows"):
         aggregated([])
+
+
+def test_data_of_no_known_calendar_have_no_sharpe_and_say_why() -> None:
+    rows = table(history("A", [100, 110, 99, 120], "bs.."))
+    found = portfolio(rows, pace=Pace(None, "bars on weekends"), cost_bps=1.0)
+    summary = found.summary
+    assert (summary.sharpe, summary.bars_per_year) == (None, None)
+    assert summary.not_annualised == "bars on weekends"
+    assert (
+        summary.total_pnl_pct
+        == aggregated(history("A", [100, 110, 99, 120], "bs..")).summary.total_pnl_pct
+    )

@@ -50,12 +50,38 @@ def test_a_trade_costs_at_its_own_bar_even_without_a_next_price() -> None:
     np.testing.assert_allclose(made.gain(25.0), [-0.0025, 0.0, -0.0025])
 
 
-@pytest.mark.parametrize("missing", [NAN, 0.0, -1.0, float("inf")])
-def test_a_missing_price_makes_neutral_trades(missing: float) -> None:
-    made = trades(table(history("A", [100, missing, 120], "bbb")))
-    assert np.isnan(made.next_return).all()
-    assert made.quality().tolist() == [0, 0, 0]
-    np.testing.assert_array_equal(made.gain(0.0), [0.0, 0.0, 0.0])
+MISSING = pytest.mark.parametrize("missing", [NAN, 0.0, -1.0, float("inf")])
+
+
+@MISSING
+def test_a_position_is_held_while_its_contract_is_halted(missing: float) -> None:
+    made = trades(table(history("A", [100, missing, missing, 120], "s...")))
+    np.testing.assert_allclose(made.next_return, [0.2, np.nan, np.nan, np.nan])
+    assert made.next_bar.tolist() == [3, 3, 3, 3]
+    assert made.priced.tolist() == [True, False, False, True]
+    assert made.quality().tolist() == [-1, 0, 0, 0]
+    np.testing.assert_allclose(made.gain(0.0), [-0.2, 0.0, 0.0, 0.0])
+
+
+@MISSING
+@pytest.mark.parametrize("others", [0, 1])
+def test_a_halt_is_the_same_as_a_row_without_a_price_and_as_no_row(
+    missing: float, others: int
+) -> None:
+    """Whether other contracts trade at the halted bar or not."""
+    prices = [98.0, missing, 105.5, 101.0]
+    cells = history("A", prices, "b.s.")
+    beside = history("B", [1.0, 1.0, 1.0, 1.0], "....") * others
+    null = trades(table(cells + beside))
+    absent = trades(table([cells[0], *cells[2:], *beside]))
+    assert null.gain(1.0)[0] == absent.gain(1.0)[0] == pytest.approx(105.5 / 98 - 1 - 1e-4)
+    assert null.gain(1.0)[2] == absent.gain(1.0)[1] == pytest.approx(1 - 101 / 105.5 - 1e-4)
+
+
+def test_a_halt_that_does_not_end_leaves_no_return() -> None:
+    made = trades(table(history("A", [100, NAN], "b.") + history("B", [7, 8], "..")))
+    assert made.gain(0.0).tolist() == pytest.approx([0.0, 0.0, 0.0, 0.0])
+    assert made.next_bar.tolist() == [0, 1, 1, 1]
 
 
 def test_a_return_too_large_for_a_float_is_none() -> None:

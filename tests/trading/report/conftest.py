@@ -7,6 +7,7 @@ import numpy as np
 from tests.oracles import Row
 from tests.trading.portfolio.test_positions import table
 from trading.arrays import Floats
+from trading.instruments.pace import Pace
 from trading.portfolio.origin import Aggregation, Origin
 from trading.portfolio.performance import portfolio
 from trading.report.content import KnownStatus, MarketSeries, ReportContent, report_content
@@ -22,15 +23,18 @@ ORIGIN = Origin(
     last_written="2024-01-05T00:01:00+00:00",
 )
 
+SAMPLE_PACE = Pace(2004.0)
+
 
 def report_of(
     rows: list[Row],
     vix: Floats | float = 16.0,
     status: KnownStatus | None = None,
     spx: Floats | None = None,
+    pace: Pace = SAMPLE_PACE,
 ) -> ReportContent:
     """What the report of these rows shows, with one VIX for all bars or one for each."""
-    held = portfolio(table(rows), bars_per_year=2004.0, cost_bps=1.0)
+    held = portfolio(table(rows), pace=pace, cost_bps=1.0)
     stamps = held.trades.timestamps
     known = np.broadcast_to(np.asarray(vix, np.float64), stamps.shape)
     threshold = 0.5 * known / 15

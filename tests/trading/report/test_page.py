@@ -6,6 +6,7 @@ import base64
 import re
 import struct
 import zlib
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ import pytest
 from tests.oracles import NAN, Row
 from tests.trading.portfolio.test_positions import at, history
 from tests.trading.report.conftest import report_of
+from trading.instruments.pace import Pace
 from trading.report import charts, heat_map
 from trading.report.content import ReportContent
 from trading.report.page import page
@@ -44,6 +46,20 @@ def test_what_is_not_defined_is_na_with_its_reason(rows: list[Row], reasons: lis
     for reason in reasons:
         assert reason in text
     assert not re.search(r"\b(nan|None|inf)\b", text)
+
+
+def test_data_of_no_known_calendar_have_no_sharpe_ratio_and_the_reason() -> None:
+    text = text_of(report_of(ONE_TRADE, pace=Pace(None, "its bars come now and then")))
+    assert "Sharpe ratio n/a its bars come now and then S&P 500: n/a" in text.replace("&amp;", "&")
+    assert not re.search(r"\b(nan|None|inf)\b", text)
+
+
+def test_bars_that_are_plain_dates_are_shown_by_their_date() -> None:
+    day = datetime(2024, 1, 31, tzinfo=UTC)
+    rows = [Row(day + timedelta(days=i), "A", 100.0 + i, "hold") for i in range(3)]
+    content = report_of(rows)
+    assert "2024-01-31 00:00 UTC to 2024-02-02 00:00 UTC" in text_of(content)
+    assert content.time.labels() == [f"{r.timestamp:%Y-%m-%d %H:%M}" for r in rows]
 
 
 def test_without_a_vix_or_an_index_the_page_says_so() -> None:

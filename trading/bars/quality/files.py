@@ -11,7 +11,12 @@ from collections.abc import Mapping
 import numpy as np
 
 from trading.bars.context import SPX, VIX, as_of
-from trading.bars.quality.calendar import missing_bars, missing_sessions, off_session_bars
+from trading.bars.quality.calendar import (
+    missing_bars,
+    missing_sessions,
+    off_session_bars,
+    vix_look_ahead,
+)
 from trading.bars.quality.findings import (
     Check,
     CheckResult,
@@ -118,6 +123,7 @@ CHECKS: tuple[Check, ...] = (
     off_session_bars,
     spx_at_bars,
     vix_at_bars,
+    vix_look_ahead,
     stale_prices,
     unadjusted_splits,
     outliers,

@@ -88,6 +88,31 @@ class CheckResult:
     findings: tuple[Finding, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class ValidationReport:
+    """What all checks came to.
+
+    Attributes:
+        input_dir: What was checked.
+        status: PASS, WARN or FAIL: the worst of the checks; INSUFFICIENT counts as PASS, since
+            too few data to judge is no reason to stop.
+        checks: The result of each check.
+        contracts: The contracts that were checked.
+        bars: How many bars each has.
+    """
+
+    input_dir: str
+    status: Status
+    checks: tuple[CheckResult, ...]
+    contracts: tuple[str, ...]
+    bars: int
+
+    @property
+    def warnings(self) -> tuple[CheckResult, ...]:
+        """The checks that found something, in the order of the report."""
+        return tuple(check for check in self.checks if check.status.severity)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Thresholds:
     """From where on what is odd is reported.

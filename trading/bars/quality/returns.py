@@ -8,7 +8,8 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from trading.arrays import Floats
+from trading.arrays import Floats, Timestamps
+from trading.bars.context import SPX, as_of
 from trading.bars.quality.findings import (
     CheckResult,
     Dataset,
@@ -19,7 +20,7 @@ from trading.bars.quality.findings import (
     not_checked,
     rows_found,
 )
-from trading.instruments.clock import local_times
+from trading.instruments.clock import bar_dates
 
 MIN_RETURNS = 20
 """Returns below which a standard deviation says too little to call anything an outlier."""
@@ -50,19 +51,23 @@ def stale_prices(data: Dataset) -> CheckResult:
 def unadjusted_splits(data: Dataset) -> CheckResult:
     """WARN when a price jumps overnight by the ratio of a split, as prices do that leave it in.
 
-    The S&P 500 is no party to it: a market that halves or doubles overnight is not known.
+    What is left of the jump after the split has to lie within the S&P 500's move since the
+    contract's price before, give or take the tolerance: on a day on which everything falls, a
+    split does so as well. The S&P 500 itself is not looked at: a market that halves or doubles
+    overnight is not known.
     """
     if data.prices is None:
         return not_checked("unadjusted_splits")
     stamps = data.prices.unchecked_timestamps()
     if disordered(stamps).any():
         return not_checked("unadjusted_splits")
-    dates = local_times(stamps).astype("datetime64[D]")
+    dates = bar_dates(stamps)
+    index = _index_at(data, stamps)
     found = []
     for name in data.contracts:
         prices = data.prices.values(name, 0, data.prices.rows)
-        ratios = _overnight_ratios(prices, dates)
-        nearest = _nearest_split(ratios, data.thresholds.split_tolerance)
+        ratios, moves = _overnight_ratios(prices, index, dates)
+        nearest = _nearest_split(ratios, moves, data.thresholds.split_tolerance)
         found.append(rows_found(data.prices, name, ~np.isnan(nearest), _split_detail(nearest)))
     return conclude("unadjusted_splits", found, Status.WARN, "no jump looks like a split")
 
@@ -171,26 +176,44 @@ def _z_scores(returns: Floats) -> Floats:
     return np.zeros(len(returns)) if deviation == 0 else (returns - known.mean()) / deviation
 
 
-def _overnight_ratios(prices: Floats, dates: npt.NDArray[np.datetime64]) -> Floats:
-    """Each price over the last known one, where that is of an earlier date; NaN elsewhere."""
-    ratios = np.full(len(prices), np.nan)
+def _index_at(data: Dataset, stamps: Timestamps) -> Floats:
+    """The S&P 500 at each bar, NaN where it is not known, shape (n,)."""
+    if data.spx is None or disordered(data.spx.unchecked_timestamps()).any():
+        return np.full(len(stamps), np.nan)
+    values = data.spx.values(SPX, 0, data.spx.rows)
+    index = as_of(stamps, data.spx.unchecked_timestamps(), values, np.timedelta64(0, "ns"))
+    return np.where((index > 0) & np.isfinite(index), index, np.nan)
+
+
+def _overnight_ratios(
+    prices: Floats, index: Floats, dates: npt.NDArray[np.datetime64]
+) -> tuple[Floats, Floats]:
+    """Each price over the last known one, and the index's move since, as a fraction, shape (n,).
+
+    Ratios are NaN but where the last known price is of an earlier date; moves 0 where unknown.
+    """
+    ratios, moves = np.full(len(prices), np.nan), np.zeros(len(prices))
     known = np.flatnonzero((prices > 0) & np.isfinite(prices))
     later, earlier = known[1:], known[:-1]
     overnight = dates[later] != dates[earlier]
     later, earlier = later[overnight], earlier[overnight]
     ratios[later] = prices[later] / prices[earlier]
-    return ratios
+    moves[later] = np.nan_to_num(index[later] / index[earlier] - 1, nan=0.0)
+    return ratios, moves
 
 
-def _nearest_split(ratios: Floats, tolerance: float) -> Floats:
-    """The split that explains each ratio but for `tolerance`, NaN where none does.
+def _nearest_split(ratios: Floats, moves: Floats, tolerance: float) -> Floats:
+    """The split that explains each ratio but for the market's move and `tolerance`, else NaN.
 
     Positive of new shares for an old one, negative of the reverse.
     """
-    nearest = np.full(len(ratios), np.nan)
+    nearest, distance = np.full(len(ratios), np.nan), np.full(len(ratios), np.inf)
+    low, high = np.minimum(moves, 0) - tolerance, np.maximum(moves, 0) + tolerance
     for split in SPLIT_RATIOS:
-        nearest[np.abs(ratios * split - 1) <= tolerance] = split
-        nearest[np.abs(ratios / split - 1) <= tolerance] = -split
+        for factor, signed in ((split, split), (1 / split, -split)):
+            left = ratios * factor - 1
+            nearer = (left >= low) & (left <= high) & (np.abs(left) < distance)
+            nearest[nearer], distance[nearer] = signed, np.abs(left[nearer])
     return nearest
 
 

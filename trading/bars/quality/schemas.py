@@ -22,7 +22,8 @@ from trading.instruments.symbols import CONTRACT_NAMES, CONTRACT_PATTERN
 
 def _numeric(column: pd.Series) -> bool:
     kind = column.dtype.pyarrow_dtype
-    return bool(pa.types.is_floating(kind) or pa.types.is_integer(kind))
+    numbers = (pa.types.is_floating, pa.types.is_integer, pa.types.is_decimal)
+    return any(of_kind(kind) for of_kind in numbers)
 
 
 _NUMBERS = pandera.Check(_numeric, error="not numbers")

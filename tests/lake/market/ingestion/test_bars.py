@@ -92,6 +92,27 @@ def test_bars_outside_regular_hours_are_left_out(run: Ingestion, server: YahooSe
     assert run.closes("AAPL") == expected(230.0, WEEK[:1])
 
 
+def test_bars_on_the_full_hour_are_refused_for_what_they_are(
+    run: Ingestion, server: YahooServer
+) -> None:
+    bars = server.closes["AAPL", "1h"]
+    server.closes["AAPL", "1h"] = {at + timedelta(minutes=30): bars[at] for at in bars}
+    (apple, microsoft) = run(WEEK[0], WEEK[1]).symbols
+    assert (apple.status, microsoft.status) == ("failed", "updated")
+    assert apple.reason == (
+        "the bars that yahoo has of it in 2024-10-14 to 2024-10-15 start at 10:00, 11:00, 12:00 "
+        "... in New York, while 1h bars here start at the open, 09:30, and every hour after it; "
+        "take them from a source that starts them so"
+    )
+
+
+def test_a_symbol_without_a_bar_has_none(run: Ingestion, server: YahooServer) -> None:
+    server.closes["AAPL", "1h"] = stock_day(WEEK[4], 234.0)
+    assert run(WEEK[0], WEEK[1]).symbols[0].reason == (
+        "yahoo has no complete bar of it in 2024-10-14 to 2024-10-15"
+    )
+
+
 def test_an_early_close_ends_the_session(run: Ingestion, server: YahooServer) -> None:
     day = date(2024, 11, 29)
     for symbol in ("AAPL", "MSFT", "^GSPC"):
