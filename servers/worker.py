@@ -106,10 +106,14 @@ def process_worker(work_pool: str, log: Path) -> Iterator[LocalWorker]:
         work_pool: The pool's name.
         log: Where the worker's output goes; replaced.
     """
+    from flows.boundary.settings import PROJECT_DIR, project_root  # noqa: PLC0415 - loads Prefect
+
     arguments = ["worker", "start", "--pool", work_pool, "--type", "process"]
     env = WORKER_SETTINGS | os.environ
     # The jobs' command says `python`: the one that has this project installed.
     env["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), env.get("PATH", os.defpath)])
+    # Jobs run in folders of their own: what is relative for this command is so for them.
+    env.setdefault(PROJECT_DIR, str(project_root()))
     # What keeps Prefect's log off the terminal is not meant for the worker, which has a log.
     env.pop("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", None)
     log.unlink(missing_ok=True)

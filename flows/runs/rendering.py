@@ -96,9 +96,22 @@ def failure_message(failures: Sequence[Failure], total: int) -> str:
     return "\n".join(lines)
 
 
-def symbol_summary(contract: str, counts: Counts, failures: Sequence[Failure]) -> str:
-    """The Markdown of one contract's summary."""
-    return "\n\n".join([f"# {contract}", _counts_table(counts), *_failures_section(failures)])
+def symbol_summary(contract: str, counts: Counts, failures: Sequence[Failure], places: str) -> str:
+    """The Markdown of one contract's summary.
+
+    Args:
+        contract: The contract's name.
+        counts: Of its partitions.
+        failures: Partitions that are not done.
+        places: See `places_text`.
+    """
+    parts = [f"# {contract}", places, _counts_table(counts), *_failures_section(failures)]
+    return "\n\n".join(parts)
+
+
+def places_text(input_dir: str, output_dir: str) -> str:
+    """Where a run reads and writes, as absolute locations."""
+    return f"Input: {input_dir}\n\nResults: {output_dir}"
 
 
 def orchestration_summary(
@@ -108,6 +121,7 @@ def orchestration_summary(
     cells: Mapping[str, Sequence[Cell]],
     failures: Sequence[Failure],
     portfolio: Mapping[str, Any] | None,
+    places: str,
 ) -> str:
     """The Markdown of a whole run: totals, the tree of runs, the grid and what failed.
 
@@ -118,10 +132,12 @@ def orchestration_summary(
         cells: Status of each partition, by contract, as long as `labels`.
         failures: Partitions that are not done.
         portfolio: The portfolio's metrics, when it was aggregated.
+        places: See `places_text`.
     """
-    parts = ["# Trading orchestrator", _counts_table(counts)]
+    parts = ["# Trading orchestrator", places, _counts_table(counts)]
     if portfolio:
-        parts += ["## Portfolio", table(("metric", "value"), headlines(portfolio))]
+        parts += ["## Portfolio", *standing_notes(portfolio)]
+        parts.append(table(("metric", "value"), headlines(portfolio)))
     parts += ["## Runs", _tree(contracts), "## Status by contract and time", grid(labels, cells)]
     return "\n\n".join(parts + _failures_section(failures))
 
@@ -130,6 +146,43 @@ def headlines(portfolio: Mapping[str, Any]) -> list[tuple[str, str]]:
     """The main metrics of a portfolio with their names, as people read them."""
     shown = [(name, portfolio[key], form) for name, key, form in HEADLINES if key in portfolio]
     return [(name, "n/a" if value is None else form.format(value)) for name, value, form in shown]
+
+
+def standing_notes(portfolio: Mapping[str, Any]) -> list[str]:
+    """What the reader of a portfolio must know of its results; nothing when all is as it should be.
+
+    Args:
+        portfolio: Metrics as `lake.market.aggregate.metrics` has them.
+    """
+    stale, missing, orphaned = (
+        portfolio.get(f"{status}_results", 0) for status in ("stale", "missing", "orphaned")
+    )
+    notes = []
+    if stale:
+        notes.append(
+            f"The portfolio mixes: {_results(stale)} in it {_are(stale)} stale, computed from "
+            "other prices or parameters or by another version of the analysis; trading status "
+            "prints the command that makes them again."
+        )
+    if missing:
+        notes.append(
+            f"The portfolio lacks {_results(missing)} that the input asks for; trading status "
+            "prints the command that computes them."
+        )
+    if orphaned:
+        notes.append(
+            f"{_results(orphaned)} in the folder {_are(orphaned)} orphaned, which the input does "
+            "not ask for: left out of the portfolio; trading prune removes them."
+        )
+    return notes
+
+
+def _results(count: int) -> str:
+    return f"{count:,} result{'' if count == 1 else 's'}"
+
+
+def _are(count: int) -> str:
+    return "is" if count == 1 else "are"
 
 
 def _tree(contracts: Mapping[str, Counts]) -> str:

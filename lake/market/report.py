@@ -41,12 +41,21 @@ def read_content(
 ) -> ReportContent:
     """What the report of an aggregation shows; reads the market of the results.
 
+    Args:
+        aggregation: The portfolio and where it comes from.
+        run: The run that made the results, when there was one.
+        status: Of every partition, when more is known than the results tell; None for what they do.
+
     Raises:
         DataError: A file is not a result of its contract.
         StorageError: A file cannot be read.
     """
     made = aggregation.portfolio.trades
-    market = read_market_series(aggregation.output_dir, made.contracts, made.timestamps)
+    wanted = aggregation.wanted
+    market = read_market_series(aggregation.output_dir, made.contracts, made.timestamps, wanted)
+    if status is None:
+        basis = f"{wanted.input_dir}, by {wanted.grain.value}"
+        status = known_status(aggregation.statuses, wanted.timestamps, made, basis)
     now = datetime.now(UTC).isoformat(timespec="seconds")
     return report_content(aggregation, market, made_at=now, run=run, status=status)
 
