@@ -6,7 +6,7 @@ import typer
 
 from cli.cluster_commands import prepare_storage, register
 from cli.pipeline_commands import demo, up
-from cli.result_commands import redo, report, status
+from cli.result_commands import prune, redo, report, status
 
 app = typer.Typer(
     help="Analyse hourly prices of many contracts, each contract and timestamp a Prefect flow run.",
@@ -14,7 +14,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for command in (demo, up, status, redo, report, prepare_storage, register):
+for command in (demo, up, status, redo, report, prune, prepare_storage, register):
     app.command()(command)
 
 

@@ -118,8 +118,8 @@ def _markdown(aggregation: Aggregation, files: Sequence[str], pictures: Mapping[
     return "\n\n".join(
         [
             "# Portfolio",
-            f"Of the results in {aggregation.output_dir} that {wanted.input_dir} asks for, by "
-            f"{wanted.grain.value}.",
+            rendering.places_text(wanted.input_dir, aggregation.output_dir),
+            f"Results by {wanted.grain.value}.",
             *rendering.standing_notes(metrics),
             _link(files[0]),
             rendering.table(("metric", "value"), rendering.headlines(metrics)),

@@ -108,8 +108,8 @@ def _markdown(summary: IngestionSummary) -> str:
     written: Sequence[str] = summary.files or ("Nothing: all of it was stored already.",)
     parts = [
         f"# Ingestion from {summary.source}",
-        f"Sessions {summary.first_session} to {summary.last_session}, bars of {summary.interval}, "
-        f"in {summary.input_dir}.",
+        f"Sessions {summary.first_session} to {summary.last_session}, bars of {summary.interval}.",
+        f"Files in {summary.input_dir}.",
         rendering.table(
             ("symbol", "status", "bars", "new", "restated", "first", "last", "reason"), rows
         ),

@@ -10,7 +10,7 @@ from typing import Any
 
 from servers.errors import FAILED
 
-from flows.runs.rendering import headlines
+from flows.runs.rendering import headlines, standing_notes
 from lake.market.aggregate import REPORT
 
 COMPLETED = "completed"
@@ -87,7 +87,10 @@ def as_text(report: Report) -> str:
     ]
     if report.portfolio:
         rows.append(("Report", f"{report.output_dir}/{REPORT}"))
-    return "\n".join(f"{name:<18}{value}" for name, value in rows)
+    lines = [f"{name:<18}{value}" for name, value in rows]
+    if notes := standing_notes(report.portfolio):
+        lines += ["", *notes]
+    return "\n".join(lines)
 
 
 def failure(report: Report) -> str:

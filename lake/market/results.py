@@ -176,7 +176,8 @@ def read_results(
     missing = [contract for contract, found in files.items() if not found]
     if missing or not files:
         raise _no_results(directory, missing, wanted)
-    tables, metadata = [], {}
+    tables = []
+    metadata: dict[str, Metadata] = {}
     for contract, found in files.items():
         read = _read_files(directory, contract, _believable(directory, contract, found), names)
         rows = _latest_rows([rows for _, _, rows in read])

@@ -48,7 +48,8 @@ class Wanted:
         """Which of these timestamps are bars of the input, shape as given."""
         at = np.searchsorted(self.timestamps, timestamps)
         at = np.minimum(at, len(self.timestamps) - 1)
-        return self.timestamps[at] == timestamps
+        there: npt.NDArray[np.bool_] = self.timestamps[at] == timestamps
+        return there
 
 
 def wanted_results(market: MarketData, grain: Grain) -> Wanted:

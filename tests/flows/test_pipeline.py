@@ -285,6 +285,6 @@ async def test_a_contract_alone_and_a_partition_alone(pipeline: Pipeline) -> Non
     assert (await leaf.value()).rows == 1
     assert pipeline.results() == ["AAPL/20240102.parquet", "AAPL/20240102_153000.parquet"]
     portfolio = await pipeline.run(
-        "aggregate-portfolio/aggregate-portfolio", {"output_dir": str(pipeline.output)}
+        "aggregate-portfolio/aggregate-portfolio", {**pipeline.folders, "grain": "session"}
     )
     assert (await portfolio.value())["bars"] == 8

@@ -116,9 +116,12 @@ def test_a_range_keeps_the_partitions_that_have_any_of_its_rows(
     assert found.within((8, 8)).partitions == ()
 
 
-def test_results_tell_what_they_were_computed_with(output_dir: str, tmp_path: Path) -> None:
-    assert stored_settings(output_dir) == StoredSettings(("AAPL",), Grain.SESSION, SMALL)
-    assert stored_settings(str(tmp_path / "nothing")) == StoredSettings((), None, None)
+def test_results_tell_what_they_were_computed_with(
+    input_dir: str, output_dir: str, tmp_path: Path
+) -> None:
+    market = open_market_data(input_dir)
+    assert stored_settings(market, output_dir) == StoredSettings(("AAPL",), Grain.SESSION, SMALL)
+    assert stored_settings(market, str(tmp_path / "nothing")) == StoredSettings((), None, None)
     for file in (Path(output_dir) / "AAPL").iterdir():
         file.write_bytes(b"no result")
-    assert stored_settings(output_dir) == StoredSettings(("AAPL",), Grain.SESSION, None)
+    assert stored_settings(market, output_dir) == StoredSettings(("AAPL",), Grain.SESSION, None)

@@ -13,6 +13,7 @@ import jinja2
 import numpy as np
 from markupsafe import Markup
 
+from lake.market.aggregate import Aggregation
 from trading.instruments.clock import NEW_YORK
 from trading.report import charts, heat_map
 from trading.report.content import ReportContent
@@ -32,7 +33,11 @@ def page(content: ReportContent) -> str:
         origin=content.aggregation.origin,
         output_dir=content.aggregation.output_dir,
         content=content,
-        command=shlex.join(["trading", "report", "--output-dir", content.aggregation.output_dir]),
+        wanted=content.aggregation.wanted,
+        metrics=content.aggregation.metrics,
+        orphaned=content.aggregation.orphaned,
+        command=shlex.join(["trading", "report", *_places(content.aggregation)]),
+        prune=shlex.join(["trading", "prune", *_places(content.aggregation)]),
         run=content.run,
         headlines=headlines(held.summary, content.benchmark),
         pictures=_pictures(content),
@@ -47,6 +52,13 @@ def page(content: ReportContent) -> str:
         style=Markup(_resource("report.css")),  # noqa: S704 - our own file
         script=Markup(_resource("report.js")),  # noqa: S704 - our own file
     )
+
+
+def _places(aggregation: Aggregation) -> list[str]:
+    """The options that name the results and what asks for them."""
+    wanted = aggregation.wanted
+    words = ["--output-dir", aggregation.output_dir, "--input-dir", wanted.input_dir]
+    return [*words, "--grain", wanted.grain.value]
 
 
 def _axes(content: ReportContent) -> str:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+from lake.grain import Grain
 from trading.arrays import Floats
 
 from lake.market.aggregate import Aggregation
 from lake.market.lineage import Origin
 from lake.market.series import MarketSeries
+from lake.market.wanted import Wanted
 from tests.oracles import Row
 from tests.trading.portfolio.test_positions import table
 from trading.portfolio.performance import portfolio
@@ -38,5 +40,6 @@ def report_of(
     threshold = 0.5 * known / 15
     index = np.linspace(4000, 4100, len(stamps)) if spx is None else spx
     market = MarketSeries(stamps, known, index, threshold, -threshold)
-    aggregation = Aggregation("/results", held, ORIGIN, ())
+    wanted = Wanted("/input", tuple(held.trades.contracts), stamps, Grain.BAR)
+    aggregation = Aggregation("/results", held, ORIGIN, (), wanted, (), ())
     return report_content(aggregation, market, made_at="2024-01-05T00:02:00+00:00", status=status)
