@@ -171,8 +171,9 @@ def standing_notes(portfolio: Mapping[str, Any]) -> list[str]:
         )
     if orphaned:
         notes.append(
-            f"{_results(orphaned)} in the folder {_are(orphaned)} orphaned, which the input does "
-            "not ask for: left out of the portfolio; trading prune removes them."
+            f"{_results(orphaned)} in the folder {_are(orphaned)} orphaned: the input does not ask "
+            "for what is in there, and the portfolio leaves it out; trading prune lists and "
+            "removes what is orphaned."
         )
     return notes
 
