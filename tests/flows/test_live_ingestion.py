@@ -141,9 +141,8 @@ async def test_the_readmes_lines_in_their_order_work_in_one_folder(
     first = await pipeline.orchestrate()
     hourly = await first.value()
     saturday = datetime(2024, 10, 19, 12, tzinfo=NEW_YORK)
-    same_folder = {"now": saturday, "input_dir": "input"}
     for computed, skipped in ((20, 0), (0, 20)):
-        ended = await orchestrate(pipeline, server, monkeypatch, **same_folder)
+        ended = await orchestrate(pipeline, server, monkeypatch, now=saturday, input_dir="input")
         assert ended.state.is_completed(), ended.message
         daily = await ended.value()
         assert (daily.completed, daily.skipped, daily.failed) == (computed, skipped, 0)
