@@ -63,4 +63,7 @@ async def test_a_block_that_needs_no_worker_is_cancelled_by_others_only() -> Non
 
 def test_the_worker_tells_its_jobs_where_the_project_is(tmp_path: Path) -> None:
     with process_worker("trading", tmp_path / "log") as started:
-        assert psutil.Process(started.pid).environ()[PROJECT_DIR] == str(project_root())
+        process = psutil.Process(started.pid)
+        # Until it has begun its program it has the environment of this process.
+        wait_until(lambda: PROJECT_DIR in process.environ(), "its own environment")
+        assert process.environ()[PROJECT_DIR] == str(project_root())
