@@ -5,7 +5,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 
-from lake.grain import Grain
 from prefect import flow
 from prefect.artifacts import acreate_markdown_artifact
 from prefect.logging import get_run_logger
@@ -31,6 +30,7 @@ from flows.boundary.settings import settings
 from flows.deploy.deployments import ANALYZE_TIME_PARTITION
 from flows.runs import rendering
 from flows.runs.commands import redo_partition
+from lake.grain import Grain
 from lake.keys import Partition
 from lake.market.inputs import MarketData, open_market_data
 from lake.planning import ContractPlan, plan
@@ -108,7 +108,9 @@ async def analyze_symbol(
     )
     failures = _failures(run_set)
     await acreate_markdown_artifact(
-        rendering.symbol_summary(contract, summary, failures),
+        rendering.symbol_summary(
+            contract, summary, failures, rendering.places_text(source, target)
+        ),
         key=rendering.artifact_key("symbol", contract),
         description=f"{contract}: {rendering.counts_text(summary)}",
     )
