@@ -15,7 +15,7 @@ from lake.market.ingestion.stored import finish_interrupted, has_files, is_inges
 from lake.market.inputs import MarketData
 from lake.market.manifest import Manifest, read_manifest
 from storage.directory import Directory, open_directory
-from storage.errors import StorageError
+from storage.errors import ContentError, StorageError
 from storage.location import below
 from trading.arrays import Timestamps
 from trading.errors import DataError, ParameterError
@@ -78,7 +78,7 @@ def _interval(directory: Directory) -> str | None:
     """The interval of files that somebody else put there; None when they cannot be read."""
     try:
         return interval_of(MarketData(directory).timestamps())
-    except DataError:
+    except (DataError, ContentError):
         return None
     except StorageError as error:
         if error.transient:

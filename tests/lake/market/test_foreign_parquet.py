@@ -17,6 +17,7 @@ from storage.errors import ContentError
 from tests.market_files import opened, rewritten
 from tests.markets import Market, random_market
 from trading.bars.quality.findings import Status
+from trading.errors import DataError
 from trading.strategies.market_model.parameters import StrategyParameters
 
 STRATEGY = StrategyParameters()
@@ -144,7 +145,7 @@ def test_the_bars_of_one_symbol_are_no_contracts(
     names = [change(name) for name in ("open", "high", "low", "close", "volume")]
     rewritten(Path(input_dir) / PRICES_FILE, lambda t: t.rename_columns(["timestamp", *names]))
     told = f"its columns {', '.join(names)} look like the bars of one symbol, not like contracts"
-    with pytest.raises(ContentError, match=f"{told}; write a column of closes per contract"):
+    with pytest.raises(DataError, match=f"{told}; write a column of closes per contract"):
         opened(input_dir)
     availability = validate(input_dir).checks[0]
     assert availability.status is Status.FAIL
