@@ -21,7 +21,7 @@ from zoneinfo import ZoneInfo
 from curl_cffi import requests
 
 from adapters.market_data.pacing import RequestPacer
-from adapters.market_data.yahoo import YahooSession
+from adapters.market_data.yahoo_session import YahooSession
 
 NEW_YORK = ZoneInfo("America/New_York")
 CHICAGO = ZoneInfo("America/Chicago")
