@@ -17,9 +17,9 @@ from trading.arrays import Floats, Timestamps
 from trading.instruments.actions import CorporateAction
 from trading.instruments.clock import local_times
 
-DECIMALS = 4
-"""Of a price in dollars. Prices travel in single precision: below some 800 dollars its error is
-smaller than half of the last decimal, so that undoing a split gives back what was traded."""
+DIGITS, DECIMALS = 7, 4
+"""Significant digits and decimals of a price in dollars. Prices travel in single precision, whose
+error is below half of the seventh digit, so that undoing a split gives back what was traded."""
 
 TELLING_RATIO = 1.4
 """Splits from this ratio on leave a jump that no ordinary day has, where they were not applied."""
@@ -36,8 +36,11 @@ def later_ratio(timestamps: Timestamps, splits: Sequence[CorporateAction]) -> Fl
 
 def traded_prices(prices: Floats, factor: Floats) -> Floats:
     """Adjusted prices as traded, in dollars, shape (n,)."""
-    traded: Floats = np.round(prices * factor, DECIMALS)
-    return traded
+    traded = prices * factor
+    before_point = np.floor(np.log10(np.maximum(np.abs(traded), 1.0))) + 1.0
+    scale = 10.0 ** np.minimum(DIGITS - before_point, DECIMALS)
+    rounded: Floats = np.rint(traded * scale) / scale
+    return rounded
 
 
 def not_applied(

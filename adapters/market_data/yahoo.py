@@ -65,7 +65,14 @@ NO_BARS = "Data doesn't exist for startDate"
 
 @dataclass(frozen=True, slots=True)
 class _Events:
-    """Splits and dividends of a symbol from a date on, as known on a day."""
+    """Splits and dividends of a symbol from a date on, as known on a day.
+
+    Attributes:
+        day: The New York date of today.
+        since: From when on.
+        splits: In order.
+        dividends: In order, as paid.
+    """
 
     day: date
     since: date
@@ -140,7 +147,11 @@ class YahooSource:
         stamps, columns = self._adjusted(symbol, interval, start, end)
         if len(stamps):
             first = stamps.min().astype("datetime64[D]").item()
-            factor = later_ratio(stamps, self._events(symbol, first).splits)
+            events = self._events(symbol, first)
+            if events is None:
+                reason = "Yahoo has no daily prices with which it would list the splits since"
+                raise SourceError(symbol, reason, transient=True)
+            factor = later_ratio(stamps, events.splits)
             columns = {name: traded_prices(columns[name], factor) for name in PRICES} | {
                 "volume": columns["volume"] / factor
             }
@@ -153,6 +164,8 @@ class YahooSource:
             SourceError: Yahoo did not deliver.
         """
         events = self._events(symbol, first)
+        if events is None:
+            return ()
         found = [a for a in (*events.splits, *events.dividends) if first <= a.ex_date <= last]
         return tuple(sorted(found, key=lambda action: (action.ex_date, action.kind)))
 
@@ -194,8 +207,10 @@ class YahooSource:
             for name in names
         }
 
-    def _events(self, symbol: str, since: date) -> _Events:
+    def _events(self, symbol: str, since: date) -> _Events | None:
         """Splits and dividends from `since` until now, asked for once a day.
+
+        None when there is no price since then: yfinance gives events with prices alone.
 
         Raises:
             SourceError: Yahoo did not deliver, or did not apply one of the splits.
@@ -209,6 +224,8 @@ class YahooSource:
         frame = self._frame(
             symbol, start=begin, end=None, interval="1d", actions=True, auto_adjust=False
         )
+        if frame is None or not len(frame):
+            return None
         splits = _split_actions(symbol, frame)
         events = _Events(today, since, splits, _dividend_actions(symbol, frame, splits))
         with self._events_lock:
@@ -307,8 +324,6 @@ def _dividend_actions(
 
 
 def _non_zero(frame: Any, column: str) -> list[tuple[date, float]]:  # noqa: ANN401 - see above
-    if frame is None or column not in frame:
-        return []
     return [(moment.date(), float(value)) for moment, value in frame[column].items() if value > 0]
 
 

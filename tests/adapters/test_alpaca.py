@@ -18,6 +18,7 @@ from alpaca.data.historical.corporate_actions import CorporateActionsClient
 from alpaca.data.requests import CorporateActionsRequest, StockBarsRequest
 from alpaca.data.timeframe import TimeFrame
 from alpaca.trading.client import TradingClient
+from alpaca.trading.models import Asset
 from pydantic import SecretStr
 
 from adapters.market_data.bar_source import AccessError, Delivery
@@ -123,7 +124,11 @@ def test_the_stand_in_serves_alpacas_own_clients(server: AlpacaServer) -> None:
     assert [s.new_rate for s in found["forward_splits"]] == [10.0]
     assert [d.rate for d in found["cash_dividends"]] == [0.04, 0.01]
     assets = TradingClient(KEY_ID, SECRET, url_override=server.url).get_all_assets()
-    assert [asset.symbol for asset in assets] == ["NVDA", "BRK.B", "PENNY"]
+    assert [asset.symbol for asset in assets if isinstance(asset, Asset)] == [
+        "NVDA",
+        "BRK.B",
+        "PENNY",
+    ]
 
 
 def test_pages_are_put_together(server: AlpacaServer, source: AlpacaSource) -> None:

@@ -47,7 +47,7 @@ def source(server: PolygonServer) -> PolygonSource:
 
 def source_of(
     url: str, key: str = KEY, pacer: RequestPacer | None = None, **patience: float
-) -> Any:
+) -> PolygonSource:
     return PolygonSource(
         SecretStr(key),
         base_url=url,
@@ -438,8 +438,8 @@ def dividend(symbol: str, day: str, cash: float, declared: str | None) -> dict[s
 
 
 def ticker(name: str, kind: str, delisted: str | None = None) -> dict[str, Any]:
-    row = {"ticker": name, "type": kind, "name": f"{name} Inc.", "primary_exchange": "XNAS"}
-    row |= {"active": delisted is None, "market": "stocks"}
+    row: dict[str, Any] = {"ticker": name, "type": kind, "name": f"{name} Inc."}
+    row |= {"primary_exchange": "XNAS", "active": delisted is None, "market": "stocks"}
     return row | ({} if delisted is None else {"delisted_utc": f"{delisted}T05:00:00Z"})
 
 

@@ -26,7 +26,11 @@ from adapters.market_data.yahoo_session import YahooSession
 NEW_YORK = ZoneInfo("America/New_York")
 CHICAGO = ZoneInfo("America/Chicago")
 
-Closes = Mapping[datetime, float | None]
+Row = tuple[float | None, float | None, float | None, float | None, float | None]
+"""Open, high, low, close, volume."""
+
+Closes = Mapping[datetime, float | Row | None]
+"""What a bar holds by its start; a number stands for all five."""
 
 
 @dataclass(frozen=True)
@@ -68,8 +72,9 @@ class YahooServer:
     """What the server holds and what it was asked.
 
     Attributes:
-        closes: Closes by symbol and interval, by bar start.
+        closes: Closes or whole rows by symbol and interval, by bar start; adjusted for splits.
         splits: Splits by symbol: when, and the ratio new shares per old one.
+        dividends: Dividends by symbol: when, and the amount, adjusted for splits.
         answers: Answers to give, in order, to the next requests for prices of a symbol.
         always: Answer to give to every request for prices of a symbol.
         gates: Requests for prices of a symbol are not answered before its event is set.
@@ -78,8 +83,9 @@ class YahooServer:
     """
 
     def __init__(self) -> None:
-        self.closes: dict[tuple[str, str], dict[datetime, float | None]] = defaultdict(dict)
-        self.splits: dict[str, tuple[datetime, int]] = {}
+        self.closes: dict[tuple[str, str], dict[datetime, float | Row | None]] = defaultdict(dict)
+        self.splits: dict[str, list[tuple[datetime, float]]] = defaultdict(list)
+        self.dividends: dict[str, list[tuple[datetime, float]]] = defaultdict(list)
         self.answers: dict[str, deque[Answer]] = defaultdict(deque)
         self.always: dict[str, Answer] = {}
         self.gates: dict[str, threading.Event] = {}
@@ -116,7 +122,7 @@ class YahooServer:
         symbol = path.rsplit("/", 1)[1]
         if "period1" not in query:  # yfinance asks for a symbol's time zone this way
             known = any(name == symbol for name, _ in self.closes)
-            body = json.dumps(_chart(symbol, "1d", {}, None))
+            body = json.dumps(_chart(symbol, "1d", {}))
             return Answer(200, body) if known else self.always.get(symbol, not_found(symbol))
         request = _price_request(symbol, query)
         self.requests.append(request)
@@ -132,8 +138,27 @@ class YahooServer:
             for start, close in sorted(self.closes[request.symbol, request.interval].items())
             if request.start <= start < request.end
         }
-        split = self.splits.get(request.symbol)
-        return Answer(200, json.dumps(_chart(request.symbol, request.interval, closes, split)))
+        chart = _chart(request.symbol, request.interval, closes)
+        events: dict[str, list[dict[str, Any]]] = {
+            "splits": [
+                {"date": at, "numerator": ratio, "denominator": 1, "splitRatio": f"{ratio}:1"}
+                for at, ratio in _within(self.splits[request.symbol], request)
+            ],
+            "dividends": [
+                {"date": at, "amount": amount}
+                for at, amount in _within(self.dividends[request.symbol], request)
+            ],
+        }
+        chart["chart"]["result"][0]["events"] = {
+            kind: {str(event["date"]): event for event in found}
+            for kind, found in events.items()
+            if found
+        }
+        return Answer(200, json.dumps(chart))
+
+
+def _within(events: list[tuple[datetime, float]], request: PriceRequest) -> list[tuple[int, float]]:
+    return [(int(at.timestamp()), value) for at, value in events if request.start <= at]
 
 
 def _price_request(symbol: str, query: dict[str, str]) -> PriceRequest:
@@ -143,9 +168,7 @@ def _price_request(symbol: str, query: dict[str, str]) -> PriceRequest:
     return PriceRequest(symbol, start, end, query["interval"])
 
 
-def _chart(
-    symbol: str, interval: str, closes: Closes, split: tuple[datetime, int] | None
-) -> dict[str, Any]:
+def _chart(symbol: str, interval: str, closes: Closes) -> dict[str, Any]:
     zone = CHICAGO if symbol == "^VIX" else NEW_YORK
     meta: dict[str, Any] = {
         "currency": "USD",
@@ -157,21 +180,18 @@ def _chart(
         "range": "",
         "validRanges": ["1d", "5d", "1mo", "max"],
     }
-    values = list(closes.values())
+    rows = [row if isinstance(row, tuple) else (row,) * 5 for row in closes.values()]
     result: dict[str, Any] = {"meta": meta, "indicators": {"quote": [{}]}}
     if closes:
         days = sorted({start.astimezone(zone).date() for start in closes})
-        if interval == "1h":
+        if interval != "1d":
             meta["tradingPeriods"] = [[_period(symbol, day)] for day in days]
         result["timestamp"] = [int(start.timestamp()) for start in closes]
         names = ("open", "high", "low", "close", "volume")
-        result["indicators"]["quote"] = [dict.fromkeys(names, values)]
+        columns = {name: [row[i] for row in rows] for i, name in enumerate(names)}
+        result["indicators"]["quote"] = [columns]
         if interval == "1d":
-            result["indicators"]["adjclose"] = [{"adjclose": values}]
-    if split is not None:
-        at, ratio = int(split[0].timestamp()), split[1]
-        event = {"date": at, "numerator": ratio, "denominator": 1, "splitRatio": f"{ratio}:1"}
-        result["events"] = {"splits": {str(at): event}}
+            result["indicators"]["adjclose"] = [{"adjclose": columns["close"]}]
     return {"chart": {"result": [result], "error": None}}
 
 

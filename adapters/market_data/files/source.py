@@ -136,7 +136,7 @@ class FileSource:
         Raises:
             StorageError: The folder cannot be listed.
         """
-        names = [stem.upper().replace("_", "-") for stem in self._files() if stem != ACTIONS]
+        names = [stem.upper() for stem in self._files() if stem != ACTIONS]
         if symbols is not None:
             names = [symbol for symbol in symbols if _stem(symbol) in self._files()]
         return tuple(Instrument(symbol=name, kind="") for name in sorted(names) if _fits(name))
