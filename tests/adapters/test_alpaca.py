@@ -335,7 +335,7 @@ def plant_tables(server: AlpacaServer) -> None:
         )
     ]
     server.actions["stock_dividends"] = [
-        {"symbol": "TR", "rate": 0.03, "process_date": "2024-04-05", "ex_date": "2024-03-04"}
+        {"symbol": "TR", "rate": 0.03, "process_date": "2024-03-01", "ex_date": "2024-03-04"}
     ]
     server.assets = [
         asset("NVDA", "NASDAQ"),
@@ -367,7 +367,9 @@ def test_actions_are_those_of_the_ex_date_however_late_they_are_booked(
         (ActionKind.DIVIDEND, date(2024, 3, 5), 0.04),
         (ActionKind.SPLIT, date(2024, 6, 10), 10.0),
     ]
-    (shares,) = source.actions("TR", date(2024, 1, 1), date(2024, 12, 31))
+    (cash,) = source.actions("NVDA", date(2024, 3, 5), date(2024, 3, 5))
+    assert cash.value == 0.04
+    (shares,) = source.actions("TR", date(2024, 3, 4), date(2024, 12, 31))
     assert (shares.kind, shares.value) == (ActionKind.SPLIT, 1.03)
 
 

@@ -470,6 +470,16 @@ def test_an_action_without_a_ratio_is_a_failure(
         source.actions("NVDA", date(2021, 1, 1), date(2024, 12, 31))
 
 
+def test_a_table_that_ends_without_saying_so_is_a_failure(
+    server: PolygonServer, source: PolygonSource
+) -> None:
+    plant_tables(server)
+    server.page_size = 1
+    server.faults.extend([None, json_answer({"status": "OK"})])
+    with pytest.raises(SourceError, match="does not say that there are none"):
+        source.actions("NVDA", date(2021, 1, 1), date(2024, 12, 31))
+
+
 def test_instruments_are_stocks_and_funds_delisted_ones_as_well(
     server: PolygonServer, source: PolygonSource
 ) -> None:

@@ -122,6 +122,12 @@ def test_symbols_and_seeds_differ() -> None:
     assert len(closes) == 4
 
 
+def test_each_day_has_noise_of_its_own() -> None:
+    bars = synthetic_minutes("AAPL", date(2024, 7, 8), date(2024, 7, 9), extended_hours=False)
+    changes = np.diff(np.log(bars.close.reshape(2, 390)))
+    assert abs(np.corrcoef(changes)[0, 1]) < 0.3
+
+
 def test_days_are_made_of_the_regular_minutes() -> None:
     first, last = date(2024, 6, 28), date(2024, 7, 8)
     days = synthetic_days("AAPL", first, last)
