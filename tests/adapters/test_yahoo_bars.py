@@ -68,7 +68,7 @@ def put_days(server: YahooServer, ratio: float = 1.0, split: date | None = None)
         traded.append((*row, shares))  # type: ignore[arg-type]
         past = 1.0 if after or split is None else ratio
         adjusted = (*(single(value / past) for value in row), shares * past)
-        server.put("AAPL", {opened(day): adjusted}, "1d")  # type: ignore[dict-item]
+        server.put_rows("AAPL", {opened(day): adjusted}, "1d")  # type: ignore[dict-item]
     if split is not None:
         server.splits["AAPL"] = [(opened(split), ratio)]
     return traded
@@ -119,7 +119,7 @@ def test_a_split_changes_no_minute_and_no_hour_that_was_fetched_before_it(
                 first, high, low, last = (
                     single(value / ratio) for value in (230.0 + i, 231, 229, 230.12)
                 )
-                server.put("AAPL", {start: (first, high, low, last, 7.0)}, interval.value)
+                server.put_rows("AAPL", {start: (first, high, low, last, 7.0)}, interval.value)
         server.put("AAPL", {opened(day): single(230.12 / ratio)}, "1d")
         server.put("AAPL", {opened(day + timedelta(days=1)): single(57.0)}, "1d")
         if ratio > 1:
@@ -145,7 +145,7 @@ def test_a_listed_split_that_was_not_applied_is_refused(
 ) -> None:
     put_days(server, 4.0, SPLIT_DAY)
     for day in DAYS[:2]:
-        server.put("AAPL", {opened(day): 400.12}, "1d")
+        server.put_rows("AAPL", {opened(day): (400.12, 400.12, 400.12, 400.12, 9.0)}, "1d")
     with pytest.raises(SourceError, match="a split of 4 on 2024-10-16 and seems not") as raised:
         source.bars("AAPL", Interval.DAY, START, END)
     assert not raised.value.transient
@@ -189,7 +189,7 @@ def _recent(server: YahooServer) -> tuple[datetime, datetime]:
 
 def test_a_row_without_a_price_is_no_bar(server: YahooServer, source: YahooSource) -> None:
     put_days(server)
-    server.put("AAPL", {opened(DAYS[1]): None}, "1d")
+    server.put_rows("AAPL", {opened(DAYS[1]): (None,) * 5}, "1d")
     assert len(source.bars("AAPL", Interval.DAY, START, END).bars) == 4
 
 

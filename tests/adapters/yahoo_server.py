@@ -29,8 +29,8 @@ CHICAGO = ZoneInfo("America/Chicago")
 Row = tuple[float | None, float | None, float | None, float | None, float | None]
 """Open, high, low, close, volume."""
 
-Closes = Mapping[datetime, float | Row | None]
-"""What a bar holds by its start; a number stands for all five."""
+Closes = Mapping[datetime, float | None]
+"""Closes by bar start; each stands for open, high, low and volume as well."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,8 @@ class YahooServer:
     """What the server holds and what it was asked.
 
     Attributes:
-        closes: Closes or whole rows by symbol and interval, by bar start; adjusted for splits.
+        closes: Closes by symbol and interval, by bar start; adjusted for splits.
+        rows: Whole rows, as `closes`; they come before a close of the same start.
         splits: Splits by symbol: when, and the ratio new shares per old one.
         dividends: Dividends by symbol: when, and the amount, adjusted for splits.
         answers: Answers to give, in order, to the next requests for prices of a symbol.
@@ -83,7 +84,8 @@ class YahooServer:
     """
 
     def __init__(self) -> None:
-        self.closes: dict[tuple[str, str], dict[datetime, float | Row | None]] = defaultdict(dict)
+        self.closes: dict[tuple[str, str], dict[datetime, float | None]] = defaultdict(dict)
+        self.rows: dict[tuple[str, str], dict[datetime, Row]] = defaultdict(dict)
         self.splits: dict[str, list[tuple[datetime, float]]] = defaultdict(list)
         self.dividends: dict[str, list[tuple[datetime, float]]] = defaultdict(list)
         self.answers: dict[str, deque[Answer]] = defaultdict(deque)
@@ -111,6 +113,9 @@ class YahooServer:
     def put(self, symbol: str, closes: Closes, interval: str = "1h") -> None:
         self.closes[symbol, interval].update(closes)
 
+    def put_rows(self, symbol: str, rows: Mapping[datetime, Row], interval: str) -> None:
+        self.rows[symbol, interval].update(rows)
+
     def asked(self, symbol: str) -> list[PriceRequest]:
         return [request for request in self.requests if request.symbol == symbol]
 
@@ -121,7 +126,7 @@ class YahooServer:
             return Answer(200, "<html></html>")
         symbol = path.rsplit("/", 1)[1]
         if "period1" not in query:  # yfinance asks for a symbol's time zone this way
-            known = any(name == symbol for name, _ in self.closes)
+            known = any(name == symbol for name, _ in (*self.closes, *self.rows))
             body = json.dumps(_chart(symbol, "1d", {}))
             return Answer(200, body) if known else self.always.get(symbol, not_found(symbol))
         request = _price_request(symbol, query)
@@ -133,12 +138,10 @@ class YahooServer:
         return self.always.get(symbol) or self._prices(request)
 
     def _prices(self, request: PriceRequest) -> Answer:
-        closes = {
-            start: close
-            for start, close in sorted(self.closes[request.symbol, request.interval].items())
-            if request.start <= start < request.end
-        }
-        chart = _chart(request.symbol, request.interval, closes)
+        key = (request.symbol, request.interval)
+        every = {start: (close,) * 5 for start, close in self.closes[key].items()} | self.rows[key]
+        rows = {s: row for s, row in sorted(every.items()) if request.start <= s < request.end}
+        chart = _chart(request.symbol, request.interval, rows)
         events: dict[str, list[dict[str, Any]]] = {
             "splits": [
                 {"date": at, "numerator": ratio, "denominator": 1, "splitRatio": f"{ratio}:1"}
@@ -168,7 +171,7 @@ def _price_request(symbol: str, query: dict[str, str]) -> PriceRequest:
     return PriceRequest(symbol, start, end, query["interval"])
 
 
-def _chart(symbol: str, interval: str, closes: Closes) -> dict[str, Any]:
+def _chart(symbol: str, interval: str, rows: Mapping[datetime, Row]) -> dict[str, Any]:
     zone = CHICAGO if symbol == "^VIX" else NEW_YORK
     meta: dict[str, Any] = {
         "currency": "USD",
@@ -180,15 +183,14 @@ def _chart(symbol: str, interval: str, closes: Closes) -> dict[str, Any]:
         "range": "",
         "validRanges": ["1d", "5d", "1mo", "max"],
     }
-    rows = [row if isinstance(row, tuple) else (row,) * 5 for row in closes.values()]
     result: dict[str, Any] = {"meta": meta, "indicators": {"quote": [{}]}}
-    if closes:
-        days = sorted({start.astimezone(zone).date() for start in closes})
+    if rows:
+        days = sorted({start.astimezone(zone).date() for start in rows})
         if interval != "1d":
             meta["tradingPeriods"] = [[_period(symbol, day)] for day in days]
-        result["timestamp"] = [int(start.timestamp()) for start in closes]
+        result["timestamp"] = [int(start.timestamp()) for start in rows]
         names = ("open", "high", "low", "close", "volume")
-        columns = {name: [row[i] for row in rows] for i, name in enumerate(names)}
+        columns = {name: [row[i] for row in rows.values()] for i, name in enumerate(names)}
         result["indicators"]["quote"] = [columns]
         if interval == "1d":
             result["indicators"]["adjclose"] = [{"adjclose": columns["close"]}]
