@@ -31,7 +31,7 @@ INPUT, OUTPUT = "s3://trading-demo/input", "s3://trading-demo/output"
 STRATEGY = StrategyParameters()
 
 
-@pytest.mark.soak
+@pytest.mark.slow
 async def test_the_demo_on_s3_stores_what_is_computed_on_local_files(
     run: Run,
     prefect_server: str,

@@ -66,7 +66,7 @@ def test_a_server_that_was_there_before_needs_no_export_and_is_not_stopped() -> 
     assert text.endswith("Ctrl-C stops the worker.")
 
 
-@pytest.mark.soak
+@pytest.mark.slow
 async def test_up_runs_deployments_until_ctrl_c_and_leaves_nothing(
     start: Start, prefect_server: str, prefect_client: PrefectClient, tmp_path: Path
 ) -> None:

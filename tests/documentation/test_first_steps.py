@@ -28,7 +28,7 @@ def test_the_readme_begins_with_these_commands() -> None:
     assert sorted(words[0] for words in first_steps()) == sorted(SECTION)
 
 
-@pytest.mark.soak
+@pytest.mark.slow
 def test_the_readmes_first_commands_do_what_it_says(
     run: Callable[..., CompletedProcess[str]],  # noqa: F811 - the fixture
     migrated: Callable[[Path], Path],

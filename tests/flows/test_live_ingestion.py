@@ -84,7 +84,7 @@ async def orchestrate(
     return await pipeline.run(ORCHESTRATOR, {"job_per": "run", **asked, **places})
 
 
-@pytest.mark.soak
+@pytest.mark.slow
 async def test_the_fan_out_runs_over_the_days_and_contracts_that_were_fetched(
     pipeline: Pipeline, server: YahooServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -106,7 +106,7 @@ async def test_the_fan_out_runs_over_the_days_and_contracts_that_were_fetched(
     }
 
 
-@pytest.mark.soak
+@pytest.mark.slow
 async def test_days_too_long_ago_for_hourly_bars_are_told_and_taken_as_daily_ones(
     pipeline: Pipeline, server: YahooServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -133,7 +133,7 @@ async def test_days_too_long_ago_for_hourly_bars_are_told_and_taken_as_daily_one
     assert bars.tolist() == [201.0, 202.0, 203.0, 204.0]
 
 
-@pytest.mark.soak
+@pytest.mark.slow
 async def test_the_readmes_lines_in_their_order_work_in_one_folder(
     pipeline: Pipeline, server: YahooServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -160,7 +160,7 @@ async def up(tmp_path: Path, migrated: Callable[[Path], Path]) -> AsyncIterator[
         process.communicate()
 
 
-@pytest.mark.soak
+@pytest.mark.slow
 async def test_the_commands_of_the_readme_jobs_of_their_own_and_deploy(
     up: Up, tmp_path: Path
 ) -> None:
