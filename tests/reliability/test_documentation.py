@@ -1,4 +1,4 @@
-"""docs/reliability.md names tests that are collected, and every row of what breaks wide fan-outs."""
+"""docs/reliability.md names tests that are collected, for every fault and every known problem."""
 
 from __future__ import annotations
 
