@@ -150,8 +150,8 @@ def _print(rows: dict[str, Measurement]) -> None:
         n = m.partitions
         print(
             f"| {label} | {n} | {m.wall:.1f} | {m.rate:.2f} | {m.bare_run:.3f} "
-            f"| {m.rate * m.bare_run:.0%} | {m.busy_rate * m.bare_run:.0%} | {m.rate / naive.rate:.1f} "
-            f"| {m.server / n:.3f} | {m.client / n:.3f} "
+            f"| {m.rate * m.bare_run:.0%} | {m.busy_rate * m.bare_run:.0%} "
+            f"| {m.rate / naive.rate:.1f} | {m.server / n:.3f} | {m.client / n:.3f} "
             f"| {m.children / n:.2f} | {m.cpu_per_partition:.2f} | {m.requests / n:.1f} "
             f"| {m.peak_mib:.0f} |"
         )
