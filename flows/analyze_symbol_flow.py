@@ -12,7 +12,7 @@ from prefect.logging import get_run_logger
 from fanout import Child, Placement, Progress, RunSet, fan_out
 from flows.analyze_time_partition_flow import analyze_time_partition
 from flows.boundary.documented import documented
-from flows.boundary.errors import UnfinishedError, fails_plainly
+from flows.boundary.errors import UnfinishedError, domain_errors_fail_run
 from flows.boundary.parameters import (
     DEFAULT_STRATEGY,
     ContractName,
@@ -66,7 +66,7 @@ class SymbolSummary:
 
 
 @flow(name="analyze-symbol", flow_run_name="{contract}")
-@fails_plainly
+@domain_errors_fail_run
 @documented
 async def analyze_symbol(
     contract: ContractName,

@@ -23,7 +23,7 @@ from fanout import (
 )
 from flows.aggregate_portfolio_flow import aggregate_portfolio, run_account
 from flows.boundary.documented import documented
-from flows.boundary.errors import StepError, UnfinishedError, fails_plainly
+from flows.boundary.errors import StepError, UnfinishedError, domain_errors_fail_run
 from flows.boundary.parameters import (
     DEFAULT_STRATEGY,
     ContractNames,
@@ -52,7 +52,7 @@ from flows.ingest_market_data_flow import (
 )
 from flows.runs import rendering
 from flows.runs.accounting import Account
-from flows.runs.commands import run_command, telling
+from flows.runs.commands import non_default_parameters, run_command
 from flows.runs.contract_work import Work, account, fan_out_contracts
 from flows.validate_data_flow import validate_data
 from lake.grain import Grain
@@ -106,7 +106,7 @@ def _run_name() -> str:
 
 
 @flow(name="trading-orchestrator", flow_run_name=_run_name)
-@fails_plainly
+@domain_errors_fail_run
 @documented
 async def trading_orchestrator(
     num_contracts: Annotated[
@@ -247,7 +247,7 @@ async def _aggregated(
             completed=sum(a.completed for a in accounts),
             skipped=sum(a.skipped for a in accounts),
             failed=sum(a.failed for a in accounts),
-            command=run_command(ORCHESTRATOR, telling(again)),
+            command=run_command(ORCHESTRATOR, non_default_parameters(again)),
             validation=validation,
         )
     )

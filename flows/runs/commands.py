@@ -74,10 +74,10 @@ def _parameter_text(value: object) -> str:
 
 def redo_partition(parameters: Mapping[str, Any]) -> str:
     """The command that redoes one partition, given its flow run's parameters."""
-    return run_command(ANALYZE_TIME_PARTITION, telling(parameters))
+    return run_command(ANALYZE_TIME_PARTITION, non_default_parameters(parameters))
 
 
-def telling(parameters: Mapping[str, Any]) -> dict[str, Any]:
+def non_default_parameters(parameters: Mapping[str, Any]) -> dict[str, Any]:
     """The parameters without those that say what is the default anyway."""
     told = dict(parameters)
     if told.get("grain") == Grain.BAR:

@@ -20,7 +20,7 @@ from flows.analyze_time_partition_flow import analyze_time_partition
 from flows.deploy.deployments import ANALYZE_TIME_PARTITION, ORCHESTRATOR
 from flows.orchestrator_flow import trading_orchestrator
 from flows.runs import commands
-from flows.runs.commands import redo_partition, run_command, shell_command, telling
+from flows.runs.commands import non_default_parameters, redo_partition, run_command, shell_command
 from lake.grain import Grain
 from lake.keys import Partition
 from tests.requests import CONTRACTS, DAYS, STRATEGIES
@@ -82,7 +82,7 @@ def test_the_command_of_a_run_names_what_it_ran(
         "contracts": names, "grain": grain.value, "strategy": strategy.model_dump(mode="json"),
         "output_dir": folder, "partitions": None,
     }  # fmt: skip
-    read = parameters_of(run_command(ORCHESTRATOR, telling(wanted)))
+    read = parameters_of(run_command(ORCHESTRATOR, non_default_parameters(wanted)))
     validated = trading_orchestrator.validate_parameters
     assert validated(read) == validated(wanted)
 
