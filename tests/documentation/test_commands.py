@@ -17,6 +17,7 @@ import sys
 import tomllib
 from collections.abc import Callable, Sequence
 from functools import lru_cache
+from pathlib import Path
 from uuid import UUID
 
 import pytest
@@ -77,6 +78,11 @@ def check_pytest(command: Sequence[str], config: pytest.Config) -> None:
     assert [path for path in taken.file_or_dir if not (project_root() / path).exists()] == []
 
 
+def check_pre_commit(command: Sequence[str], config: pytest.Config) -> None:
+    program = str(Path(sys.executable).with_name("pre-commit"))
+    check_help((program, command[0]), command[1:])
+
+
 def check_python(command: Sequence[str], config: pytest.Config) -> None:
     words = 2 if command[0] == "-m" else 1
     check_help((sys.executable, *command[:words]), command[words:])
@@ -103,7 +109,9 @@ def check_helm(command: Sequence[str], config: pytest.Config) -> None:
     parser.add_argument("release", choices=["trading-fanout", "demo"])
     parser.add_argument("--namespace", default="trading")
     parser.add_argument("--timeout")
-    if command[0] != "test":
+    if command[0] == "test":
+        parser.add_argument("--logs", action="store_true")
+    else:
         parser.add_argument("--wait", action="store_true")
     if command[0] in HELM_CHARTS:
         parser.add_argument("chart")
@@ -177,6 +185,7 @@ CHECKS: dict[str, Callable[[Sequence[str], pytest.Config], None]] = {
     "trading": check_trading,
     "prefect": check_prefect,
     "pytest": check_pytest,
+    "pre-commit": check_pre_commit,
     "python": check_python,
     "helm": check_helm,
     "kubectl": check_kubectl,
