@@ -74,7 +74,7 @@ async def validate_data(
             report.input_dir,
             "validation FAILED: "
             + "; ".join(f"{c.check}: {c.message.rstrip('.')}" for c in failed),
-            "mend the data, see the artifact validation-report for the rows",
+            "correct the data; the artifact validation-report lists the rows",
         )
     logger.info("%s: %d checks on %d bars", report.status, len(report.checks), report.bars)
     return report
