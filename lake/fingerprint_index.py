@@ -1,4 +1,4 @@
-"""What is known of a contract's stored results without opening each: fingerprint by version.
+"""An index of a contract's stored results: their fingerprints by version, without opening each.
 
 A store of objects answers for a thousand files in one listing, with the version of each, but
 takes a request to look into one. What was once looked into is therefore kept in one hidden file

@@ -1,4 +1,4 @@
-"""What is there of the results that the input asks for: the status of every partition."""
+"""Status of every partition that the input asks for."""
 
 from __future__ import annotations
 

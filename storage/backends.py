@@ -1,4 +1,4 @@
-"""What a place that keeps files must be able to do, and the two that need no client of their own.
+"""The protocol of a store of files, and the two stores that need no client of their own.
 
 A store knows paths and raises whatever its filesystem raises; names, retries and messages are
 `storage.directory`'s. The store for S3 is `storage.s3`.

@@ -1,6 +1,6 @@
-"""Looks at a directory before work depends on it: does it answer, is it there, may we write.
+"""Checks a directory before work depends on it: does it answer, does it exist, can we write to it.
 
-What is refused here is told in one sentence before anything was submitted or written.
+A problem is reported in one sentence, before anything is submitted or written.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""The domain as functions over data: no Prefect, no network, no database, no files, no clock."""
+"""The domain as functions over data: no Prefect, network, database, files or clock of its own."""

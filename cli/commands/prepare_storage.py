@@ -20,7 +20,7 @@ from storage.s3 import PROTOCOLS, s3_store
 def prepare_storage(sample_contracts: int | None, wait_seconds: float) -> list[str]:
     """Make the buckets that the settings name and, if asked, sample market data.
 
-    What is there already is left as it is, so it can run again.
+    Existing buckets and data are left unchanged, so it can run again.
 
     Args:
         sample_contracts: The fewest contracts the sample must have; None makes none.

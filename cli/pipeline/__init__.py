@@ -1,1 +1,1 @@
-"""Running the pipeline for a command, and looking at what came of it."""
+"""Running the pipeline for a command, and reporting the outcome."""

@@ -1,4 +1,4 @@
-"""Results that the input no longer asks for: found, told and, when somebody says so, removed.
+"""Results that the input no longer asks for: found, reported and, on request, removed.
 
 They come from bars that were taken out of the input, from data that were replaced, from contracts
 that left, or from another grain. No portfolio counts them.

@@ -1,4 +1,4 @@
-"""How many bars a year has at the data's own pace, by which Sharpe ratios are annualised."""
+"""Bars per year at the data's own pace, which annualises Sharpe ratios."""
 
 from __future__ import annotations
 

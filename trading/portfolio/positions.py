@@ -1,4 +1,4 @@
-"""Trades: the positions that signals take, and what the next bar makes of them.
+"""Trades: the positions that signals take, and their returns to the next bar.
 
 This is the only place that looks one bar ahead, and it does so after the fact, over stored
 results. A position is held from its bar to the contract's next known price, which gives the return:

@@ -1,4 +1,4 @@
-"""What the report shows, as data: every number of it, and nothing of how it looks."""
+"""The report's content as data: every number, and nothing about its appearance."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What checks of the market data are made of: what they see, and how they say what they found."""
+"""What the checks of the market data take, and how they report what they found."""
 
 from __future__ import annotations
 
