@@ -10,7 +10,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.trading.bars.resampling.minutes import assert_same_bits, random_bars, random_minutes
-from trading.arrays import Timestamps
 from trading.bars.intervals import SESSION_INTERVALS, Interval
 from trading.bars.model import Bars, joined
 from trading.bars.resampling.blocks import block_sessions, resample_sessions, session_numbers
@@ -136,7 +135,7 @@ def test_the_open_block_is_not_complete_and_not_yet_available() -> None:
 def test_any_moment_of_the_date_in_new_york_labels_a_session(hours: int) -> None:
     within = sessions(date(2024, 1, 2), date(2024, 6, 28))
     at_open = random_bars(2, within.opens)
-    moments: Timestamps = within.dates.astype("datetime64[ns]") + np.timedelta64(5 + hours, "h")
+    moments = (within.dates + np.timedelta64(5 + hours, "h")).astype("datetime64[ns]")
     labelled = random_bars(2, moments)
     expected = resample_sessions(at_open)
     for interval, made in resample_sessions(labelled).items():
