@@ -98,7 +98,7 @@ class RegimeStrategy:
     name = "regime"
     # A member that computes otherwise makes other signals here.
     version = "1 " + " ".join(f"{name}={member.version}" for name, member in MEMBERS.items())
-    context = (VIX, SPX)
+    context: tuple[str, ...] = (VIX, SPX)
 
     @property
     def parameters(self) -> type[RegimeParameters]:
