@@ -82,6 +82,12 @@ def test_every_status_signal_and_touch_occurs_on_random_bars() -> None:
     }
 
 
+@pytest.mark.parametrize("interval", list(Interval))
+def test_every_interval_has_its_own_window_and_tolerance(interval: Interval) -> None:
+    assert_literal(random_bars(5, 900), interval)
+    assert_literal(random_bars(5, 600, volatility=0.05), interval)
+
+
 @pytest.mark.parametrize("symbol", sample_stocks.SYMBOLS)
 @pytest.mark.parametrize("interval", [Interval.DAY, Interval.DAYS_5, Interval.DAYS_34])
 def test_real_stocks_give_what_the_literal_version_gives(symbol: str, interval: Interval) -> None:

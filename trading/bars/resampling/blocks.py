@@ -78,8 +78,8 @@ def resample_sessions(
         intervals: Intervals over sessions.
 
     Raises:
-        ValueError: An interval counts minutes, or two rows have the same timestamp.
         DataError: Two rows belong to one session.
+        ValueError: An interval counts minutes.
     """
     rows, dates = _on_sessions(priced_rows(daily))
     return {interval: _resampled(rows, dates, interval.sessions) for interval in intervals}

@@ -12,8 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from trading.arrays import Floats, Timestamps
-from trading.bars.model import PRICES, VALUES, Bars
+from trading.bars.model import PRICES, Bars
 from trading.bars.resampling.model import Counts
+from trading.errors import DataError
 
 Positions = npt.NDArray[np.intp]
 
@@ -23,7 +24,7 @@ class Rows:
     """Bars to be joined, with what all intervals share of the work.
 
     Attributes:
-        bars: Bars with a price, sorted by time, contiguous in memory.
+        bars: Bars with a price, sorted by time.
         dollars: `vwap * volume` of each, 0 where nothing was traded.
     """
 
@@ -38,23 +39,21 @@ def priced_rows(bars: Bars) -> Rows:
         bars: Bars in any order; one without a price is missing.
 
     Raises:
-        ValueError: Two rows have the same timestamp.
+        DataError: Two rows have the same timestamp.
     """
     if not (np.diff(bars.timestamps) > np.timedelta64(0)).all():
         bars = bars[np.argsort(bars.timestamps, kind="stable")]
         repeated = bars.timestamps[:-1][np.diff(bars.timestamps) == np.timedelta64(0)]
         if len(repeated):
-            raise ValueError(f"{bars.symbol} has two bars at {repeated[0]}")
+            raise DataError(
+                f"bars of {bars.symbol}",
+                f"two begin at {repeated[0]} UTC",
+                "keep the one that was known last",
+            )
     # A sum is finite where all are: prices are far from the largest float.
     priced = np.isfinite(bars.open + bars.high + bars.low + bars.close)
     if not priced.all():
         bars = bars[priced]
-    bars = Bars(
-        symbol=bars.symbol,
-        timestamps=bars.timestamps,
-        # `reduceat` sums a strided array in pieces, and then not always in the same order.
-        **{name: np.ascontiguousarray(getattr(bars, name), np.float64) for name in VALUES},
-    )
     return Rows(bars, np.where(bars.volume == 0, 0.0, bars.vwap * bars.volume))
 
 

@@ -31,8 +31,8 @@ def resample_minutes(
         intervals: Intervals within a session.
 
     Raises:
-        ValueError: Two minutes have the same timestamp, or an interval counts sessions.
-        DataError: A timestamp is not on a full minute.
+        DataError: Two minutes have the same timestamp, or one is not on a full minute.
+        ValueError: An interval counts sessions.
     """
     placed = _placed(minutes, within)
     return {interval: _resampled(placed, within, interval.minutes) for interval in intervals}
@@ -46,8 +46,7 @@ def session_bars(minutes: Bars, within: Sessions) -> ResampledBars:
         within: The sessions to make bars of, in order.
 
     Raises:
-        ValueError: Two minutes have the same timestamp.
-        DataError: A timestamp is not on a full minute.
+        DataError: Two minutes have the same timestamp, or one is not on a full minute.
     """
     longest = int(((within.closes - within.opens) // MINUTE).max(initial=1))
     return _resampled(_placed(minutes, within), within, longest)

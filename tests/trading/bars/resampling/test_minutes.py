@@ -265,7 +265,7 @@ def test_no_minutes_make_no_bars(within: Sessions) -> None:
 
 def test_what_cannot_be_placed_is_refused() -> None:
     minutes = random_minutes(9, HALF_DAY_WEEK)
-    with pytest.raises(ValueError, match="AAPL has two bars at"):
+    with pytest.raises(DataError, match=r"bars of AAPL: two begin at .* UTC; keep"):
         resample_minutes(joined([minutes, minutes[3:4]], "AAPL"), HALF_DAY_WEEK)
     odd = random_bars(9, minutes.timestamps + np.timedelta64(30, "s"))
     with pytest.raises(DataError, match=r"minutes of AAPL: .* UTC is not a full minute; label"):
