@@ -132,7 +132,8 @@ def connected(url: str) -> psycopg.Connection[TupleRow]:
 
 
 def _check_schema(url: str, connection: psycopg.Connection[TupleRow]) -> None:
-    found = schema_version(connection)
+    with database_errors(url):
+        found = schema_version(connection)
     if found == SCHEMA:
         return
     where = place(url)

@@ -29,23 +29,27 @@ def upgrade_schema(url: str) -> None:
         SchemaError: The server is too old, or the schema newer than this program.
         DatabaseError: The database refused; nothing was changed.
     """
-    with connected(url) as connection:
+    with connected(url) as connection, database_errors(url):
         found = schema_version(connection)
     if found is not None and found > SCHEMA:
         raise SchemaError(newer_schema(place(url), found, SCHEMA))
     if found == SCHEMA:
         return
-    # By psycopg's own reading of the URL, which knows more than SQLAlchemy's.
-    engine = sqlalchemy.create_engine(
-        "postgresql+psycopg://",
-        creator=lambda: psycopg.connect(connection_string(url)),
-        poolclass=sqlalchemy.NullPool,
-    )
-    with database_errors(url), _driver_errors(), engine.begin() as transaction:
+    with database_errors(url), _driver_errors(), engine_of(url).begin() as transaction:
         transaction.execute(sqlalchemy.text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
         configuration = migrations()
         configuration.attributes["connection"] = transaction
         command.upgrade(configuration, "head")
+
+
+def engine_of(url: str) -> sqlalchemy.Engine:
+    """What Alembic speaks to the database through."""
+    # By psycopg's own reading of the URL, which knows more than SQLAlchemy's.
+    return sqlalchemy.create_engine(
+        "postgresql+psycopg://",
+        creator=lambda: psycopg.connect(connection_string(url)),
+        poolclass=sqlalchemy.NullPool,
+    )
 
 
 @contextlib.contextmanager
