@@ -18,7 +18,7 @@ UNPRIVILEGED = "nobody"
 _CAPABILITIES = {"dac_read_search": 2, "dac_override": 1}
 """What lets a user pass folders that are closed to it, the lesser one first, with its number."""
 
-_KEPT = ("PATH", "LD_LIBRARY_PATH", "TMPDIR", "SYSTEMROOT")
+_KEPT = ("PATH", "LD_LIBRARY_PATH", "TMPDIR")
 
 
 def program(name: str, extra: str = "lake") -> Path:

@@ -172,6 +172,20 @@ def test_a_transaction_that_fails_is_undone_and_the_next_one_works(database: Dat
         assert cursor.fetchone() == (None,)
 
 
+def test_a_block_that_fails_leaves_nothing_behind(database: Database) -> None:
+    with pytest.raises(KeyError):
+        _make_and_break_off(database)
+    with database.tables() as cursor:
+        cursor.execute("SELECT to_regclass('made')::text")
+        assert cursor.fetchone() == (None,)
+
+
+def _make_and_break_off(database: Database) -> None:
+    with database.tables() as cursor:
+        cursor.execute("CREATE TABLE made (x int)")
+        raise KeyError
+
+
 def _make_and_fail(database: Database) -> None:
     with database.tables() as cursor:
         cursor.execute("CREATE TABLE made (x int)")
