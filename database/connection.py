@@ -14,7 +14,7 @@ from database.errors import SchemaError, UnreachableError
 from database.failures import database_errors, newer_schema, why_unreachable
 
 if TYPE_CHECKING:
-    from adbc_driver_manager import dbapi
+    from adbc_driver_manager import AdbcConnection, dbapi
 
 OLDEST_SERVER = 18
 """The first version with `RETURNING old.x, new.x`."""
@@ -49,19 +49,29 @@ class Database:
 
         with database_errors(self.url, dbapi.Error):
             connection = self._bulk_connection()
-            connection.adbc_connection.set_autocommit(enabled=False)
+            # The driver's own: those of the connection do nothing on one that commits by itself.
+            driver = connection.adbc_connection
+            driver.set_autocommit(enabled=False)
             try:
                 with connection.cursor() as cursor:
                     yield cursor
-                connection.commit()
+                driver.commit()
+                driver.set_autocommit(enabled=True)
             except BaseException:
-                # On a connection that broke this fails too; what broke it is the error to tell.
-                with contextlib.suppress(dbapi.Error):
-                    connection.rollback()
+                self._undo(driver)
                 raise
-            finally:
-                with contextlib.suppress(dbapi.Error):
-                    connection.adbc_connection.set_autocommit(enabled=True)
+
+    def _undo(self, driver: AdbcConnection) -> None:
+        """Roll back; a connection on which that fails is closed, which does it too."""
+        from adbc_driver_manager import dbapi  # noqa: PLC0415 - slow, and not all need it
+
+        try:
+            driver.rollback()
+            driver.set_autocommit(enabled=True)
+        except dbapi.Error:
+            if self._tables is not None:
+                self._tables.close()
+                self._tables = None
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[psycopg.Connection[TupleRow]]:

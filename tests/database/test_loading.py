@@ -210,6 +210,29 @@ def test_a_load_that_fails_leaves_what_was_there_and_says_so(
     assert [load.status for load in loads(database)] == ["loaded", "failed"]
 
 
+@pytest.mark.parametrize("known", [True, False])
+def test_a_load_that_is_broken_off_leaves_nothing_of_itself(
+    database: Database, monkeypatch: pytest.MonkeyPatch, *, known: bool
+) -> None:
+    content = bars(minutes(5))
+    if known:
+        load_bars(database, batch(content))
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    other = batch(bars(minutes(5), seed=1), hours=1)
+    with monkeypatch.context() as patch:
+        patch.setattr("database.loads.complete", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            load_bars(database, other)
+    assert_same(read(database), content if known else Bars.empty("AAPL"))
+    assert corrections(database, "AAPL", Interval.MINUTE) == []
+    assert loads(database)[-1].status == "failed"
+    assert load_bars(database, batch(content, hours=2)).rows == 5
+    assert_same(read(database), content)
+
+
 def test_a_load_that_was_killed_is_noted_by_the_next(database: Database) -> None:
     content = batch(bars(minutes(5)))
     begin(database, content, None)

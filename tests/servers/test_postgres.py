@@ -195,10 +195,15 @@ def _is_shareable(users: int) -> bool:
     return True
 
 
+def kill_keeper(process: psutil.Process, folder: Path) -> None:
+    process.kill()
+    wait_until(lambda: not locks.is_held(folder, locks.KEEPER), "the keeper's lock is free")
+
+
 def test_a_server_whose_keeper_was_killed_is_replaced(folder: Path) -> None:
     with another_command(folder) as other:
         postmaster, kept_by = processes(folder)
-        kept_by.kill()
+        kill_keeper(kept_by, folder)
         other.kill()
         other.wait()
         assert runs(postmaster)
@@ -211,7 +216,7 @@ def test_a_server_whose_keeper_was_killed_is_replaced(folder: Path) -> None:
 def test_a_server_whose_keeper_was_killed_stays_while_others_use_it(folder: Path) -> None:
     with another_command(folder):
         postmaster, kept_by = processes(folder)
-        kept_by.kill()
+        kill_keeper(kept_by, folder)
         with local_postgres(folder) as server:
             assert ask(server, "SELECT 1") == 1
             assert processes(folder)[0].pid == postmaster.pid
@@ -220,13 +225,18 @@ def test_a_server_whose_keeper_was_killed_stays_while_others_use_it(folder: Path
 
 
 def test_the_note_of_a_killed_server_stops_no_start(folder: Path) -> None:
-    # By now the number may be that of another process, this one for instance.
-    account = Account.for_data(folder / "data")
-    note = folder / "data" / "postmaster.pid"
-    note.write_text(f"{os.getpid()}\n{folder / 'data'}\n0\n5432\n\n\n0 0\n")
-    os.chown(note, account.uid, account.gid)
-    with local_postgres(folder) as server:
-        assert ask(server, "SELECT 1") == 1
+    data = folder / "data"
+    account = Account.for_data(data)
+    note = data / "postmaster.pid"
+    # By now the number may be that of another process of the server's user.
+    with subprocess.Popen(account.command(["sleep", "600"])) as other:
+        note.write_text(f"{other.pid}\n{data}\n0\n5432\n\n\n0 0\n")
+        os.chown(note, account.uid, account.gid)
+        try:
+            with local_postgres(folder) as server:
+                assert ask(server, "SELECT 1") == 1
+        finally:
+            other.kill()
 
 
 def test_a_server_that_hangs_while_it_ends_is_killed(
