@@ -17,6 +17,9 @@ HEAVY = (
     "matplotlib",
     "s3fs",
     "skfolio",
+    "psycopg",
+    "adbc_driver_manager",
+    "alembic",
 )
 
 
