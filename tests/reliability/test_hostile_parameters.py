@@ -203,7 +203,7 @@ def test_only_files_of_partitions_are_planned_for(place: Path, file: str) -> Non
     contracts = sorted({file.partition("/")[0]})
     if contracts not in (["AAPL"], ["BRK-B"]):
         with pytest.raises(ParameterError, match=r"^contract=") as caught:
-            selected_contracts(market.contracts, contracts, 10)
+            selected_contracts(request.market().contracts, contracts, 10)
         assert_one_sentence(caught.value)
 
 
