@@ -21,11 +21,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-if __name__ == "__main__" and __package__ in (None, ""):
-    # Started by its path, this file's folder comes first, where this file hides the package
-    # of the same name.
-    sys.path[0] = str(Path(__file__).resolve().parent.parent)
-
 from benchmarks.market import market_of, write_market
 from benchmarks.measuring import Bench, Measurement, bench_server
 
@@ -43,7 +38,7 @@ class Sizes:
         jobs: Partitions that run in processes of their own.
         naive: Partitions of the naive way, whose cost per partition is what is compared.
         growth: Further partition counts for the inline workload.
-        beside: Lives of the ceiling right before each workload, and after it.
+        beside: Bare runs right before each workload, and as many after it.
         repeats: How often each workload runs; medians are printed.
     """
 
@@ -90,12 +85,12 @@ async def _run(bench: Bench, folder: Path, sizes: Sizes) -> dict[str, Measuremen
     rows: dict[str, list[Measurement]] = {}
 
     async def record(label: str, step: Callable[[], Awaitable[Measurement]]) -> None:
-        measurement = await w.beside_lives(bench, sizes.beside, step)
+        measurement = await w.beside_bare_runs(bench, sizes.beside, step)
         rows.setdefault(label, []).append(measurement)
         print(f"{label}: {measurement.wall:.1f} s, {measurement.rate:.2f} /s", file=sys.stderr)
 
     async with delivering():
-        # The first lives fill the server's caches; they are not counted.
+        # The first bare runs fill the server's caches; they are not counted.
         await w.ceiling(bench, sizes.beside, in_flight=4)
         for _ in range(sizes.repeats):
             steps: dict[str, Callable[[], Awaitable[Measurement]]] = {
@@ -146,7 +141,7 @@ def _median(found: Sequence[Measurement]) -> Measurement:
 def _print(rows: dict[str, Measurement]) -> None:
     naive = next(m for label, m in rows.items() if label.startswith("(d)"))
     print(
-        "| workload | partitions | wall s | per s | a life beside it s | of ceiling "
+        "| workload | partitions | wall s | per s | bare run s | of ceiling "
         "| while partitions run | x naive | server CPU s | client CPU s | worker+jobs CPU s "
         "| CPU s / partition | requests / partition | peak MiB |"
     )
@@ -154,9 +149,9 @@ def _print(rows: dict[str, Measurement]) -> None:
     for label, m in rows.items():
         n = m.partitions
         print(
-            f"| {label} | {n} | {m.wall:.1f} | {m.rate:.2f} | {m.life:.3f} | {m.rate * m.life:.0%} "
-            f"| {m.busy_rate * m.life:.0%} | {m.rate / naive.rate:.1f} "
-            f"| {m.server / n:.3f} | {m.client / n:.3f} "
+            f"| {label} | {n} | {m.wall:.1f} | {m.rate:.2f} | {m.bare_run:.3f} "
+            f"| {m.rate * m.bare_run:.0%} | {m.busy_rate * m.bare_run:.0%} "
+            f"| {m.rate / naive.rate:.1f} | {m.server / n:.3f} | {m.client / n:.3f} "
             f"| {m.children / n:.2f} | {m.cpu_per_partition:.2f} | {m.requests / n:.1f} "
             f"| {m.peak_mib:.0f} |"
         )

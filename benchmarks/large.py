@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 CONTRACTS = 419
 
-LIVES = 120
-"""Lives of the server's ceiling right before each run, and after it: the model is in lives."""
+BARE_RUNS = 120
+"""Bare runs right before each run, and as many after it: the model counts in them."""
 
 
 def main() -> None:
@@ -62,21 +62,21 @@ async def _run(
         for grain in grains:
             data: Data = w.Data(input_dir, str(folder / "output"), grain)
             run = partial(w.orchestrated, bench, data, contracts, JobPer.RUN)
-            rows[grain] = await w.beside_lives(bench, LIVES, run)
+            rows[grain] = await w.beside_bare_runs(bench, BARE_RUNS, run)
             print(f"by {grain.value}: {rows[grain].wall:.0f} s", file=sys.stderr)
     return rows
 
 
 def _print(rows: dict[Grain, Measurement]) -> None:
     print(
-        "| grain | a life s | partitions | wall s | per s | server CPU s / partition "
+        "| grain | bare run s | partitions | wall s | per s | server CPU s / partition "
         "| client CPU s / partition | peak MiB |"
     )
     print("|---|" + "---:|" * 7)
     for grain, m in rows.items():
         n = m.partitions
         print(
-            f"| `{grain.value}` | {m.life:.3f} | {n:,} | {m.wall:.0f} "
+            f"| `{grain.value}` | {m.bare_run:.3f} | {n:,} | {m.wall:.0f} "
             f"| {m.rate:.1f} | {m.server / n:.3f} | {m.client / n:.3f} | {m.peak_mib:.0f} |"
         )
 

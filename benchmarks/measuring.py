@@ -33,7 +33,8 @@ class Measurement:
         peak_mib: Largest resident memory of this process so far, MiB.
         busy: Seconds from the start of the first partition to the end of the last; None where
             that is the whole of it.
-        life: Seconds that a life of the server's ceiling took right before and after.
+        bare_run: Seconds that a bare run took right before and right after; see
+            `benchmarks.workloads.ceiling`.
     """
 
     partitions: int
@@ -44,7 +45,7 @@ class Measurement:
     requests: int = 0
     peak_mib: float = 0.0
     busy: float | None = None
-    life: float = 0.0
+    bare_run: float = 0.0
 
     @property
     def rate(self) -> float:

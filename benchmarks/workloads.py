@@ -101,8 +101,8 @@ async def register() -> None:
         )
 
 
-async def ceiling(bench: Bench, lives: int, in_flight: int) -> Measurement:
-    """(a) Flow-run lives by a bare HTTP client with the fewest calls that make a real one.
+async def ceiling(bench: Bench, bare_runs: int, in_flight: int) -> Measurement:
+    """(a) Bare runs: flow runs by an HTTP client with the fewest requests that make a real one.
 
     Bulk creation under a parent's task run, Running, Completed; nothing is computed.
     """
@@ -111,8 +111,8 @@ async def ceiling(bench: Bench, lives: int, in_flight: int) -> Measurement:
         parent = await client.create_flow_run(flow=_nothing)
         link = await runs.link_task_run(client, parent, "ceiling")
     async with httpx.AsyncClient(base_url=bench.server.api_url, timeout=60) as http:
-        with bench.measured(lives) as measurement:
-            queue = deque(await _bulk_create(http, deployment.id, link, lives))
+        with bench.measured(bare_runs) as measurement:
+            queue = deque(await _bulk_create(http, deployment.id, link, bare_runs))
 
             async def live() -> None:
                 while queue:
@@ -127,14 +127,14 @@ async def ceiling(bench: Bench, lives: int, in_flight: int) -> Measurement:
     return measurement
 
 
-async def beside_lives(
-    bench: Bench, lives: int, step: Callable[[], Awaitable[Measurement]]
+async def beside_bare_runs(
+    bench: Bench, bare_runs: int, step: Callable[[], Awaitable[Measurement]]
 ) -> Measurement:
-    """Run a workload, and that many lives of the ceiling right before it and as many after it."""
-    before = await ceiling(bench, lives, in_flight=4)
+    """Run a workload, with that many bare runs right before it and as many after it."""
+    before = await ceiling(bench, bare_runs, in_flight=4)
     measurement = await step()
-    after = await ceiling(bench, lives, in_flight=4)
-    measurement.life = (before.wall + after.wall) / (2 * lives)
+    after = await ceiling(bench, bare_runs, in_flight=4)
+    measurement.bare_run = (before.wall + after.wall) / (2 * bare_runs)
     return measurement
 
 
@@ -144,11 +144,11 @@ def _nothing() -> None:
 
 
 async def _bulk_create(
-    http: httpx.AsyncClient, deployment: UUID, link: UUID, lives: int
+    http: httpx.AsyncClient, deployment: UUID, link: UUID, bare_runs: int
 ) -> list[str]:
     created: list[str] = []
-    while len(created) < lives:
-        count = min(runs.CREATE_LIMIT, lives - len(created))
+    while len(created) < bare_runs:
+        count = min(runs.CREATE_LIMIT, bare_runs - len(created))
         answer = await http.post(
             f"/deployments/{deployment}/create_flow_run/bulk",
             json=[

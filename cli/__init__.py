@@ -1,1 +1,1 @@
-"""The command line: `trading demo`, `trading up`."""
+"""The command `trading`: `commands/` one module per command, `display/` what users see."""

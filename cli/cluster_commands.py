@@ -17,7 +17,7 @@ def prepare_storage(
     sample_contracts: Annotated[
         int | None,
         typer.Option(
-            help="Make sample market data for so many contracts when there are none.", min=1
+            help="Make sample market data for this many contracts if there are none.", min=1
         ),
     ] = None,
     wait: Annotated[
@@ -26,7 +26,7 @@ def prepare_storage(
 ) -> None:
     """Make the buckets of TRADING_INPUT_DIR and TRADING_OUTPUT_DIR, and sample data if asked.
 
-    What is there already is left as it is.
+    Existing buckets and data are left unchanged.
 
     \b
     Examples:
@@ -49,7 +49,7 @@ def register(
     work_pool_type: Annotated[
         str | None,
         typer.Option(
-            help="Type of the pool, kubernetes or process; refused when it has another.",
+            help="Type of the pool, kubernetes or process; refused if the pool has another.",
             metavar="TYPE",
         ),
     ] = None,
@@ -92,7 +92,7 @@ def register(
 ) -> None:
     """Register the work pool and the six deployments on the server of PREFECT_API_URL.
 
-    Done again it changes nothing; with a new image it changes that. With --check it only looks.
+    Running it again changes nothing but the image, if that is new. --check only compares.
 
     \b
     Examples:

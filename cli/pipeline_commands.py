@@ -55,9 +55,9 @@ def demo(
 ) -> None:
     """Run the whole pipeline once and print the portfolio.
 
-    Makes sample data when no input is named and starts a Prefect server for the time it takes,
-    unless PREFECT_API_URL names one. What is up to date is skipped: run it again after a
-    failure and it does only what is missing.
+    Makes sample data if no input is named, and starts a Prefect server for the duration unless
+    PREFECT_API_URL names one. Partitions that are up to date are skipped, so running it again
+    after a failure does only what is missing.
 
     \b
     Examples:
@@ -92,11 +92,10 @@ def demo(
 
 
 def up(*, port: Port = DEFAULT_PORT, server_dir: ServerDir = DEFAULT_FOLDER) -> None:
-    """Keep a Prefect server and a worker up, until Ctrl-C.
+    """Keep a Prefect server and a worker running until Ctrl-C.
 
-    With the deployments registered: `prefect deployment run` works in another terminal, and the
-    UI shows every run that `trading demo` made before. With PREFECT_API_URL set, that server is
-    used.
+    Registers the deployments, so `prefect deployment run` works in another terminal. The UI also
+    shows the earlier runs of `trading demo`. If PREFECT_API_URL is set, that server is used.
 
     \b
     Examples:

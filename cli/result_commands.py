@@ -38,9 +38,9 @@ def status(
     """Print which partitions are done, stale, missing and failed.
 
     A partition is stale when its prices, parameters or the analysis have changed since it was
-    computed, and failed when it is not done and its last flow run failed, which the server of
-    PREFECT_API_URL is asked for. The commands that complete it come last. What the input does
-    not ask for is orphaned: counted and named, too. Nothing is written.
+    computed. It is failed when it is not done and its last flow run failed, according to the
+    server of PREFECT_API_URL. Results that the input does not ask for are orphaned: they are
+    counted and named. The commands that complete the rest come last. Nothing is written.
 
     \b
     Examples:
@@ -92,8 +92,8 @@ def redo(
 ) -> None:
     """Run exactly what is failed, missing or stale.
 
-    Each partition is a flow run, on the server that PREFECT_API_URL names, else on one of its
-    own as trading demo. The portfolio and its report are made again from all results.
+    Each partition is a flow run, on the server that PREFECT_API_URL names or, like trading demo,
+    on a local one. The portfolio and its report are then made again from all results.
 
     \b
     Examples:
@@ -151,9 +151,9 @@ def report(
 ) -> None:
     """Make the portfolio and its report from existing results.
 
-    The report is one HTML file that opens offline: OUTPUT_DIR/_portfolio/report.html. Needs
-    no Prefect server. It is made of what the market data ask for, and tells what of that is
-    stale or missing, and what lies there besides.
+    The report is one HTML file that opens offline: OUTPUT_DIR/_portfolio/report.html. It
+    contains what the market data ask for, says which of that is stale or missing, and names any
+    other results. Needs no Prefect server.
 
     \b
     Examples:
@@ -192,8 +192,8 @@ def prune(
 ) -> None:
     """Remove results that the market data no longer ask for.
 
-    These are orphaned: of bars or contracts that have left the market data, or of another grain.
-    No portfolio counts them, and nothing but this command removes them. It prints them and asks
+    Orphaned results belong to bars or contracts that have left the market data, or to another
+    grain. No portfolio counts them, and only this command removes them. It lists them and asks
     first.
 
     \b

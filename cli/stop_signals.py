@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -40,11 +41,15 @@ class StopSignals:
 
 @contextlib.contextmanager
 def interrupt_held() -> Iterator[None]:
-    """Keep a Ctrl-C until the block is through; main thread only.
+    """Keep a Ctrl-C until the block is through.
 
-    For imports: what is raised in the middle of a class of Prefect's arrives as another error, of
-    which Prefect says that a plug-in failed, and goes on.
+    For imports: an interrupt in the middle of one of Prefect's classes arrives as another error.
+    Prefect then reports that a plug-in failed, and goes on. Signals reach the main thread alone, so
+    in any other there is nothing to keep.
     """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
     came: list[int] = []
 
     def keep(number: int, _frame: FrameType | None) -> None:

@@ -1,4 +1,7 @@
-"""The fan-out engine: many deployment runs, created in bulk, run anywhere, watched together."""
+"""The fan-out engine on Prefect: many flow runs, created in bulk, run anywhere, watched together.
+
+Another project could lift it out: it imports nothing of ours.
+"""
 
 from fanout.children import (
     Child,

@@ -1,1 +1,1 @@
-"""The Prefect flows: one module per deployment, each thin over the domain."""
+"""One module per deployment, thin: parameters in, domain call, artifact and result out."""

@@ -13,7 +13,7 @@ from prefect.logging import get_run_logger
 from pydantic import Field
 
 from flows.boundary.documented import documented
-from flows.boundary.errors import fails_plainly
+from flows.boundary.errors import domain_errors_fail_run
 from flows.boundary.parameters import (
     DEFAULT_STRATEGY,
     ContractNames,
@@ -46,7 +46,7 @@ def aggregate_portfolio_flow(run: RunAccount | None = None) -> Flow[..., Awaitab
     """
 
     @flow(name="aggregate-portfolio", flow_run_name="aggregate portfolio")
-    @fails_plainly
+    @domain_errors_fail_run
     @documented
     async def aggregate_portfolio(
         output_dir: OutputDir = None,

@@ -12,7 +12,7 @@ from prefect.logging import get_run_logger
 from fanout import Progress
 from flows.analyze_time_partition_flow import analyze_time_partition
 from flows.boundary.documented import documented
-from flows.boundary.errors import UnfinishedError, fails_plainly
+from flows.boundary.errors import UnfinishedError, domain_errors_fail_run
 from flows.boundary.parameters import (
     DEFAULT_STRATEGY,
     ContractName,
@@ -81,7 +81,7 @@ def analyze_symbol_flow(handed: HandedPlans | None = None) -> Flow[..., Awaitabl
     """
 
     @flow(name="analyze-symbol", flow_run_name="{contract}")
-    @fails_plainly
+    @domain_errors_fail_run
     @documented
     async def analyze_symbol(
         contract: ContractName,

@@ -10,7 +10,7 @@ from prefect.runtime import flow_run
 from pydantic import Field
 
 from flows.boundary.documented import documented
-from flows.boundary.errors import fails_plainly
+from flows.boundary.errors import domain_errors_fail_run
 from flows.boundary.parameters import (
     DEFAULT_STRATEGY,
     ContractName,
@@ -45,7 +45,7 @@ def _run_name() -> str:
 
 # Its result is the file. To be told so spares its process asking the server where results go.
 @flow(name="analyze-time-partition", flow_run_name=_run_name, persist_result=False)
-@fails_plainly
+@domain_errors_fail_run
 @documented
 async def analyze_time_partition(
     contract: ContractName,

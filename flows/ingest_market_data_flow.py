@@ -12,7 +12,7 @@ from pydantic import Field
 
 from adapters.market_data.protocol import CloseInterval, MarketDataSource
 from flows.boundary.documented import documented
-from flows.boundary.errors import fails_plainly
+from flows.boundary.errors import domain_errors_fail_run
 from flows.boundary.parameters import InputDir, input_url
 from flows.boundary.settings import settings
 from flows.runs import rendering
@@ -39,7 +39,7 @@ IngestionInterval = Annotated[
 
 
 @flow(name="ingest-market-data", flow_run_name="ingest {interval}")
-@fails_plainly
+@domain_errors_fail_run
 @documented
 async def ingest_market_data(
     symbols: IngestionSymbols = None,

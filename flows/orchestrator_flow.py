@@ -16,7 +16,7 @@ from adapters.market_data.protocol import CloseInterval
 from fanout import Child, ChildResult, Outcome, Placement, end_orphans, fan_out
 from flows.aggregate_portfolio_flow import aggregate_portfolio_flow
 from flows.boundary.documented import documented
-from flows.boundary.errors import StepError, UnfinishedError, fails_plainly
+from flows.boundary.errors import StepError, UnfinishedError, domain_errors_fail_run
 from flows.boundary.parameters import (
     DEFAULT_STRATEGY,
     ContractNames,
@@ -113,7 +113,7 @@ def trading_orchestrator_flow(
     """
 
     @flow(name="trading-orchestrator", flow_run_name=_run_name)
-    @fails_plainly
+    @domain_errors_fail_run
     @documented
     async def trading_orchestrator(
         num_contracts: Annotated[

@@ -9,7 +9,7 @@ from prefect.logging import get_run_logger
 from pydantic import Field
 
 from flows.boundary.documented import documented
-from flows.boundary.errors import fails_plainly
+from flows.boundary.errors import domain_errors_fail_run
 from flows.boundary.parameters import ContractNames, InputDir, input_url
 from flows.runs import rendering
 from lake.market.validation import MAX_Z_THRESHOLD, validate
@@ -18,7 +18,7 @@ from trading.errors import DataError
 
 
 @flow(name="validate-data", flow_run_name="validate data")
-@fails_plainly
+@domain_errors_fail_run
 @documented
 async def validate_data(
     input_dir: InputDir = None,
@@ -74,7 +74,7 @@ async def validate_data(
             report.input_dir,
             "validation FAILED: "
             + "; ".join(f"{c.check}: {c.message.rstrip('.')}" for c in failed),
-            "mend the data, see the artifact validation-report for the rows",
+            "correct the data; the artifact validation-report lists the rows",
         )
     logger.info("%s: %d checks on %d bars", report.status, len(report.checks), report.bars)
     return report

@@ -1,1 +1,1 @@
-"""Servers on this machine, from wheels: started, watched and stopped."""
+"""Servers on this machine from wheels: Prefect, S3, Postgres; start, watch, stop."""

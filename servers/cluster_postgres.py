@@ -84,8 +84,7 @@ class Settings:
         password = environment.get("POSTGRES_PASSWORD", "")
         if not password:
             raise CommandError(
-                f"POSTGRES_PASSWORD is empty; set it to the password that the role {ROLE} "
-                "shall have.",
+                f"POSTGRES_PASSWORD is empty; set it to the password of the role {ROLE}.",
                 USAGE,
             )
         return cls(data, password)

@@ -25,7 +25,7 @@ def check_reachable(url: str, parameter: str) -> None:
     """
     directory = open_directory(url, parameter)
     if not directory.is_local:
-        replace(directory, hurried=True).exists()
+        replace(directory, fail_fast=True).exists()
 
 
 def check_readable(directory: Directory, parameter: str) -> None:

@@ -42,7 +42,7 @@ class Directory:
         path: The same as its filesystem names it.
         filesystem: The fsspec filesystem that holds it.
         store: How its files are reached.
-        hurried: Whether an outage is reported at once instead of waited for: for the first look
+        fail_fast: Whether an outage is reported at once instead of waited for: for the first look
             at a location, which more often is mistyped than about to come back.
         parameter: The user's name for it, e.g. `output_dir`, to tell what to correct.
         location: As it was named, by which another process opens the same; it may hold credentials.
@@ -52,7 +52,7 @@ class Directory:
     path: str
     filesystem: Any
     store: Store = field(init=False, repr=False, compare=False)
-    hurried: bool = field(default=False, compare=False)
+    fail_fast: bool = field(default=False, compare=False)
     parameter: str = field(default="directory", compare=False)
     location: str = field(default="", repr=False, compare=False)
 
@@ -219,9 +219,9 @@ class Directory:
                 raise ours from error
 
         if not isinstance(self.store, S3Store):
-            return (_HURRIED if self.hurried else _RETRYING)(attempt)
+            return (_FAIL_FAST if self.fail_fast else _RETRYING)(attempt)
         # Who has waited in vain for a store is not to wait as long again for each of the rest.
-        retrying = _HURRIED if self.hurried or self.store.is_down else _PATIENT
+        retrying = _FAIL_FAST if self.fail_fast or self.store.is_down else _PATIENT
         try:
             answer = retrying(attempt)
         except StorageError as error:
@@ -302,7 +302,7 @@ def _is_transient(error: Exception) -> bool:
     return isinstance(error, StorageError) and error.transient
 
 
-_HURRIED = stamina.RetryingCaller(attempts=3, timeout=10.0, wait_initial=0.1, wait_max=1.0).on(
+_FAIL_FAST = stamina.RetryingCaller(attempts=3, timeout=10.0, wait_initial=0.1, wait_max=1.0).on(
     _is_transient
 )
 _RETRYING = stamina.RetryingCaller(attempts=5, timeout=60.0, wait_initial=0.1, wait_max=5.0).on(

@@ -12,10 +12,8 @@ import os
 import shutil
 import sqlite3
 import tempfile
-import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import closing
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,21 +26,7 @@ if TYPE_CHECKING:
     from prefect.client.orchestration import PrefectClient
 
 _FOLDER_VARIABLE = "TRADING_TEST_SERVER_FOLDER"
-_SOAK_ENDS_VARIABLE = "TRADING_TEST_SOAK_ENDS"
-_SPARED_MINUTES = 3
-_NO_TIME = "no time is left for it"
 _lifeline = pytest.StashKey[int]()
-
-
-def pytest_addoption(parser: pytest.Parser) -> None:
-    """How long tests of the mark `soak` may go on to begin."""
-    parser.addoption(
-        "--soak-minutes",
-        type=float,
-        default=13.5,
-        help="No test marked soak begins later than so many minutes after the session, and none "
-        f"that docs/reliability.md does not name in the last {_SPARED_MINUTES} of them.",
-    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -55,8 +39,6 @@ def pytest_configure(config: pytest.Config) -> None:
     for name in [name for name in os.environ if name.startswith(("PREFECT_", "TRADING_"))]:
         del os.environ[name]
     os.environ[_FOLDER_VARIABLE] = str(folder)
-    soak_seconds = 60 * config.getoption("--soak-minutes")
-    os.environ[_SOAK_ENDS_VARIABLE] = str(time.time() + soak_seconds)
     os.environ["PREFECT_HOME"] = str(folder / "prefect")
     # No test may start a server by accident: a flow without `prefect_server` fails at once.
     os.environ["PREFECT_SERVER_ALLOW_EPHEMERAL_MODE"] = "false"
@@ -70,44 +52,6 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         with (folder / "server.lock").open("a") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What takes whole processes and minutes comes last, and first of it what has been promised."""
-
-    def turn(item: pytest.Item) -> tuple[bool, bool]:
-        soak = item.get_closest_marker("soak") is not None
-        return soak, soak and not _is_promised(item.nodeid)
-
-    items.sort(key=turn)
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say which promises were not tested for want of time, so that a green run hides none."""
-    late = {
-        report.nodeid
-        for report in terminalreporter.stats.get("skipped", [])
-        if _NO_TIME in str(report.longrepr) and _is_promised(report.nodeid)
-    }
-    for nodeid in sorted(late):
-        terminalreporter.write_line(f"docs/reliability.md promises it, not run: {nodeid}")
-
-
-def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Begin no test marked soak when its time is over: a slow machine runs fewer of them."""
-    if item.get_closest_marker("soak"):
-        spared = 0 if _is_promised(item.nodeid) else 60 * _SPARED_MINUTES
-        if time.time() > float(os.environ[_SOAK_ENDS_VARIABLE]) - spared:
-            pytest.skip(f"{_NO_TIME}: uv run pytest -m soak --soak-minutes 60")
-
-
-@cache
-def _promises() -> str:
-    return (Path(__file__).parents[1] / "docs" / "reliability.md").read_text()
-
-
-def _is_promised(nodeid: str) -> bool:
-    return f"`{nodeid.partition('[')[0]}`" in _promises()
 
 
 @pytest.fixture(scope="session")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 from flows.boundary.settings import project_root
@@ -21,6 +23,33 @@ HEAVY = (
     "adbc_driver_manager",
     "alembic",
 )
+
+
+def documented_rooms() -> dict[str, set[str]]:
+    """Room -> the rooms that it may import, as docs/how-it-works.md says."""
+    text = (project_root() / "docs" / "how-it-works.md").read_text()
+    rows = re.findall(r"^\| `(\w+)/` \| .* \| (.*) \|$", text, re.MULTILINE)
+    rooms: dict[str, set[str]] = {}
+    for room, allowed in rows:
+        above = set(rooms)
+        every = {name for name, _ in rows} - {room}
+        words = {"nothing of ours": set(), "all above": above, "everything": every}
+        rooms[room] = words.get(allowed, set(re.findall(r"`(\w+)`", allowed)))
+    return rooms
+
+
+def test_the_contracts_say_what_the_documented_table_of_rooms_says() -> None:
+    tools = tomllib.loads((project_root() / "pyproject.toml").read_text())["tool"]
+    rooms = documented_rooms()
+    assert set(rooms) == set(tools["importlinter"]["root_packages"])
+    assert set(rooms) == set(tools["uv"]["build-backend"]["module-name"])
+    contracts = {
+        room: set(contract["forbidden_modules"]) & set(rooms)
+        for contract in tools["importlinter"]["contracts"]
+        for room in contract["source_modules"]
+    }
+    forbidden = {room: set(rooms) - allowed - {room} for room, allowed in rooms.items()}
+    assert contracts == {room: names for room, names in forbidden.items() if names}
 
 
 def test_the_rooms_import_only_what_their_contracts_allow() -> None:

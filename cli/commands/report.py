@@ -80,6 +80,6 @@ def _status(request: MarketRequest, server: str | None, aggregation: Aggregation
 
 def _open(url: str) -> None:
     if "://" in url:
-        raise CommandError(f"{url} is no local file; copy it here to open it in a browser.")
+        raise CommandError(f"{url} is not a local file; copy it here to open it in a browser.")
     if not webbrowser.open(Path(url).as_uri()):
         raise CommandError(f"There is no browser to open {url} in; open it on another machine.")

@@ -52,7 +52,7 @@ class UnfinishedError(TradingError):
         return type(self), (self.message, self.summary)
 
 
-def fails_plainly(
+def domain_errors_fail_run(
     function: Callable[P, Awaitable[R]],
 ) -> Callable[P, Awaitable[R | State[Any]]]:
     """Turn an error of the domain into the flow's Failed state, its message the error's.

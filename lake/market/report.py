@@ -61,12 +61,12 @@ def read_content(
         DataError: A file is not a result of its contract.
         StorageError: A file cannot be read.
     """
-    made = aggregation.portfolio.trades
+    trades = aggregation.portfolio.trades
     wanted = aggregation.wanted
-    market = read_market_series(aggregation.directory, made.contracts, made.timestamps, wanted)
+    market = read_market_series(aggregation.directory, trades.contracts, trades.timestamps, wanted)
     if status is None:
         basis = f"{wanted.input_dir}, by {wanted.grain.value}"
-        status = known_status(aggregation.statuses, wanted.timestamps, made, basis)
+        status = known_status(aggregation.statuses, wanted.timestamps, trades, basis)
     now = datetime.now(UTC).isoformat(timespec="seconds")
     return report_content(
         aggregation, market, made_at=now, run=run, status=status, validation=validation
@@ -108,18 +108,18 @@ def read_market_series(
 
 
 def known_status(
-    statuses: Sequence[SymbolStatus[Partition]], stamps: Timestamps, made: Trades, basis: str
+    statuses: Sequence[SymbolStatus[Partition]], stamps: Timestamps, trades: Trades, basis: str
 ) -> KnownStatus:
     """The status of each of a portfolio's bars, from that of the partitions that hold them.
 
     Args:
         statuses: Of all partitions of the contracts.
         stamps: All bar starts of the input, UTC, increasing, shape (n,).
-        made: The portfolio's rows.
+        trades: The portfolio's rows.
         basis: What the status was measured against, for the caption.
     """
-    row = np.searchsorted(stamps, made.timestamps).clip(max=len(stamps) - 1)
-    there = stamps[row] == made.timestamps
+    row = np.searchsorted(stamps, trades.timestamps).clip(max=len(stamps) - 1)
+    there = stamps[row] == trades.timestamps
     codes = {}
     for status in statuses:
         of_row = np.repeat([CODES[s] for s in status.states], [len(p) for p in status.keys])

@@ -10,7 +10,7 @@ from tests.browser.conftest import PATIENCE_MS, watched_page
 from tests.flows.conftest import Pipeline, pipeline, registered, small_market  # noqa: F401
 
 
-@pytest.mark.soak
+@pytest.mark.slow
 async def test_a_run_its_form_and_its_charts_can_be_looked_at(
     browser: Browser,
     prefect_server: str,

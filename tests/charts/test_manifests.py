@@ -44,6 +44,7 @@ def test_helm_lint_finds_nothing(values: dict[str, Any]) -> None:
     assert warnings == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("version", VERSIONS)
 def test_manifests_are_valid_in_every_supported_kubernetes(version: str) -> None:
     # Most are the same with most values, and each is validated once: all in the oldest and the

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from tests.charts.matrix import containers_of, pods_of, selects
+from tests.charts.matrix import MATRIX, containers_of, pods_of, selects
 from tests.charts.rendering import (
     FULLNAME,
     NAME,
@@ -16,6 +16,15 @@ from tests.charts.rendering import (
 )
 
 _ROLE_OF_FLOW_RUNS = "flow-run"
+_WITHOUT_ROLES_AND_POLICIES = "everything off"
+_with_roles_and_policies = pytest.mark.parametrize(
+    "release", [values for values in MATRIX if values != _WITHOUT_ROLES_AND_POLICIES], indirect=True
+)
+
+
+@pytest.mark.parametrize("release", [_WITHOUT_ROLES_AND_POLICIES], indirect=True)
+def test_roles_and_network_policies_can_be_left_to_somebody_else(release: Release) -> None:
+    assert [release.all(kind) for kind in ("Role", "RoleBinding", "NetworkPolicy")] == [[], [], []]
 
 
 def test_pods_pass_the_restricted_pod_security_standard(release: Release) -> None:
@@ -37,12 +46,11 @@ def test_pods_pass_the_restricted_pod_security_standard(release: Release) -> Non
         assert not any("hostPort" in port for port in container.get("ports", []))
 
 
+@_with_roles_and_policies
 def test_every_pod_is_covered_by_exactly_one_network_policy(release: Release) -> None:
     policies = [
         policy["spec"]["podSelector"]["matchLabels"] for policy in release.all("NetworkPolicy")
     ]
-    if not policies:
-        pytest.skip("these values turn NetworkPolicies off")
     for component, pod in pods_of(release):
         assert sum(selects(policy, pod) for policy in policies) == 1, component
     spec = release.job_template()["job_configuration"]["job_manifest"]["spec"]["template"]
@@ -89,11 +97,10 @@ def test_only_the_worker_and_the_last_hook_talk_to_the_kubernetes_api(release: R
     assert manifest["spec"]["template"]["spec"]["automountServiceAccountToken"] is False
 
 
+@_with_roles_and_policies
 def test_rights_are_exactly_what_worker_and_last_hook_ask_for(release: Release) -> None:
     assert not release.all("ClusterRole")
     assert not release.all("ClusterRoleBinding")
-    if not release.all("Role"):
-        pytest.skip("these values turn the Role off")
     assert {role["metadata"]["name"]: _rights(role) for role in release.all("Role")} == {
         f"{FULLNAME}-worker": {
             *(("batch", "jobs", verb) for verb in ("create", "get", "list", "watch", "delete")),

@@ -91,7 +91,7 @@ def market(folder: Path) -> dict[str, str]:
     return {"input_dir": str(folder / "input"), "output_dir": str(folder / "output")}
 
 
-@pytest.mark.soak
+@pytest.mark.slow
 async def test_all_contracts_are_computed_and_pods_that_wait_for_room_only_wait(
     installation: Installation, server: Server
 ) -> None:

@@ -31,7 +31,7 @@ from tests.charts.kubernetes_api.objects import Manifest
 from tests.markets import session_timestamps
 from trading.bars.synthetic import synthetic_market
 
-pytestmark = pytest.mark.soak
+pytestmark = pytest.mark.slow
 
 ORCHESTRATOR = "trading-orchestrator/orchestrator"
 PARTITION = "analyze-time-partition/analyze-time-partition"

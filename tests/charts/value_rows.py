@@ -8,8 +8,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import yaml
+
 from tests.charts import given
-from tests.charts.rendering import FULLNAME, Manifest, Release, Values, merged
+from tests.charts.rendering import CHART, FULLNAME, Manifest, Release, Values, merged
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +161,7 @@ SPREAD = {
 VOLUME = {"name": "certificates", "configMap": {"name": "certificates"}}
 MOUNT = {"name": "certificates", "mountPath": "/etc/certificates"}
 SOURCE = {"configMapRef": {"name": "more"}}
+_APP_VERSION = yaml.safe_load((CHART / "Chart.yaml").read_text())["appVersion"]
 _DIGEST = f"sha256:{'a' * 64}"
 _BY_PASSWORD = {"prefect": {"apiUrl": "https://prefect.example.com/api"}}
 _RELEASE_SECRET = "PREFECT_API_AUTH_STRING"  # noqa: S105 - a name
@@ -176,7 +179,8 @@ ROWS = [
         {"prices"}),
     Row("commonLabels", {"owner": "research"}, _metadata("labels"), {"research"}),
     Row("commonAnnotations", {"owner": "research"}, _metadata("annotations"), {"research"}),
-    Row("image.repository", "registry.example.com/t", _images, {"registry.example.com/t:0.1.0"}),
+    Row("image.repository", "registry.example.com/t", _images,
+        {f"registry.example.com/t:{_APP_VERSION}"}),
     Row("image.tag", "2.0", _images, {"trading-fanout:2.0"}),
     Row("image.digest", _DIGEST, _images, {f"trading-fanout@{_DIGEST}"}, {"image": {"tag": "2"}}),
     Row("image.pullPolicy", "Always", _pull_policies, {"Always"}),

@@ -114,7 +114,7 @@ def test_folders_are_absolute_because_jobs_run_elsewhere(
     assert parameters["output_dir"] == str(tmp_path.parent / "out")
 
 
-@pytest.mark.soak
+@pytest.mark.slow
 def test_a_run_prints_one_object_skips_what_is_done_and_tells_what_failed(
     run: Run, prefect_server: str, tmp_path: Path
 ) -> None:
@@ -206,7 +206,7 @@ async def of_this_test(client: PrefectClient, folder: Path) -> list[FlowRun]:
     ]
 
 
-@pytest.mark.soak
+@pytest.mark.slow
 async def test_ctrl_c_in_the_middle_stops_the_jobs_and_ends_their_runs(
     start: Start, prefect_server: str, prefect_client: PrefectClient, tmp_path: Path
 ) -> None:

@@ -36,7 +36,7 @@ INPUT, OUTPUT = "s3://trading-demo/input", "s3://trading-demo/output"
 STRATEGY = StrategyParameters()
 
 
-@pytest.mark.soak
+@pytest.mark.slow
 async def test_the_demo_on_s3_stores_what_is_computed_on_local_files(
     run: Run,
     prefect_server: str,
@@ -49,7 +49,14 @@ async def test_the_demo_on_s3_stores_what_is_computed_on_local_files(
     report = json.loads(ended.stdout)
     assert report["output_dir"] == OUTPUT
     assert report["partitions"] == {"total": 240, "completed": 240, "skipped": 0, "failed": 0}
-    assert report["flow_runs"]["analyze-time-partition"] == {"Completed": 240}
+    assert report["flow_runs"] == {
+        "orchestrator": {"Completed": 1},
+        "validate-data": {"Completed": 1},
+        "analyze-symbol": {"Completed": 10},
+        "analyze-time-partition": {"Completed": 240},
+        "aggregate-portfolio": {"Completed": 1},
+    }
+    assert_consistent(report["portfolio"])
 
     local_input, local_output = tmp_path / "input", tmp_path / "output"
     with s3_server(tmp_path / "server" / "s3") as server:
@@ -59,6 +66,16 @@ async def test_the_demo_on_s3_stores_what_is_computed_on_local_files(
         assert await aggregated_alone(prefect_client) == report["portfolio"]
     asked = replace(request_of(str(local_input), str(local_output)), contracts=None)
     assert aggregate(like_stored(asked, None, None)).metrics == report["portfolio"]
+
+
+def assert_consistent(portfolio: dict[str, float]) -> None:
+    """Hold the portfolio's figures to the sample's size and to each other."""
+    assert (portfolio["contracts"], portfolio["bars"]) == (10, 24)
+    qualities = (portfolio[f"{quality}_trades"] for quality in ("good", "bad", "neutral"))
+    assert portfolio["trades"] == sum(qualities) == portfolio["buys"] + portfolio["sells"]
+    assert 0 < portfolio["good_trades"] <= portfolio["trades"] <= 240
+    assert portfolio["win_rate"] == portfolio["good_trades"] / portfolio["trades"]
+    assert 0.5 < portfolio["average_beta"] < 2
 
 
 def assert_equal_to_local(local_input: Path, local_output: Path) -> None:

@@ -35,7 +35,7 @@ def uv(*arguments: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.soak
+@pytest.mark.slow
 def test_the_demo_runs_from_the_wheel(programs: Path, prefect_server: str, tmp_path: Path) -> None:
     folder = tmp_path / "anywhere"
     folder.mkdir()

@@ -98,7 +98,7 @@ def test_local_folders_need_no_bucket(prepare: Callable[..., Result], tmp_path: 
     assert {path.name for path in (tmp_path / "input").iterdir()} == set(FILES)
 
 
-@pytest.mark.soak
+@pytest.mark.slow
 def test_the_sample_is_made_with_the_credentials_of_a_block(
     prepare: Callable[..., Result], prefect_server: str, s3_server: SessionS3, tmp_path: Path
 ) -> None:

@@ -58,7 +58,7 @@ async def leaves_below(orchestrator: str) -> list[FlowRun]:
         return await below(*[str(run.id) for run in symbols])
 
 
-@pytest.mark.soak
+@pytest.mark.slow
 def test_exactly_what_is_asked_for_runs(results: SmallResults) -> None:
     register(settings().work_pool, None)
     for name in ("AAPL/20240102", "AAPL/20240103", "BRK-B/20240103"):
@@ -96,7 +96,7 @@ def test_exactly_what_is_asked_for_runs(results: SmallResults) -> None:
     assert nothing.stdout == "Nothing is stale.\n"
 
 
-@pytest.mark.soak
+@pytest.mark.slow
 def test_a_portfolio_that_mixes_says_so_and_how_many(results: SmallResults) -> None:
     (results.output / "AAPL" / "20240103.parquet").unlink()
     results.market.with_price(7, 1, 70.0).write(results.input)

@@ -50,7 +50,7 @@ def own_server(
         yield api_url
 
 
-@pytest.mark.soak
+@pytest.mark.slow
 async def test_a_second_run_changes_nothing_and_a_new_image_only_that(own_server: str) -> None:
     pool = f"pool-{uuid4().hex[:6]}"
     async with PrefectClient(own_server, auth_string="admin:secret") as client:
@@ -95,7 +95,7 @@ async def test_a_second_run_changes_nothing_and_a_new_image_only_that(own_server
         assert (moved.work_pool_name, moved.work_queue_name) == (other, "parents")
 
 
-@pytest.mark.soak
+@pytest.mark.slow
 async def test_commands_leave_the_registration_of_a_cluster_as_it_is(own_server: str) -> None:
     """Registered again without its image, `trading register --check` would find it different."""
     pool = f"pool-{uuid4().hex[:6]}"
@@ -111,7 +111,7 @@ async def test_commands_leave_the_registration_of_a_cluster_as_it_is(own_server:
                 await asyncio.to_thread(register, pool, None)
 
 
-@pytest.mark.soak
+@pytest.mark.slow
 async def test_a_pool_of_another_type_or_jobs_without_an_image_change_nothing(
     own_server: str,
 ) -> None:
@@ -131,7 +131,7 @@ async def test_a_pool_of_another_type_or_jobs_without_an_image_change_nothing(
             await install(client, Installation(work_pool=pool, pool_type="process"))
 
 
-@pytest.mark.soak
+@pytest.mark.slow
 def test_the_command_registers_checks_and_says_what_is_wrong(
     own_server: str, run: Run, tmp_path: Path
 ) -> None:

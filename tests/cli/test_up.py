@@ -3,26 +3,21 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
-import signal
 import subprocess
 import sys
 from pathlib import Path
 
-import psutil
 import pytest
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.actions import WorkPoolCreate
 
 from cli.commands.up import instructions, wait_for_end
 from cli.pipeline.pipeline import worker_for
-from cli.pipeline.sample_data import SAMPLE_CONTRACTS, ensure_market_data
 from servers.connection import Connection
 from servers.errors import CommandError
 from servers.prefect import LocalServer
-from tests.cli.conftest import PROXIES, Start, assert_all_end
-from tests.waiting import WAIT_SECONDS, wait_until
-
-FOLDERS = ("input_dir", "output_dir")
+from tests.cli.conftest import Start
+from tests.waiting import WAIT_SECONDS
 
 
 @pytest.fixture
@@ -64,31 +59,6 @@ def test_a_server_that_was_there_before_needs_no_export_and_is_not_stopped() -> 
     text = instructions(Connection("http://prefect.example/api", None), "trading", ["AAPL"])
     assert "export" not in text
     assert text.endswith("Ctrl-C stops the worker.")
-
-
-@pytest.mark.soak
-async def test_up_runs_deployments_until_ctrl_c_and_leaves_nothing(
-    start: Start, prefect_server: str, prefect_client: PrefectClient, tmp_path: Path
-) -> None:
-    ensure_market_data(str(tmp_path / "input"), SAMPLE_CONTRACTS)
-    # The server and the worker are on this machine, to which no proxy leads.
-    command = start("up", PREFECT_API_URL=prefect_server, **PROXIES)
-    assert command.stdout is not None
-    first_line = command.stdout.readline()
-    assert first_line == f"Prefect UI   {prefect_server.removesuffix('/api')}\n"
-    family = psutil.Process(command.pid).children(recursive=True)
-    deployment = await prefect_client.read_deployment_by_name("analyze-symbol/analyze-symbol")
-    folders = {name: str(tmp_path / name.removesuffix("_dir")) for name in FOLDERS}
-    await prefect_client.create_flow_run_from_deployment(
-        deployment.id, parameters={"contract": "AAPL", "grain": "all", **folders}
-    )
-    result = tmp_path / "output" / "AAPL" / "all.parquet"
-    wait_until(lambda: result.exists() or command.poll(), "the worker runs the deployment")
-    command.send_signal(signal.SIGINT)
-    _, stderr = command.communicate(timeout=60)
-    assert command.returncode == 0, stderr
-    assert result.is_file()
-    assert_all_end(family)
 
 
 async def test_a_pool_whose_jobs_run_elsewhere_gets_no_worker_of_ours(

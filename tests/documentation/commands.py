@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from flows.boundary.settings import project_root
 
 DOCUMENTS = (
-    "README.md", "CONTRIBUTING.md", "docs/how-it-works.md", "docs/analysis.md",
-    "docs/extending.md", "docs/reliability.md", "docs/scaling.md", "k8s/README.md",
-    "charts/trading-fanout/README.md", "charts/trading-fanout/UPGRADING.md",
+    "README.md", "CONTRIBUTING.md", "docs/usage.md", "docs/how-it-works.md", "docs/analysis.md",
+    "docs/extending.md", "docs/reliability.md", "docs/scaling.md", "docs/benchmarks.md",
+    "docs/alternatives.md", "k8s/README.md", "charts/trading-fanout/README.md",
+    "charts/trading-fanout/UPGRADING.md",
 )  # fmt: skip
 
 FENCE = re.compile(r"^```([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)

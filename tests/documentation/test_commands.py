@@ -17,6 +17,7 @@ import sys
 import tomllib
 from collections.abc import Callable, Sequence
 from functools import lru_cache
+from pathlib import Path
 from uuid import UUID
 
 import pytest
@@ -74,7 +75,12 @@ def flow_name(entrypoint: str) -> str:
 def check_pytest(command: Sequence[str], config: pytest.Config) -> None:
     taken, unknown = config._parser.parse_known_and_unknown_args([*command])
     assert unknown == []
-    assert all((project_root() / path).exists() for path in taken.file_or_dir)
+    assert [path for path in taken.file_or_dir if not (project_root() / path).exists()] == []
+
+
+def check_pre_commit(command: Sequence[str], config: pytest.Config) -> None:
+    program = str(Path(sys.executable).with_name("pre-commit"))
+    check_help((program, command[0]), command[1:])
 
 
 def check_python(command: Sequence[str], config: pytest.Config) -> None:
@@ -103,7 +109,9 @@ def check_helm(command: Sequence[str], config: pytest.Config) -> None:
     parser.add_argument("release", choices=["trading-fanout", "demo"])
     parser.add_argument("--namespace", default="trading")
     parser.add_argument("--timeout")
-    if command[0] != "test":
+    if command[0] == "test":
+        parser.add_argument("--logs", action="store_true")
+    else:
         parser.add_argument("--wait", action="store_true")
     if command[0] in HELM_CHARTS:
         parser.add_argument("chart")
@@ -177,6 +185,7 @@ CHECKS: dict[str, Callable[[Sequence[str], pytest.Config], None]] = {
     "trading": check_trading,
     "prefect": check_prefect,
     "pytest": check_pytest,
+    "pre-commit": check_pre_commit,
     "python": check_python,
     "helm": check_helm,
     "kubectl": check_kubectl,
@@ -211,27 +220,30 @@ def test_the_commands_are_found() -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong",
+    ("wrong", "reason"),
     [
-        "uv run --extra nothing trading demo",
-        "uv run trading demo --contract 3",
-        "uv run trading demo --grain hour",
-        "uv run trading demos",
-        "uv run prefect deployment run orchestrator/none",
-        "prefect work-pool create trading --typ process",
-        "uv run pytest --soak-hours 1",
-        "uv run pytest tests/nowhere",
-        "python -m benchmarks.fanout --repeat-often",
-        "helm install demo charts/trading-fanout --set image.nothing=1",
-        "helm install demo charts/elsewhere",
-        "helm upgrade demo charts/trading-fanout --create-namespace",
-        "kubectl get jobs --selecter a=b",
-        "docker build --tag a --build-arg NOTHING=1 .",
-        "kind load docker-image other",
-        ".ci/nothing",
-        "make",
+        ("uv run --extra nothing trading demo", "'nothing' in"),
+        ("uv run trading demo --contract 3", "No such option: --contract"),
+        ("uv run trading demo --grain hour", "'hour' is not one of"),
+        ("uv run trading demos", "'demos' in"),
+        ("uv run prefect deployment run orchestrator/none", "'orchestrator/none' in"),
+        ("prefect work-pool create trading --typ process", "Unknown option: --typ"),
+        ("uv run pytest --no-such-option 1", "['--no-such-option'] == []"),
+        ("uv run pytest tests/nowhere", "['tests/nowhere'] == []"),
+        ("python -m benchmarks.fanout --repeat-often", "{'--repeat-often'} <="),
+        ("helm install demo charts/trading-fanout --set image.nothing=1", "'nothing' not allowed"),
+        ("helm install demo charts/elsewhere", "'charts/elsewhere'"),
+        ("helm upgrade demo charts/trading-fanout --create-namespace", "unrecognized arguments"),
+        ("kubectl get jobs --selecter a=b", "unknown flag: --selecter"),
+        ("docker build --tag a --build-arg NOTHING=1 .", "{'NOTHING'} <="),
+        ("kind load docker-image other", "['load', 'docker-image', 'other'] in"),
+        (".ci/nothing", "'.ci/nothing'"),
+        ("make", "no check knows make"),
     ],
 )
-def test_a_wrong_command_is_seen(wrong: str, pytestconfig: pytest.Config) -> None:
-    with pytest.raises((Exception, SystemExit)):
+def test_a_wrong_command_is_refused_for_what_is_wrong_with_it(
+    wrong: str, reason: str, pytestconfig: pytest.Config, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises((Exception, SystemExit)) as refused:
         check(wrong.split(), pytestconfig)
+    assert reason in f"{refused.value}{capsys.readouterr().err}"

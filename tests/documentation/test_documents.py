@@ -12,8 +12,30 @@ from flows.boundary.settings import project_root
 from tests.documentation.commands import DOCUMENTS, fences, text_of
 
 ROOT = project_root()
-ROOMS = ("trading", "fanout", "flows", "cli", "charts", "k8s", "benchmarks", "docs", "tests")
+ROOMS = (
+    "storage", "trading", "adapters", "lake", "fanout", "flows", "servers", "cli",
+    "charts", "k8s", "input", "benchmarks", "docs", "tests",
+)  # fmt: skip
 FILE = re.compile(rf"`((?:{'|'.join(ROOMS)})/[\w/.-]*|[\w.-]+\.(?:yaml|md))`")
+
+PYTHON_BLOCKS = [
+    (document, block)
+    for document in DOCUMENTS
+    for language, block in fences(document)
+    if language == "python"
+]
+"""Document and text of each block of Python in the documents."""
+
+COMMANDS = get_command(app).commands  # type: ignore[attr-defined] # a group
+
+_MENTION = re.compile(r"(?:^|[\s`(])trading ([a-z][a-z-]*)([^`\n]*)", re.MULTILINE)
+MENTIONS = [
+    (document, command, rest)
+    for document in (*DOCUMENTS, "CHANGELOG.md")
+    for command, rest in _MENTION.findall(text_of(document))
+    if command in COMMANDS
+]
+"""Document, command and the rest of its line, wherever a document speaks of `trading COMMAND`."""
 
 
 def links(document: str) -> list[str]:
@@ -35,11 +57,13 @@ def test_links_are_found() -> None:
     assert "../charts/trading-fanout/UPGRADING.md" in links("k8s/README.md")
 
 
-@pytest.mark.parametrize("document", DOCUMENTS)
-def test_every_python_block_runs(document: str) -> None:
-    for language, block in fences(document):
-        if language == "python":
-            exec(compile(block, document, "exec"), {"__name__": "documented"})  # noqa: S102 - ours
+@pytest.mark.parametrize(("document", "block"), PYTHON_BLOCKS)
+def test_every_python_block_runs(document: str, block: str) -> None:
+    exec(compile(block, document, "exec"), {"__name__": "documented"})  # noqa: S102 - ours
+
+
+def test_a_source_and_a_flow_are_shown_as_code_that_runs() -> None:
+    assert [document for document, _ in PYTHON_BLOCKS].count("docs/extending.md") >= 2
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)
@@ -48,17 +72,35 @@ def test_every_block_says_what_it_is(document: str) -> None:
     assert {language for language, _ in fences(document)} <= {"sh", "python", "text"}
 
 
-@pytest.mark.parametrize("document", [*DOCUMENTS, "CHANGELOG.md"])
-def test_every_option_in_the_text_is_one_of_the_command_lines(document: str) -> None:
-    commands = get_command(app).commands  # type: ignore[attr-defined] # a group
-    called = re.findall(
-        r"(?:^|[\s`(])trading ([a-z][a-z-]*)([^`\n]*)", text_of(document), re.MULTILINE
-    )
-    known = [(name, rest) for name, rest in called if name in commands]
-    assert known or document != "README.md"
-    for name, rest in known:
-        options = {"--help"} | {option for p in commands[name].params for option in p.opts}
-        assert set(re.findall(r"(?<!\S)--[a-z0-9-]+", rest)) <= options, f"trading {name}{rest}"
+@pytest.mark.parametrize(("document", "command", "rest"), MENTIONS)
+def test_every_option_in_the_text_is_one_of_the_command_lines(
+    document: str, command: str, rest: str
+) -> None:
+    known = {"--help"} | {option for p in COMMANDS[command].params for option in p.opts}
+    assert set(re.findall(r"(?<!\S)--[a-z0-9-]+", rest)) <= known, document
+
+
+def test_mentions_of_commands_are_found_in_the_text_and_in_code() -> None:
+    assert {command for document, command, _ in MENTIONS if document == "README.md"} > {"demo"}
+    assert ("CHANGELOG.md", "report", "") in MENTIONS
+
+
+def test_every_command_is_explained() -> None:
+    table = text_of("docs/usage.md").partition("## The command `trading`")[2].partition("\n## ")[0]
+    assert re.findall(r"^\| `trading ([a-z-]+)` \|", table, re.MULTILINE) == list(COMMANDS)
+
+
+def test_the_readme_is_short() -> None:
+    assert len(text_of("README.md").splitlines()) < 150
+
+
+def test_every_setting_is_explained() -> None:
+    from flows.boundary.settings import Settings  # noqa: PLC0415 - only here
+
+    table = text_of("docs/usage.md").partition("## Settings")[2]
+    explained = set(re.findall(r"^\| `TRADING_(\w+)` \|", table, re.MULTILINE))
+    elsewhere = {"SERVER_DIR", "PROJECT_DIR"}  # read before the settings, or by commands alone
+    assert explained == {name.upper() for name in Settings.model_fields} | elsewhere
 
 
 def test_the_columns_that_are_explained_are_those_of_the_results() -> None:

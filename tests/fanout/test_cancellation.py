@@ -196,6 +196,7 @@ async def never_ending(
     return task
 
 
+@pytest.mark.slow
 async def test_more_than_a_hundred_jobs_are_cancelled_with_their_parent(
     prefect_client: PrefectClient,
 ) -> None:

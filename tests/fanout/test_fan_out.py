@@ -268,6 +268,7 @@ async def test_a_run_paused_on_the_server_stops_no_other(
     assert leaf.calls == {0: 1, 2: 1}
 
 
+@pytest.mark.slow
 async def test_a_run_that_pauses_itself_stops_no_other(prefect_client: PrefectClient) -> None:
     async def pause(item: int) -> int:
         if item == 0:

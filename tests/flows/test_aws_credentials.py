@@ -141,7 +141,7 @@ async def test_a_block_says_how_the_stores_certificate_is_checked(
             aws_credentials, "settings", lambda: Settings(aws_credentials_block=name)
         )
         await use_credentials_block()
-        directory = replace(open_directory(f"{bucket}/x", "output_dir"), hurried=True)
+        directory = replace(open_directory(f"{bucket}/x", "output_dir"), fail_fast=True)
         write = asyncio.to_thread(directory.write_bytes, "a", b"1")
         if said == "nothing":
             with pytest.raises(StorageError, match="certificate"):

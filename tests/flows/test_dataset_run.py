@@ -22,7 +22,7 @@ from prefect.client.schemas.objects import FlowRun
 from prefect.runtime import flow_run
 
 from fanout import FanOutPolicy, Placement, Progress
-from flows.boundary.errors import UnfinishedError, fails_plainly
+from flows.boundary.errors import UnfinishedError, domain_errors_fail_run
 from flows.runs.dataset_run import DatasetRun, DatasetSummary, Leaf
 from lake.dataset import PartitionStatus
 from lake.planning import plan
@@ -37,7 +37,7 @@ GHOST = "GHOST"
 
 
 @flow(name="compute-sum", persist_result=False)
-@fails_plainly
+@domain_errors_fail_run
 async def compute_sum(symbol: str, day: str, factor: int, source: str, target: str) -> str:
     """Compute one sum."""
     request = SumRequest(

@@ -34,9 +34,9 @@ DAYS = [date(2024, 10, day) for day in (14, 15, 16, 17, 18)]
 
 
 def printed_parameters() -> dict[str, Any]:
-    """What the README's command for fresh data passes, as `prefect deployment run` reads it."""
-    readme = (project_root() / "README.md").read_text()
-    (command,) = re.findall(r"(?m)^uv run .*run_ingestion=true (?:.*\\\n)*.*$", readme)
+    """What the documented command for fresh data passes, as `prefect deployment run` reads it."""
+    usage = (project_root() / "docs" / "usage.md").read_text()
+    (command,) = re.findall(r"(?m)^uv run .*run_ingestion=true (?:.*\\\n)*.*$", usage)
     words = shlex.split(command.replace("\\\n", " "))
     assert words[:6] == ["uv", "run", "prefect", "deployment", "run", ORCHESTRATOR]
     assert words[6::2] == ["--param"] * len(words[6::2])
@@ -84,7 +84,7 @@ async def orchestrate(
     return await pipeline.run(ORCHESTRATOR, {"job_per": "run", **asked, **places})
 
 
-@pytest.mark.soak
+@pytest.mark.slow
 async def test_the_fan_out_runs_over_the_days_and_contracts_that_were_fetched(
     pipeline: Pipeline, server: YahooServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -106,7 +106,7 @@ async def test_the_fan_out_runs_over_the_days_and_contracts_that_were_fetched(
     }
 
 
-@pytest.mark.soak
+@pytest.mark.slow
 async def test_days_too_long_ago_for_hourly_bars_are_told_and_taken_as_daily_ones(
     pipeline: Pipeline, server: YahooServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -133,11 +133,11 @@ async def test_days_too_long_ago_for_hourly_bars_are_told_and_taken_as_daily_one
     assert bars.tolist() == [201.0, 202.0, 203.0, 204.0]
 
 
-@pytest.mark.soak
-async def test_the_readmes_lines_in_their_order_work_in_one_folder(
+@pytest.mark.slow
+async def test_documented_ingestions_in_their_order_work_in_one_folder(
     pipeline: Pipeline, server: YahooServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Hourly bars, then the README's daily ones in the same folders, then the first line again."""
+    """Hourly bars, then the documented daily ones in the same folders, then hourly ones again."""
     first = await pipeline.orchestrate()
     hourly = await first.value()
     saturday = datetime(2024, 10, 19, 12, tzinfo=NEW_YORK)

@@ -175,7 +175,7 @@ async def test_artifacts_show_progress_grid_contracts_portfolio_and_validation(
     assert "prefect deployment run trading-orchestrator/orchestrator --param 'contracts=" in page
 
 
-@pytest.mark.soak
+@pytest.mark.slow
 async def test_a_second_run_does_nothing_and_a_change_exactly_what_depends_on_it(
     pipeline: Pipeline, small_market: Market
 ) -> None:
@@ -222,7 +222,7 @@ async def test_reprocessing_redoes_what_is_up_to_date(pipeline: Pipeline) -> Non
     assert rewritten(before, pipeline) == ["AAPL/20240102.parquet", "BRK-B/20240102.parquet"]
 
 
-@pytest.mark.soak
+@pytest.mark.slow
 async def test_another_strategy_redoes_everything_but_another_cost_nothing(
     pipeline: Pipeline,
 ) -> None:
@@ -278,7 +278,7 @@ async def test_every_grain_gives_the_same_rows(
             assert rows[name].to_pylist() == wanted[name].to_pylist()
 
 
-@pytest.mark.soak
+@pytest.mark.slow
 async def test_a_grain_of_its_own_is_computed_beside_another(pipeline: Pipeline) -> None:
     plain = {"contracts": ["AAPL"], "run_validation": False}
     ended = await pipeline.orchestrate(**plain, grain="session")

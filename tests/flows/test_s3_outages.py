@@ -60,7 +60,7 @@ async def counts(ended: Ended) -> tuple[int, int, int]:
     return summary.completed, summary.skipped, summary.failed
 
 
-@pytest.mark.soak
+@pytest.mark.slow
 async def test_a_run_outlasts_an_outage_in_its_middle(
     pipeline: Pipeline, places: dict[str, str], wire: Wire, small_market: Market, tmp_path: Path
 ) -> None:
@@ -72,7 +72,7 @@ async def test_a_run_outlasts_an_outage_in_its_middle(
     assert_equal_to_local(pipeline, places, small_market, tmp_path)
 
 
-@pytest.mark.soak
+@pytest.mark.slow
 async def test_an_outage_for_good_ends_the_run_and_the_next_does_the_rest(
     pipeline: Pipeline, places: dict[str, str], wire: Wire, small_market: Market, tmp_path: Path
 ) -> None:

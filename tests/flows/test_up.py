@@ -1,4 +1,4 @@
-"""`trading up` with the commands of the README, jobs of their own, and `prefect deploy`."""
+"""`trading up` with the documented commands, jobs of their own, and `prefect deploy`."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from prefect.client.schemas.objects import FlowRun, StateType
 
 from flows.boundary.settings import project_root
 from lake.market.inputs import write_market_data
-from tests.cli.conftest import assert_all_end
+from tests.cli.conftest import PROXIES, assert_all_end
 from tests.documentation.commands import documented_commands
 from tests.markets import session_timestamps
 from trading.bars.synthetic import contract_names, synthetic_market
@@ -36,18 +36,19 @@ from trading.bars.synthetic import contract_names, synthetic_market
 WAIT_SECONDS = 150.0
 PROGRAMS = Path(sys.executable).parent
 
-README = {
+DOCUMENTED = {
     command.words[5].partition("/")[0]: command.words[2:]
     for command in documented_commands()
-    if command.document == "README.md" and command.words[2:5] == ("prefect", "deployment", "run")
+    if command.document == "docs/usage.md"
+    and command.words[2:5] == ("prefect", "deployment", "run")
 }
-"""Flow -> the command of the README's table that runs it, without `uv run`."""
+"""Flow -> the command that docs/usage.md gives for it, without `uv run`; see below for its last."""
 
-FIRST = (README["analyze-symbol"], README["validate-data"])
+FIRST = (DOCUMENTED["analyze-symbol"], DOCUMENTED["validate-data"])
 THEN = (
-    README["analyze-time-partition"],
-    README["trading-orchestrator"],
-    README["aggregate-portfolio"],
+    DOCUMENTED["analyze-time-partition"],
+    DOCUMENTED["trading-orchestrator"],
+    DOCUMENTED["aggregate-portfolio"],
 )
 
 DEPLOYMENTS = (
@@ -127,7 +128,10 @@ class Up:
 
 @pytest.fixture
 async def up(tmp_path: Path, migrated: Callable[[Path], Path]) -> AsyncIterator[Up]:
-    """`trading up` on ten contracts of two bars each, and the server it starts."""
+    """`trading up` on ten contracts of two bars each, and the server it starts.
+
+    It reaches its own server and worker although a proxy is set, which does not lead to them.
+    """
     stamps = session_timestamps(1)[:2]
     made = synthetic_market(contract_names(10), stamps, seed=1)
     write_market_data(
@@ -139,7 +143,7 @@ async def up(tmp_path: Path, migrated: Callable[[Path], Path]) -> AsyncIterator[
     folders = {f"TRADING_{n}_DIR": str(tmp_path / n.lower()) for n in ("SERVER", "INPUT", "OUTPUT")}
     process = subprocess.Popen(  # noqa: ASYNC220 - starting it takes no time worth waiting for
         [PROGRAMS / "trading", "up", "--port", "0"],
-        env=inherited | folders,
+        env=inherited | folders | PROXIES,
         stdout=subprocess.PIPE,
         text=True,
     )
@@ -160,10 +164,8 @@ async def up(tmp_path: Path, migrated: Callable[[Path], Path]) -> AsyncIterator[
         process.communicate()
 
 
-@pytest.mark.soak
-async def test_the_commands_of_the_readme_jobs_of_their_own_and_deploy(
-    up: Up, tmp_path: Path
-) -> None:
+@pytest.mark.slow
+async def test_documented_commands_jobs_of_their_own_and_deploy(up: Up, tmp_path: Path) -> None:
     output, elsewhere = tmp_path / "output", tmp_path / "elsewhere"
     jobs = await up.submit(contracts=["AAPL"], job_per="partition", output_dir=str(elsewhere))
     for typed, runs_so_far in ((FIRST, len(FIRST) + 1), (THEN, len(FIRST) + 1 + len(THEN))):

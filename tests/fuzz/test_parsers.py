@@ -6,11 +6,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from flows.boundary.settings import project_root
 
 SEEDS = Path(__file__).parent / "seeds"
 
 
+@pytest.mark.slow
 def test_no_input_breaks_a_parser(tmp_path: Path) -> None:
     """Failed on `--contracts ++0`, then on a number with a control character that only `str.strip`
     takes for space: both were a ValueError with a stack trace. In a process of its own, which

@@ -13,7 +13,7 @@ from servers.errors import CommandError
 from tests.image.build import Root
 from tests.image.container import Container, Surroundings, running
 
-pytestmark = pytest.mark.soak
+pytestmark = pytest.mark.slow
 
 COMMAND = ["python", "-m", "servers.cluster_postgres", "-c", "max_connections=50"]
 ACTIVE = (

@@ -14,7 +14,7 @@ from tests.image.build import Root
 from tests.image.conftest import PROJECT
 from tests.image.container import FOREIGN, run
 
-pytestmark = pytest.mark.soak
+pytestmark = pytest.mark.slow
 
 PROJECT_DATA = tomllib.loads((PROJECT / "pyproject.toml").read_text())
 DEPLOYMENTS = yaml.safe_load((PROJECT / "prefect.yaml").read_text())["deployments"]

@@ -22,7 +22,7 @@ from tests.image.build import Root
 from tests.image.container import START_SECONDS, Container
 from tests.image.pods import Node, network
 
-pytestmark = pytest.mark.soak
+pytestmark = pytest.mark.slow
 
 API, STORE = 4200, 8333
 VALIDATE = ["prefect", "deployment", "run", "validate-data/validate-data"]

@@ -31,7 +31,7 @@ def faults(tmp_path: Path) -> Faults:
     return Faults(tmp_path / "faults")
 
 
-@pytest.mark.soak
+@pytest.mark.slow
 async def test_a_command_killed_before_during_and_after_a_write_is_finished_by_the_next(
     start: Start,  # noqa: F811
     prefect_server: str,
@@ -66,7 +66,7 @@ async def test_a_command_killed_before_during_and_after_a_write_is_finished_by_t
     )
 
 
-@pytest.mark.soak
+@pytest.mark.slow
 async def test_a_terminated_command_keeps_what_is_done_and_ends_its_runs(
     start: Start,  # noqa: F811
     prefect_server: str,

@@ -44,7 +44,7 @@ def environment(server: MortalServer, faults: Faults) -> dict[str, str]:
     }
 
 
-@pytest.mark.soak
+@pytest.mark.slow
 async def test_a_partitions_job_killed_before_during_and_after_its_write_is_done_at_the_third(
     start: Start,  # noqa: F811
     own_server: MortalServer,
@@ -71,7 +71,7 @@ async def test_a_partitions_job_killed_before_during_and_after_its_write_is_done
     assert states(runs["orchestrator"]) == {"Completed": 1}
 
 
-@pytest.mark.soak
+@pytest.mark.slow
 async def test_a_contracts_job_is_killed_twice_and_then_its_command_and_the_next_finishes(
     start: Start,  # noqa: F811
     own_server: MortalServer,

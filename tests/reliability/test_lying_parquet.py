@@ -162,13 +162,25 @@ def stored_result(folder: Path, market: Market) -> Path:
     return Path(write_result(directory, part, analysis, Lineage("f" * 32, SMALL, "run")))
 
 
-def test_files_that_lie_are_refused_in_bounded_memory(tmp_path: Path, market: Market) -> None:
-    """Shown to fail: each bound of `parquet_bounds` left out lets its case read on, the text and
-    the rows beyond the memory allowed. Eight hundred damaged copies of a sound file and of a sound
-    result are read in the same process: each is read, or refused by an error of ours."""
+def test_files_that_lie_are_refused_in_bounded_memory(tmp_path: Path) -> None:
+    """Shown to fail: each bound of `storage.parquet.limits` left out lets its case read on, the
+    text and the rows beyond the memory allowed."""
     one_column(pa.array(np.arange(8.0)))(tmp_path / SOUND)
     for name, (write, _) in LIES.items():
         write(tmp_path / f"{name}.parquet")
+    answers = run_bounded(tmp_path)
+    assert answers[SOUND] == "read 8 rows"
+    for name, (_, problem) in LIES.items():
+        assert problem in answers[f"{name}.parquet"]
+
+
+@pytest.mark.slow
+def test_damaged_copies_are_read_or_refused_in_bounded_memory(
+    tmp_path: Path, market: Market
+) -> None:
+    """Eight hundred damaged copies of a sound file and of a sound result, in one process: each is
+    read, or refused by an error of ours."""
+    one_column(pa.array(np.arange(8.0)))(tmp_path / SOUND)
     for number, content in enumerate(mutants((tmp_path / SOUND).read_bytes())):
         (tmp_path / f"mutant-{number}.parquet").write_bytes(content)
     sound = stored_result(tmp_path / "sound", market)
@@ -179,11 +191,9 @@ def test_files_that_lie_are_refused_in_bounded_memory(tmp_path: Path, market: Ma
     answers = run_bounded(tmp_path)
     assert answers[SOUND] == "read 8 rows"
     assert answers["sound"] == "read 24 rows"
-    for name, (_, problem) in LIES.items():
-        assert problem in answers[f"{name}.parquet"]
     refused = [text for text in answers.values() if not text.startswith("read")]
     assert len(refused) > MUTANTS / 2, "most of the damage is noticed"
-    assert len({text.partition(": ")[2] for text in refused}) > 10
+    assert len({text.partition(": ")[2] for text in refused}) > 5
 
 
 def test_statistics_that_point_elsewhere_are_not_believed(tmp_path: Path) -> None:

@@ -40,7 +40,7 @@ WHOLE = {"contracts": ["AAPL"], "grain": "session"}
 """One partition: what is tested here does not depend on how many there are."""
 
 
-@pytest.mark.soak
+@pytest.mark.slow
 async def test_two_orchestrators_and_two_leaves_at_once_leave_one_whole_result_each(
     pipeline: Pipeline,  # noqa: F811
     monkeypatch: pytest.MonkeyPatch,
@@ -102,7 +102,7 @@ async def test_a_partition_that_ran_inside_another_process_is_retried_by_a_worke
     assert _writer(result) == str(leaf.id)
 
 
-@pytest.mark.soak
+@pytest.mark.slow
 async def test_results_of_another_version_of_the_analysis_are_made_again(
     pipeline: Pipeline,  # noqa: F811
     monkeypatch: pytest.MonkeyPatch,

@@ -47,7 +47,7 @@ def wrong_secret(s3_server: SessionS3, monkeypatch: pytest.MonkeyPatch) -> Itera
     settings.cache_clear()
 
 
-@pytest.mark.soak
+@pytest.mark.slow
 async def test_no_failure_shows_a_secret(  # noqa: PLR0917 - fixtures
     pipeline: Pipeline,  # noqa: F811
     run: Run,  # noqa: F811

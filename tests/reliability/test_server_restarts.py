@@ -13,7 +13,7 @@ LOADS = [Load("run", 1, "bar", 24), Load("partition", 1, "session", 3)]
 
 
 @pytest.mark.parametrize("load", LOADS, ids=lambda load: load.job_per)
-@pytest.mark.soak
+@pytest.mark.slow
 def test_nothing_is_lost_or_doubled_while_the_server_is_killed(
     own_server: MortalServer, tmp_path: Path, load: Load
 ) -> None:

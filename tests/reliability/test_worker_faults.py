@@ -100,7 +100,7 @@ async def states_below(client: PrefectClient, orchestrator: str) -> dict[str, li
     return found
 
 
-@pytest.mark.soak
+@pytest.mark.slow
 async def test_a_server_that_fails_every_tenth_request_and_a_killed_worker_lose_no_partition(
     own_server: MortalServer, tmp_path: Path
 ) -> None:

@@ -74,6 +74,7 @@ async def test_the_sessions_server_is_one_of_ours_and_answers(
 REGISTERS = "PREFECT_SERVER_REGISTER_BLOCKS_ON_START"
 
 
+@pytest.mark.slow
 async def test_a_start_on_known_tables_has_the_block_types_of_all_collections(
     migrated: Callable[[Path], Path], tmp_path: Path
 ) -> None:
@@ -118,6 +119,7 @@ def test_a_start_registers_block_types_in_a_database_of_the_users(
     assert f"{REGISTERS}=false" not in _environment_of_a_server(migrated(tmp_path / "server"))
 
 
+@pytest.mark.slow
 def test_what_another_database_has_is_not_noted(
     migrated: Callable[[Path], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -133,6 +135,7 @@ def test_what_another_database_has_is_not_noted(
 PROFILE = 'active = "own"\n[profiles.own]\nPREFECT_API_DATABASE_CONNECTION_URL = "{url}"\n'
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "files",
     [
@@ -156,6 +159,7 @@ def test_a_database_named_in_a_file_of_settings_is_the_one_used(
     _own_database_is_used(files, migrated(tmp_path / "server"), monkeypatch)
 
 
+@pytest.mark.slow
 def test_a_database_named_in_profiles_elsewhere_is_the_one_used(
     migrated: Callable[[Path], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -22,7 +22,7 @@ TimesOfDay = npt.NDArray[np.timedelta64]
 
 EXCHANGE = "XNYS"
 
-HABIT = 0.5
+MIN_DATE_SHARE = 0.5
 """Share of the data's dates on which a time of day must occur to be more than a stray bar, such
 as the 13:00 close of a half day or the running bar of a download."""
 
@@ -85,11 +85,11 @@ def hourly_bars(within: Sessions) -> Timestamps:
 
 
 def times_of_day(timestamps: Timestamps) -> TimesOfDay:
-    """The New York times of day that occur on at least `HABIT` of the data's dates."""
+    """The New York times of day that occur on at least `MIN_DATE_SHARE` of the data's dates."""
     local = local_times(timestamps)
     dates = local.astype("datetime64[D]")
     times, occurrences = np.unique(local - dates, return_counts=True)
-    return times[occurrences >= HABIT * len(np.unique(dates))]
+    return times[occurrences >= MIN_DATE_SHARE * len(np.unique(dates))]
 
 
 def expected_bars(times: TimesOfDay, within: Sessions) -> Timestamps:

@@ -78,19 +78,19 @@ class MarketModel:
     correlation: Floats
 
 
-def market_model(made: Trades, spx: Floats) -> MarketModel:
+def market_model(trades: Trades, spx: Floats) -> MarketModel:
     """Regress every contract's bar returns on the S&P 500's between the same two bars.
 
     Args:
-        made: The portfolio's rows.
-        spx: The index at each of `made.timestamps`, shape (t,), NaN where missing.
+        trades: The portfolio's rows.
+        spx: The index at each of `trades.timestamps`, shape (t,), NaN where missing.
     """
-    contracts = len(made.contracts)
+    contracts = len(trades.contracts)
     spx = np.where(np.isfinite(spx) & (spx > 0), spx, np.nan)
-    y = made.next_return
-    x = spx[made.next_bar] / spx[made.bar] - 1.0
+    y = trades.next_return
+    x = spx[trades.next_bar] / spx[trades.bar] - 1.0
     both = np.isfinite(x) & np.isfinite(y)
-    group, x, y = made.contract[both], x[both], y[both]
+    group, x, y = trades.contract[both], x[both], y[both]
     count = np.bincount(group, minlength=contracts).astype(np.float64)
 
     def total(values: Floats) -> Floats:

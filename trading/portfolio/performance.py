@@ -123,7 +123,7 @@ def portfolio(rows: pa.Table, *, pace: Pace, cost_bps: float) -> Portfolio:
     return portfolio_of(trades(rows), pace=pace, cost_bps=cost_bps)
 
 
-def portfolio_of(made: Trades, *, pace: Pace, cost_bps: float) -> Portfolio:
+def portfolio_of(trades: Trades, *, pace: Pace, cost_bps: float) -> Portfolio:
     """As `portfolio`, of trades that were made of the rows before.
 
     Raises:
@@ -136,35 +136,35 @@ def portfolio_of(made: Trades, *, pace: Pace, cost_bps: float) -> Portfolio:
         )
     if not 0 <= cost_bps < np.inf:
         raise ParameterError("cost_bps", cost_bps, "0 or more", "pass for instance 1.0")
-    gain = made.gain(cost_bps)
-    bars, contracts = len(made.timestamps), len(made.contracts)
-    returns = _sums(made.bar, gain, bars) / contracts
+    gain = trades.gain(cost_bps)
+    bars, contracts = len(trades.timestamps), len(trades.contracts)
+    returns = _sums(trades.bar, gain, bars) / contracts
     equity = compounded(returns)
     drawdown = drawdowns(equity)
-    by_contract, zone = _counts(made), bar_zone(made.timestamps)
+    by_contract, zone = _counts(trades), bar_zone(trades.timestamps)
     counts = {name: int(values.sum()) for name, values in by_contract.items()}
     summary = Summary(
         total_pnl_pct=float(100.0 * (equity[-1] - 1.0)),
         sharpe=sharpe(returns, bars_per_year),
         max_drawdown_pct=float(100.0 * drawdown.min()),
         win_rate=counts["good_trades"] / counts["trades"] if counts["trades"] else None,
-        average_beta=_mean(made.beta[np.isfinite(made.beta)]),
+        average_beta=_mean(trades.beta[np.isfinite(trades.beta)]),
         exposure=counts["trades"] / (bars * contracts),
-        turnover=turnover(made),
+        turnover=turnover(trades),
         bars=bars,
         contracts=contracts,
         bars_per_year=bars_per_year,
         not_annualised=pace.reason,
         cost_bps=cost_bps,
-        first_timestamp=to_datetime(made.timestamps[0], zone).isoformat(),
-        last_timestamp=to_datetime(made.timestamps[-1], zone).isoformat(),
+        first_timestamp=to_datetime(trades.timestamps[0], zone).isoformat(),
+        last_timestamp=to_datetime(trades.timestamps[-1], zone).isoformat(),
         **counts,
     )
     return Portfolio(
         summary,
-        _per_contract(made, gain, by_contract),
-        _timeseries(made, returns, equity, drawdown),
-        made,
+        _per_contract(trades, gain, by_contract),
+        _timeseries(trades, returns, equity, drawdown),
+        trades,
     )
 
 
@@ -190,22 +190,22 @@ def sharpe(returns: Floats, bars_per_year: float | None) -> float | None:
     return float(np.mean(returns) / deviation * np.sqrt(bars_per_year))
 
 
-def turnover(made: Trades) -> float:
+def turnover(trades: Trades) -> float:
     """Mean share of the portfolio traded per bar; see `Summary.turnover`."""
-    rows = np.flatnonzero(made.priced | (made.position != 0))
-    contract, bar = made.contract[rows], made.bar[rows]
-    position = made.position[rows].astype(np.int64)
+    rows = np.flatnonzero(trades.priced | (trades.position != 0))
+    contract, bar = trades.contract[rows], trades.bar[rows]
+    position = trades.position[rows].astype(np.int64)
     follows = contract[1:] == contract[:-1]
     before = np.concatenate(([0], np.where(follows, position[:-1], 0)))[: len(rows)]
     # What a contract holds at its last row is closed at the next bar, if there is one.
-    ends = np.append(~follows, True)[: len(rows)] & (bar < len(made.timestamps) - 1)
+    ends = np.append(~follows, True)[: len(rows)] & (bar < len(trades.timestamps) - 1)
     traded = np.abs(position - before).sum() + np.abs(position[ends]).sum()
-    return float(traded / (2 * len(made.timestamps) * len(made.contracts)))
+    return float(traded / (2 * len(trades.timestamps) * len(trades.contracts)))
 
 
-def _counts(made: Trades) -> dict[str, Counts]:
+def _counts(trades: Trades) -> dict[str, Counts]:
     """Trades of each kind, shape (k,) each."""
-    position, quality = made.position, made.quality()
+    position, quality = trades.position, trades.quality()
     kinds = {
         "trades": position != 0,
         "buys": position > 0,
@@ -214,24 +214,25 @@ def _counts(made: Trades) -> dict[str, Counts]:
         "bad_trades": quality < 0,
         "neutral_trades": (position != 0) & (quality == 0),
     }
-    contracts = len(made.contracts)
+    contracts = len(trades.contracts)
     return {
-        name: np.bincount(made.contract[rows], minlength=contracts) for name, rows in kinds.items()
+        name: np.bincount(trades.contract[rows], minlength=contracts)
+        for name, rows in kinds.items()
     }
 
 
-def _per_contract(made: Trades, gain: Floats, counts: dict[str, Counts]) -> pa.Table:
-    bars = np.bincount(made.contract)
+def _per_contract(trades: Trades, gain: Floats, counts: dict[str, Counts]) -> pa.Table:
+    bars = np.bincount(trades.contract)
     starts = np.cumsum(bars) - bars
     equity = np.multiply.reduceat(np.maximum(1.0 + gain, 0.0), starts)
-    known = np.isfinite(made.beta)
-    betas = _sums(made.contract[known], made.beta[known], len(bars))
+    known = np.isfinite(trades.beta)
+    betas = _sums(trades.contract[known], trades.beta[known], len(bars))
     with np.errstate(invalid="ignore"):
         win_rate = counts["good_trades"] / counts["trades"]
-        average_beta = betas / np.bincount(made.contract[known], minlength=len(bars))
+        average_beta = betas / np.bincount(trades.contract[known], minlength=len(bars))
     return pa.table(
         {
-            "contract": pa.array(made.contracts, pa.string()),
+            "contract": pa.array(trades.contracts, pa.string()),
             "bars": pa.array(bars, pa.int64()),
             **{name: pa.array(values, pa.int64()) for name, values in counts.items()},
             "win_rate": _float_column(win_rate),
@@ -242,18 +243,22 @@ def _per_contract(made: Trades, gain: Floats, counts: dict[str, Counts]) -> pa.T
     )
 
 
-def _timeseries(made: Trades, returns: Floats, equity: Floats, drawdown: Floats) -> pa.Table:
-    bars = len(made.timestamps)
+def _timeseries(trades: Trades, returns: Floats, equity: Floats, drawdown: Floats) -> pa.Table:
+    bars = len(trades.timestamps)
     return pa.table(
         {
             "timestamp": pa.array(
-                made.timestamps.astype("datetime64[us]"), pa.timestamp("us", EXCHANGE_ZONE)
+                trades.timestamps.astype("datetime64[us]"), pa.timestamp("us", EXCHANGE_ZONE)
             ),
             "return_pct": _float_column(100.0 * returns),
             "equity": _float_column(equity),
             "drawdown_pct": _float_column(100.0 * drawdown),
-            "buys": pa.array(np.bincount(made.bar[made.position > 0], minlength=bars), pa.int64()),
-            "sells": pa.array(np.bincount(made.bar[made.position < 0], minlength=bars), pa.int64()),
+            "buys": pa.array(
+                np.bincount(trades.bar[trades.position > 0], minlength=bars), pa.int64()
+            ),
+            "sells": pa.array(
+                np.bincount(trades.bar[trades.position < 0], minlength=bars), pa.int64()
+            ),
         }
     )
 

@@ -173,23 +173,23 @@ def report_content(
         validation: Of the input, when it was looked at; else that of the run.
     """
     held = aggregation.portfolio
-    made, summary = held.trades, held.summary
-    time = timeline(made.timestamps)
-    cell = made.contract * time.bins + time.bin_of[made.bar]
-    rows = _cells(made, time, cell)
+    trades, summary = held.trades, held.summary
+    time = timeline(trades.timestamps)
+    cell = trades.contract * time.bins + time.bin_of[trades.bar]
+    rows = _cells(trades, time, cell)
     known = status.codes if status else {}
     return ReportContent(
         aggregation=aggregation,
         market=market,
         benchmark=buy_and_hold(market.spx, summary.bars_per_year),
-        model=market_model(made, market.spx),
+        model=market_model(trades, market.spx),
         time=time,
-        signals=_ratio(_cells(made, time, cell, made.position.astype(np.float64)), rows),
-        returns=_returns(made, time, cell, rows),
-        status=_told(known, made.contracts, time) if known else _present(time, rows),
+        signals=_ratio(_cells(trades, time, cell, trades.position.astype(np.float64)), rows),
+        returns=_returns(trades, time, cell, rows),
+        status=_told(known, trades.contracts, time) if known else _present(time, rows),
         status_basis=status.basis if status else "the bars that any contract has",
-        regimes=tuple(_regimes(made, market, summary.cost_bps)),
-        trade_returns=_trade_returns(made, summary.cost_bps),
+        regimes=tuple(_regimes(trades, market, summary.cost_bps)),
+        trade_returns=_trade_returns(trades, summary.cost_bps),
         run=run,
         validation=validation or (run.validation if run else None),
         made_at=made_at,
@@ -197,10 +197,10 @@ def report_content(
 
 
 def _cells(
-    made: Trades, time: Timeline, cell: npt.NDArray[np.int64], weights: Floats | None = None
+    trades: Trades, time: Timeline, cell: npt.NDArray[np.int64], weights: Floats | None = None
 ) -> Matrix:
     """Sums of each row's weight, or counts of rows, by contract and bin."""
-    shape = (len(made.contracts), time.bins)
+    shape = (len(trades.contracts), time.bins)
     sums = np.bincount(cell, weights, shape[0] * shape[1])
     return sums.reshape(shape).astype(np.float64, copy=False)
 
@@ -211,12 +211,12 @@ def _ratio(sums: Matrix, counts: Matrix) -> Matrix:
     return ratios
 
 
-def _returns(made: Trades, time: Timeline, cell: npt.NDArray[np.int64], rows: Matrix) -> Matrix:
-    known = np.isfinite(made.next_return)
+def _returns(trades: Trades, time: Timeline, cell: npt.NDArray[np.int64], rows: Matrix) -> Matrix:
+    known = np.isfinite(trades.next_return)
     with np.errstate(divide="ignore"):
-        logs = np.log1p(np.where(known, made.next_return, 0.0))
-    found = 100.0 * np.expm1(_cells(made, time, cell, logs))
-    have = _cells(made, time, cell, known.astype(np.float64)) > 0
+        logs = np.log1p(np.where(known, trades.next_return, 0.0))
+    found = 100.0 * np.expm1(_cells(trades, time, cell, logs))
+    have = _cells(trades, time, cell, known.astype(np.float64)) > 0
     return np.where((rows > 0) & have, found, np.nan)
 
 
@@ -236,24 +236,24 @@ def _told(known: Mapping[str, Floats], contracts: Sequence[str], time: Timeline)
     return np.array(rows)
 
 
-def _regimes(made: Trades, market: MarketSeries, cost_bps: float) -> list[Regime]:
-    vix = market.vix[made.bar]
-    quality, gain = made.quality(), 100.0 * made.gain(cost_bps)
+def _regimes(trades: Trades, market: MarketSeries, cost_bps: float) -> list[Regime]:
+    vix = market.vix[trades.bar]
+    quality, gain = trades.quality(), 100.0 * trades.gain(cost_bps)
     regimes = []
     for name, low, high in REGIMES:
         rows = (vix >= low) & (vix < high)
-        trading = rows & (made.position != 0)
-        ended = trading & np.isfinite(made.next_return)
-        trades = int(trading.sum())
+        trading = rows & (trades.position != 0)
+        ended = trading & np.isfinite(trades.next_return)
+        count = int(trading.sum())
         regime = Regime(
             name=name,
             low=low,
             high=high,
             bars=int(((market.vix >= low) & (market.vix < high)).sum()),
             rows=int(rows.sum()),
-            buys=int((made.position[rows] > 0).sum()),
-            sells=int((made.position[rows] < 0).sum()),
-            win_rate=float((quality[trading] > 0).sum() / trades) if trades else None,
+            buys=int((trades.position[rows] > 0).sum()),
+            sells=int((trades.position[rows] < 0).sum()),
+            win_rate=float((quality[trading] > 0).sum() / count) if count else None,
             mean_return_pct=float(gain[ended].mean()) if ended.any() else None,
         )
         if regime.bars:
@@ -261,9 +261,9 @@ def _regimes(made: Trades, market: MarketSeries, cost_bps: float) -> list[Regime
     return regimes
 
 
-def _trade_returns(made: Trades, cost_bps: float) -> Floats:
-    ended = (made.position != 0) & np.isfinite(made.next_return)
-    gain: Floats = 100.0 * made.gain(cost_bps)[ended]
+def _trade_returns(trades: Trades, cost_bps: float) -> Floats:
+    ended = (trades.position != 0) & np.isfinite(trades.next_return)
+    gain: Floats = 100.0 * trades.gain(cost_bps)[ended]
     return gain
 
 

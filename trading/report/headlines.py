@@ -18,7 +18,7 @@ class Headline:
         compared: The same of buying and holding the S&P 500; empty where that has none.
         definition: How it is computed.
         reason: Why it is n/a; empty when it is not.
-        mood: `gain`, `loss` or nothing: the colour of the value.
+        tone: `gain`, `loss` or nothing: the colour of the value.
     """
 
     title: str
@@ -26,7 +26,7 @@ class Headline:
     compared: str
     definition: str
     reason: str = ""
-    mood: str = ""
+    tone: str = ""
 
 
 NO_INDEX = "n/a (fewer than two values)"
@@ -44,7 +44,7 @@ def headlines(summary: Summary, index: BuyAndHold | None) -> list[Headline]:
             "100 × (final equity − 1). Equity starts at 1 and compounds the portfolio's return of "
             "each bar: the equal-weight mean over all contracts of position × return to the next "
             f"bar, less {s.cost_bps:g} basis points for each trade.",
-            mood="gain" if s.total_pnl_pct > 0 else "loss" if s.total_pnl_pct < 0 else "",
+            tone="gain" if s.total_pnl_pct > 0 else "loss" if s.total_pnl_pct < 0 else "",
         ),
         Headline(
             "Win rate",

@@ -55,7 +55,7 @@ def _unpacked(content: bytes, file: str) -> bytes:
         with gzip.GzipFile(fileobj=io.BytesIO(content)) as packed:
             unpacked = packed.read(MAX_BYTES + 1)
     except (EOFError, OSError, zlib.error) as error:
-        raise DataError(file, "it is no whole gzip file", _AGAIN) from error
+        raise DataError(file, "it is not a complete gzip file", _AGAIN) from error
     if len(unpacked) > MAX_BYTES:
         problem = f"unpacked it is larger than {MAX_BYTES // 2**20} MiB"
         raise DataError(file, problem, "split it by year")
@@ -95,7 +95,7 @@ def _separator(content: bytes, file: str) -> str:
     try:
         header = content.partition(b"\n")[0].decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise DataError(file, "it is no text in UTF-8", "save it as UTF-8") from error
+        raise DataError(file, "it is not UTF-8 text", "save it as UTF-8") from error
     return max(_SEPARATORS, key=header.count)
 
 
@@ -113,7 +113,7 @@ def _parquet(content: bytes, file: str, choose: Choice) -> pa.Table:
         return _with_numbers(table, numbers)
     except (pa.ArrowException, OSError, ValueError, KeyError) as error:
         raise DataError(
-            file, f"it is no Parquet file of numbers ({_short(error)})", _AGAIN
+            file, f"it is not a Parquet file of numbers ({_short(error)})", _AGAIN
         ) from error
 
 

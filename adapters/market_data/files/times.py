@@ -198,7 +198,7 @@ def _from_numbers(column: pa.ChunkedArray, file: str) -> _Times:
     try:
         numbers = integers(column.cast(pa.int64()))
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-        raise DataError(file, "a time is no whole number", "write them as ISO 8601") from error
+        raise DataError(file, "a time is not a whole number", "write them as ISO 8601") from error
     if not len(numbers):
         return _Times(_Kind.INSTANTS, numbers.astype("datetime64[ns]"))
     if numbers.min() >= _FIRST_WRITTEN and numbers.max() <= _LAST_WRITTEN:

@@ -194,7 +194,7 @@ class AlpacaSource:
         url, query = f"{self._trading}/v2/assets", {"status": "active", "asset_class": "us_equity"}
         rows = self._client.get("instruments", url, query)
         if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-            raise _wrong("instruments", "is no list of assets")
+            raise _wrong("instruments", "is not a list of assets")
         found = [instrument for row in rows if (instrument := _instrument(row)) is not None]
         wanted = [i for i in found if symbols is None or i.symbol in symbols]
         return tuple(sorted(wanted, key=lambda instrument: instrument.symbol))

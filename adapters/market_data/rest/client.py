@@ -198,7 +198,7 @@ def _explanation(body: bytes) -> str:
 
 
 def _no_number(constant: str) -> float:
-    raise ValueError(f"{constant} is no number of JSON")
+    raise ValueError(f"{constant} is not a JSON number")
 
 
 def _worth_retrying(error: Exception) -> bool:
