@@ -77,7 +77,7 @@ async def tally(
     wanted = [p for name in names for p in partitions(stamps, name, grain)]
     whole = _whole_contracts(market, output_dir, names)
     owners = {p.relative_path: _owner(Path(output_dir) / p.relative_path) for p in wanted}
-    good = [p for p in wanted if p.contract in whole and owners[p.relative_path]]
+    good = [p for p in wanted if p.symbol in whole and owners[p.relative_path]]
     runs = await _runs_on(client, {"input_dir": input_dir, "output_dir": output_dir})
     completed = await _completed_partitions(client, runs)
     return Tally(
@@ -158,4 +158,4 @@ async def _completed_partitions(
 
 
 def _key(partition: Partition) -> tuple[str, str]:
-    return partition.contract, partition.timestamp
+    return partition.symbol, partition.timestamp

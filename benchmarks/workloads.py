@@ -26,17 +26,18 @@ from prefect.runtime import flow_run
 
 from benchmarks.measuring import Bench, Measurement
 from fanout import runs
-from flows.analyze_symbol_flow import analyze_symbol, partition_parameters
-from flows.boundary.parameters import DEFAULT_STRATEGY
+from flows.analyze_symbol_flow import analyze_symbol
 from flows.boundary.settings import JobPer
 from flows.deploy.deployments import ANALYZE_TIME_PARTITION
 from flows.deploy.registration import register_deployments
 from flows.orchestrator_flow import trading_orchestrator
 from lake.grain import Grain
 from lake.keys import Partition, partitions
-from lake.market.compute import run_partition
+from lake.market.dataset import RESULTS
 from lake.market.inputs import open_market_data
+from lake.market.request import MarketRequest
 from servers.worker import process_worker
+from storage.directory import open_directory
 
 WORK_POOL = "trading"
 PARTITION_JOBS = 4
@@ -73,7 +74,15 @@ class Data:
 
     def parameters(self, partition: Partition) -> dict[str, object]:
         """The parameters of a partition's flow run."""
-        return partition_parameters(partition, DEFAULT_STRATEGY, self.input_dir, self.output_dir)
+        return RESULTS.parameters(self.request(), partition)
+
+    def request(self) -> MarketRequest:
+        """What a run of it is asked for."""
+        return MarketRequest(
+            input_dir=open_directory(self.input_dir, "input_dir"),
+            output_dir=open_directory(self.output_dir, "output_dir"),
+            grain=self.grain,
+        )
 
 
 async def register() -> None:
@@ -240,15 +249,7 @@ async def task_map(bench: Bench, data: Data, due: Sequence[Partition]) -> Measur
 
     @task
     def compute(partition: Partition) -> str:
-        return run_partition(
-            partition.contract,
-            partition.start,
-            partition.grain,
-            DEFAULT_STRATEGY,
-            data.input_dir,
-            data.output_dir,
-            str(flow_run.id),
-        ).fingerprint
+        return RESULTS.compute(data.request(), partition, str(flow_run.id)).fingerprint
 
     @flow(name="benchmark-task-map")
     def mapping() -> None:

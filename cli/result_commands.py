@@ -55,9 +55,9 @@ def status(
     """  # noqa: D301 - \b is how Click keeps lines as they are
     with exit_codes(as_json=json_output):
         from cli.commands.status import run_status  # noqa: PLC0415 - as above
-        from cli.pipeline.query import Question  # noqa: PLC0415 - --help stays quick
+        from cli.pipeline.query import PartitionQuery  # noqa: PLC0415 - --help stays quick
 
-        question = Question(
+        query = PartitionQuery(
             contracts=contracts,
             first=first,
             last=last,
@@ -66,7 +66,7 @@ def status(
             grain=grain,
             strategy=strategy,
         )
-        raise typer.Exit(run_status(question, as_object=json_output))
+        raise typer.Exit(run_status(query, as_object=json_output))
 
 
 def redo(
@@ -108,9 +108,9 @@ def redo(
     """  # noqa: D301 - \b is how Click keeps lines as they are
     with exit_codes(as_json=json_output):
         from cli.commands.redo import RedoOptions, run_redo  # noqa: PLC0415 - --help stays quick
-        from cli.pipeline.query import Question  # noqa: PLC0415 - as above
+        from cli.pipeline.query import PartitionQuery  # noqa: PLC0415 - as above
 
-        question = Question(
+        query = PartitionQuery(
             contracts=contracts,
             first=first,
             last=last,
@@ -127,7 +127,7 @@ def redo(
             server_dir=server_dir,
             json=json_output,
         )
-        raise typer.Exit(run_redo(question, options))
+        raise typer.Exit(run_redo(query, options))
 
 
 def report(
@@ -166,10 +166,10 @@ def report(
     """  # noqa: D301 - \b is how Click keeps lines as they are
     with exit_codes(as_json=json_output):
         from cli.commands.report import run_report  # noqa: PLC0415 - --help stays quick
-        from cli.pipeline.query import Question  # noqa: PLC0415 - as above
+        from cli.pipeline.query import PartitionQuery  # noqa: PLC0415 - as above
 
-        question = Question(output_dir=output_dir, input_dir=input_dir, grain=grain)
-        run_report(question, cost_bps=cost_bps, show=open_it, as_object=json_output)
+        query = PartitionQuery(output_dir=output_dir, input_dir=input_dir, grain=grain)
+        run_report(query, cost_bps=cost_bps, show=open_it, as_object=json_output)
 
 
 def prune(
@@ -207,10 +207,10 @@ def prune(
     """  # noqa: D301 - \b is how Click keeps lines as they are
     with exit_codes(as_json=json_output):
         from cli.commands.prune import PruneOptions, run_prune  # noqa: PLC0415 - --help stays quick
-        from cli.pipeline.query import Question  # noqa: PLC0415 - as above
+        from cli.pipeline.query import PartitionQuery  # noqa: PLC0415 - as above
 
-        question = Question(
+        query = PartitionQuery(
             contracts=contracts, input_dir=input_dir, output_dir=output_dir, grain=grain
         )
         options = PruneOptions(dry_run=dry_run, yes=yes, json=json_output)
-        raise typer.Exit(run_prune(question, options))
+        raise typer.Exit(run_prune(query, options))

@@ -2,12 +2,12 @@
 
 import asyncio
 import base64
-from collections.abc import Mapping, Sequence
-from contextvars import ContextVar
+from collections.abc import Awaitable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
-from prefect import flow
+from prefect import Flow, flow
 from prefect.artifacts import acreate_markdown_artifact, acreate_table_artifact
 from prefect.logging import get_run_logger
 from pydantic import Field
@@ -21,17 +21,15 @@ from flows.boundary.parameters import (
     OutputDir,
     StoredGrain,
     StoredStrategy,
-    input_url,
-    output_url,
+    input_directory,
+    output_directory,
 )
 from flows.runs import rendering
 from flows.runs.commands import report_commands
-from lake.market.aggregate import Aggregation, AggregationRequest, aggregate
+from lake.market.aggregate import Aggregation, aggregate
 from lake.market.orphaned import Orphan
+from lake.market.request import MarketRequest, like_stored
 from trading.report.content import RunAccount
-
-run_account: ContextVar[RunAccount | None] = ContextVar("run_account", default=None)
-"""Set by an orchestrator in whose process this flow runs: what it did, for the report."""
 
 TIMESERIES_ROWS = 500
 """Most rows of the time-series artifact; the file has all."""
@@ -40,37 +38,70 @@ LISTED_ORPHANS = 200
 """Most orphaned results that the artifact names."""
 
 
-@flow(name="aggregate-portfolio", flow_run_name="aggregate portfolio")
-@domain_errors_fail_run
-@documented
-async def aggregate_portfolio(
-    output_dir: OutputDir = None,
-    contracts: ContractNames = None,
-    cost_bps: Annotated[
-        float,
-        Field(ge=0, le=1_000, description="Cost of one trade in basis points.", examples=[1.0]),
-    ] = DEFAULT_STRATEGY.cost_bps,
-    input_dir: InputDir = None,
-    grain: StoredGrain = None,
-    strategy: StoredStrategy = None,
-) -> dict[str, Any]:
-    """Compute P&L, win rate, Sharpe, beta and more from the results that the input asks for.
+def aggregate_portfolio_flow(run: RunAccount | None = None) -> Flow[..., Awaitable[Any]]:
+    """The flow, for an orchestrator in this process or for any run.
 
-    Writes them and a report. Other results are named, and left out.
-
-    Returns:
-        The portfolio's metrics by name; None where one is not defined.
+    Args:
+        run: What the orchestrator did, for the report.
     """
-    request = AggregationRequest(
-        input_dir=input_url(input_dir),
-        output_dir=output_url(output_dir),
-        contracts=contracts,
-        grain=grain,
-        strategy=strategy,
-        cost_bps=cost_bps,
-    )
+
+    @flow(name="aggregate-portfolio", flow_run_name="aggregate portfolio")
+    @domain_errors_fail_run
+    @documented
+    async def aggregate_portfolio(
+        output_dir: OutputDir = None,
+        contracts: ContractNames = None,
+        cost_bps: Annotated[
+            float,
+            Field(ge=0, le=1_000, description="Cost of one trade in basis points.", examples=[1.0]),
+        ] = DEFAULT_STRATEGY.cost_bps,
+        input_dir: InputDir = None,
+        grain: StoredGrain = None,
+        strategy: StoredStrategy = None,
+    ) -> dict[str, Any]:
+        """Compute P&L, win rate, Sharpe, beta and more from the results that the input asks for.
+
+        Writes them and a report. Other results are named, and left out.
+
+        Returns:
+            The portfolio's metrics by name; None where one is not defined.
+        """
+        request = MarketRequest(
+            input_dir=input_directory(input_dir),
+            output_dir=output_directory(output_dir),
+            contracts=None if contracts is None else tuple(contracts),
+        )
+        request = await asyncio.to_thread(like_stored, request, grain, strategy)
+        costed = request.strategy.model_copy(update={"cost_bps": cost_bps})
+        return await _aggregated(replace(request, strategy=costed), run)
+
+    return aggregate_portfolio
+
+
+aggregate_portfolio = aggregate_portfolio_flow()
+
+
+async def _aggregated(request: MarketRequest, run: RunAccount | None) -> dict[str, Any]:
     aggregation = await asyncio.to_thread(aggregate, request)
-    report, pictures = await asyncio.to_thread(_report, aggregation)
+    report, pictures = await asyncio.to_thread(_report, aggregation, run)
+    await _publish(aggregation, report, pictures)
+    metrics = aggregation.metrics
+    logger = get_run_logger()
+    for note in rendering.standing_notes(metrics):
+        logger.warning("%s", note)
+    logger.info(
+        "%d trades of %d contracts: P&L %s %%, win rate %s, Sharpe %s, beta %s",
+        metrics["trades"],
+        metrics["contracts"],
+        *(
+            rendering.value_text(metrics[name])
+            for name in ("total_pnl_pct", "win_rate", "sharpe", "average_beta")
+        ),
+    )
+    return metrics
+
+
+async def _publish(aggregation: Aggregation, report: str, pictures: Mapping[str, bytes]) -> None:
     made, metrics = aggregation.portfolio, aggregation.metrics
     await acreate_markdown_artifact(
         _markdown(aggregation, [report, *aggregation.files], pictures),
@@ -87,31 +118,19 @@ async def aggregate_portfolio(
         key="portfolio-timeseries",
         description=f"Bar by bar; the last {tail.num_rows} of {bars}",
     )
-    logger = get_run_logger()
-    for note in rendering.standing_notes(metrics):
-        logger.warning("%s", note)
-    logger.info(
-        "%d trades of %d contracts: P&L %s %%, win rate %s, Sharpe %s, beta %s",
-        metrics["trades"],
-        metrics["contracts"],
-        *(
-            rendering.value_text(metrics[name])
-            for name in ("total_pnl_pct", "win_rate", "sharpe", "average_beta")
-        ),
-    )
-    return metrics
 
 
-def _report(aggregation: Aggregation) -> tuple[str, dict[str, bytes]]:
+def _report(aggregation: Aggregation, run: RunAccount | None) -> tuple[str, dict[str, bytes]]:
     """Write the report; its URL, and its main charts as PNG pictures by title."""
     from lake.market import report as making  # noqa: PLC0415 - the orchestrator loads this module
     from trading.report import charts  # noqa: PLC0415 - the orchestrator loads this module
 
-    content = making.read_content(aggregation, run=run_account.get())
+    content = making.read_content(aggregation, run=run)
     pictures = {"Equity (blue) and the S&P 500 (grey)": charts.png(charts.equity, content)}
     if len(content.trade_returns):
         pictures["Returns of the trades"] = charts.png(charts.trade_returns, content)
-    return making.write_report(content, *report_commands(aggregation)), pictures
+    commands = report_commands(aggregation)
+    return making.write_report(aggregation.directory, content, *commands), pictures
 
 
 def _markdown(aggregation: Aggregation, files: Sequence[str], pictures: Mapping[str, bytes]) -> str:

@@ -18,12 +18,13 @@ from flows.boundary.parameters import (
     OutputDir,
     PartitionGrain,
     Strategy,
-    input_url,
-    output_url,
+    input_directory,
+    output_directory,
 )
 from lake.grain import Grain
 from lake.keys import Partition
 from lake.market.compute import PartitionSummary, run_partition
+from lake.market.request import MarketRequest
 from trading.errors import ParameterError, shown
 from trading.instruments.clock import parse_timestamp
 
@@ -66,15 +67,13 @@ async def analyze_time_partition(
 
     Reads the contract's bars of the partition and the window before them, nothing later.
     """
-    summary = await asyncio.to_thread(
-        run_partition,
-        contract,
-        timestamp,
-        grain,
-        strategy,
-        input_url(input_dir),
-        output_url(output_dir),
-        str(flow_run.id),
+    request = MarketRequest(
+        input_dir=input_directory(input_dir),
+        output_dir=output_directory(output_dir),
+        contracts=(contract,),
+        grain=grain,
+        strategy=strategy,
     )
+    summary = await asyncio.to_thread(run_partition, request, timestamp, str(flow_run.id))
     get_run_logger().info("%s", summary.sentence)
     return summary

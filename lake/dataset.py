@@ -160,16 +160,31 @@ def symbol_status(dataset: Dataset[R, K], request: R, symbol: str) -> SymbolStat
     """Compare what a request asks of one symbol with what is stored.
 
     Raises:
-        ParameterError: The symbol is unknown, or `request.only` names what is no partition's file.
+        ParameterError: The symbol is unknown.
         DataError: The inputs cannot be used.
         StorageError: Inputs or results cannot be accessed.
     """
     wanted = dataset.wanted(request, symbol)
-    stored = dataset.stored(request, symbol)
-    files = {one.key.relative_path for one in wanted}
-    orphans = tuple(sorted(set(stored) - files))
-    if request.only is not None:
-        wanted = [one for one in wanted if one.key.relative_path in request.only]
+    return compared(symbol, wanted, dataset.stored(request, symbol), request.only)
+
+
+def compared(
+    symbol: str,
+    wanted: Sequence[Wanted[K]],
+    stored: Mapping[str, str],
+    only: Collection[str] | None = None,
+) -> SymbolStatus[K]:
+    """The status of a symbol's partitions, once it is known what is wanted and what is there.
+
+    Args:
+        symbol: The symbol.
+        wanted: All its partitions, in the order of time.
+        stored: Fingerprint of each stored result, by relative file name.
+        only: Result files to keep of those wanted; None for all.
+    """
+    orphans = tuple(sorted(set(stored) - {one.key.relative_path for one in wanted}))
+    if only is not None:
+        wanted = [one for one in wanted if one.key.relative_path in only]
     states = tuple(_state(stored.get(one.key.relative_path), one.fingerprint) for one in wanted)
     return SymbolStatus(symbol, tuple(one.key for one in wanted), states, orphans)
 

@@ -16,6 +16,7 @@ clocks are set back one hour exists twice; the later of the two bars carries its
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Protocol
@@ -66,10 +67,10 @@ class BarIndex(Protocol):
 
 @dataclass(frozen=True, slots=True, order=True)
 class Partition:
-    """One contract's bars of one timestamp, session, month, year or history.
+    """One symbol's bars of one timestamp, session, month, year or history.
 
     Attributes:
-        contract: The contract's name.
+        symbol: The symbol, which the main pipeline's parameters call contract.
         start: Timestamp of the first bar, in UTC: wall-clock times of one zone compare equal
             when the clock is set back.
         grain: What the partition covers.
@@ -78,7 +79,7 @@ class Partition:
         zone: By whose clock it is named, `exchange_time.bar_zone` of the data.
     """
 
-    contract: str
+    symbol: str
     start: datetime
     grain: Grain
     first: int = field(compare=False)
@@ -96,7 +97,7 @@ class Partition:
         local = self._local
         repeated = local.strftime("%z") if self.grain is Grain.BAR and local.fold else ""
         stem = local.strftime(_FILE_FORMATS[self.grain])
-        return f"{checked_contract(self.contract)}/{stem}{repeated}.parquet"
+        return f"{checked_contract(self.symbol)}/{stem}{repeated}.parquet"
 
     @property
     def label(self) -> str:
@@ -104,7 +105,7 @@ class Partition:
         local = self._local
         seconds = ":%S" if self.grain is Grain.BAR and local.second else ""
         repeated = " %Z" if self.grain is Grain.BAR and local.fold else ""
-        return f"{self.contract} {local.strftime(_LABEL_FORMATS[self.grain] + seconds + repeated)}"
+        return f"{self.symbol} {local.strftime(_LABEL_FORMATS[self.grain] + seconds + repeated)}"
 
     @property
     def _local(self) -> datetime:
@@ -115,18 +116,18 @@ class Partition:
         return self.last - self.first
 
 
-def partitions(timestamps: Timestamps, contract: str, grain: Grain) -> list[Partition]:
-    """All partitions of a contract, in the order of time; together they cover every bar once.
+def partitions(timestamps: Timestamps, symbol: str, grain: Grain) -> list[Partition]:
+    """All partitions of a symbol, in the order of time; together they cover every bar once.
 
     Args:
         timestamps: All bar starts, UTC, strictly increasing, shape (n,).
-        contract: The contract's name.
+        symbol: The symbol.
         grain: What one partition covers.
 
     Raises:
         DataError: A timestamp is not a whole second, so that names could collide.
     """
-    checked_contract(contract)
+    checked_contract(symbol)
     if not len(timestamps):
         return []
     _check_whole_seconds(timestamps)
@@ -134,7 +135,7 @@ def partitions(timestamps: Timestamps, contract: str, grain: Grain) -> list[Part
     starts = timestamps[first].astype("datetime64[us]").tolist()
     rows = [*first.tolist(), len(timestamps)]
     return [
-        Partition(contract, start.replace(tzinfo=UTC), grain, low, high, zone)
+        Partition(symbol, start.replace(tzinfo=UTC), grain, low, high, zone)
         for start, low, high in zip(starts, rows, rows[1:], strict=False)
     ]
 
@@ -149,7 +150,7 @@ def _first_rows(timestamps: Timestamps, grain: Grain) -> np.ndarray[tuple[int], 
 
 
 def partition_at(
-    index: BarIndex, contract: str, timestamp: str | datetime, grain: Grain
+    index: BarIndex, symbol: str, timestamp: str | datetime, grain: Grain
 ) -> Partition:
     """The partition that holds the bar at `timestamp`; of a coarser grain, any of its bars.
 
@@ -159,7 +160,7 @@ def partition_at(
         ParameterError: `timestamp` is no aware timestamp, or not a bar of the data.
         DataError: The bar's timestamp is not a whole second.
     """
-    checked_contract(contract)
+    checked_contract(symbol)
     zone = zone_of(index)
     moment = parse_timestamp(timestamp).astimezone(zone)
     row = _row_of(index, moment, zone)
@@ -172,7 +173,7 @@ def partition_at(
         first, last = (index.lower_bound(to_datetime64(bound)) for bound in (start, end))
     stamps = index.stamps(first, first + 1)
     _check_whole_seconds(stamps)
-    return Partition(contract, to_datetime(stamps[0], UTC), grain, first, last, zone)
+    return Partition(symbol, to_datetime(stamps[0], UTC), grain, first, last, zone)
 
 
 def zone_of(index: BarIndex) -> tzinfo:
@@ -218,3 +219,21 @@ def _check_whole_seconds(timestamps: Timestamps) -> None:
             f"{timestamps[int(np.argmax(odd))]}Z is not a whole second",
             "round the timestamps of the data to seconds",
         )
+
+
+_GRAINS = (
+    (Grain.BAR, r"\d{8}_\d{6}([+-]\d{4})?"),
+    (Grain.SESSION, r"\d{8}"),
+    (Grain.MONTH, r"\d{4}-\d{2}"),
+    (Grain.YEAR, r"\d{4}"),
+    (Grain.ALL, "all"),
+)
+"""How the files of each grain are named, without their ending."""
+
+
+def grain_of(name: str) -> Grain | None:
+    """The grain of a result whose file is called so; None when no result's is."""
+    stem = name.removesuffix(".parquet")
+    if stem == name:
+        return None
+    return next((grain for grain, form in _GRAINS if re.fullmatch(form, stem)), None)

@@ -1,87 +1,70 @@
-"""What is due: the partitions of a contract whose stored result is missing or out of date."""
+"""What is due of a dataset: the partitions whose stored result is missing or out of date."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Sequence
 
-from lake.grain import Grain
-from lake.keys import Partition, partitions
-from lake.market.inputs import MarketData, check_contract
-from lake.status import PartitionStatus, partition_states
-from storage.directory import open_directory
+from lake.dataset import Dataset, K, R, SymbolStatus, symbol_status
+from storage.checks import check_writable
+from storage.directory import Directory
+from storage.errors import StorageError
 from trading.errors import ParameterError
-from trading.strategies.market_model.parameters import StrategyParameters
 
 
-@dataclass(frozen=True, slots=True)
-class ContractPlan:
-    """What is to be done for one contract.
+def plan(dataset: Dataset[R, K], request: R) -> list[SymbolStatus[K]]:
+    """The status of the partitions of every symbol that a request asks for.
 
-    Attributes:
-        contract: The contract's name.
-        due: Partitions to compute, in the order of time.
-        current: How many partitions are up to date.
-        total: How many partitions there are.
-    """
-
-    contract: str
-    due: list[Partition]
-    current: int
-    total: int
-
-
-def plan(
-    market: MarketData,
-    contract: str,
-    grain: Grain,
-    strategy: StrategyParameters,
-    output_dir: str,
-    *,
-    reprocess: bool,
-    only: Collection[str] | None = None,
-) -> ContractPlan:
-    """Compare the fingerprints of a contract's partitions with those of the stored results.
-
-    Reads the contract's whole column once, and of each stored result the end. Removes what
-    writers of the contract's results that were killed have left.
-
-    Args:
-        market: The input.
-        contract: The contract's name.
-        grain: What one partition covers.
-        strategy: The strategy's parameters.
-        output_dir: Where results are kept.
-        reprocess: Whether what is up to date is due as well.
-        only: Result files of the contract to plan for, relative to `output_dir`; None for all.
+    What is to be computed of each is `status.due(reprocess=request.reprocess)`. Nothing is written.
 
     Raises:
-        ParameterError: The contract is unknown, `output_dir` is not usable, or `only` names a
-            file that is no partition's.
-        DataError: The contract has no prices, or the data are out of order.
-        StorageError: Input or results cannot be accessed.
+        ParameterError: A symbol is unknown, or `request.only` names what is no partition's file.
+        DataError: The inputs cannot be used.
+        StorageError: Inputs or results cannot be accessed.
     """
-    directory = open_directory(output_dir, "output_dir")
-    directory.remove_leftovers(contract)
-    bars = market.bars(contract, 0, market.rows, strategy)
-    check_contract(bars)
-    every = partitions(bars.timestamps, contract, grain)
-    if only is not None:
-        every = _selected(every, only, grain)
-    if reprocess:
-        return ContractPlan(contract, every, 0, len(every))
-    states = partition_states(directory, bars, every, strategy)
-    due = [p for p, state in zip(every, states, strict=True) if state is not PartitionStatus.DONE]
-    return ContractPlan(contract, due, len(every) - len(due), len(every))
-
-
-def _selected(every: list[Partition], only: Collection[str], grain: Grain) -> list[Partition]:
-    selected = [partition for partition in every if partition.relative_path in only]
-    if unknown := set(only) - {partition.relative_path for partition in selected}:
+    plans = [symbol_status(dataset, request, symbol) for symbol in dataset.symbols(request)]
+    found = {key.relative_path for planned in plans for key in planned.keys}
+    if unknown := set(request.only or ()) - found:
         raise ParameterError(
             "partitions",
             min(unknown),
-            f"the result file of a partition of the data by {grain.value}",
-            f"name them as trading status does, e.g. {every[0].relative_path}",
+            f"the result file of a partition of {dataset.name} that is asked for",
+            "correct it, or leave partitions out to take all",
         )
-    return selected
+    return plans
+
+
+def still_due(dataset: Dataset[R, K], request: R, symbol: str) -> set[str] | None:
+    """Result files of a symbol that are missing or out of date now; those only to be redone not.
+
+    None when that cannot be seen. What is then computed again costs time and is never wrong.
+    """
+    try:
+        status = symbol_status(dataset, request, symbol)
+    except StorageError:
+        return None
+    return {key.relative_path for key in status.due(reprocess=False)}
+
+
+def make_ready(output: Directory, plans: Sequence[SymbolStatus[K]]) -> None:
+    """Make sure that results can be written, and remove what killed writers of them have left.
+
+    The last of the checks, before anything is submitted: what is wrong with the input has been said
+    by then without a look at the output.
+
+    Raises:
+        LocationError: They cannot be written.
+        StorageError: The place failed in a way that may pass.
+    """
+    check_writable(output, output.parameter)
+    remove_leftovers(output, plans)
+
+
+def remove_leftovers(output: Directory, plans: Sequence[SymbolStatus[K]]) -> None:
+    """Remove what writers of these partitions that were killed have left.
+
+    Raises:
+        StorageError: A folder cannot be listed.
+    """
+    files = (key.relative_path for planned in plans for key in planned.keys)
+    for folder in dict.fromkeys(file.rpartition("/")[0] for file in files):
+        output.remove_leftovers(folder)

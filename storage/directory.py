@@ -45,6 +45,7 @@ class Directory:
         fail_fast: Whether an outage is reported at once instead of waited for: for the first look
             at a location, which more often is mistyped than about to come back.
         parameter: The user's name for it, e.g. `output_dir`, to tell what to correct.
+        location: As it was named, by which another process opens the same; it may hold credentials.
     """
 
     url: str
@@ -53,8 +54,11 @@ class Directory:
     store: Store = field(init=False, repr=False, compare=False)
     fail_fast: bool = field(default=False, compare=False)
     parameter: str = field(default="directory", compare=False)
+    location: str = field(default="", repr=False, compare=False)
 
     def __post_init__(self) -> None:
+        if not self.location:
+            object.__setattr__(self, "location", self.url)
         object.__setattr__(self, "store", _store_of(self.filesystem))
 
     @property
@@ -253,10 +257,10 @@ def open_directory(url: str, parameter: str) -> Directory:
         ) from error
     if isinstance(filesystem, LocalFileSystem):
         absolute = os.path.abspath(path)  # noqa: PTH100 - Path.resolve would follow links
-        return Directory(absolute, absolute, filesystem, parameter=parameter)
+        return Directory(absolute, absolute, filesystem, parameter=parameter, location=url)
     path = path.rstrip("/")
     shown = without_credentials(filesystem.unstrip_protocol(path))
-    return Directory(shown, path, filesystem, parameter=parameter)
+    return Directory(shown, path, filesystem, parameter=parameter, location=url)
 
 
 def _s3_directory(url: str, parameter: str) -> Directory:
@@ -271,7 +275,8 @@ def _s3_directory(url: str, parameter: str) -> Directory:
             "an S3 location",
             "pass s3://bucket/prefix, the bucket's name in small letters",
         )
-    return Directory(f"s3://{path}", path, s3_store().filesystem, parameter=parameter)
+    filesystem = s3_store().filesystem
+    return Directory(f"s3://{path}", path, filesystem, parameter=parameter, location=url)
 
 
 def _store_of(filesystem: Any) -> Store:  # noqa: ANN401 - fsspec has no types

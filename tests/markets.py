@@ -11,7 +11,10 @@ import numpy.typing as npt
 import pytest
 import stamina
 
+from lake.grain import Grain
 from lake.market.inputs import write_market_data
+from lake.market.request import MarketRequest
+from storage.directory import open_directory
 from trading.arrays import Floats, Timestamps
 from trading.strategies.market_model.inputs import ContractBars
 from trading.strategies.market_model.parameters import StrategyParameters
@@ -76,6 +79,23 @@ def random_market(timestamps: Timestamps, contracts: int = 3, seed: int = 7) -> 
         vix=15 + random.normal(0, 1, n),
         spx_timestamps=timestamps,
         spx=4700 * np.exp(np.cumsum(market)),
+    )
+
+
+def request_of(
+    input_dir: str,
+    output_dir: str,
+    contract: str = "AAPL",
+    grain: Grain = Grain.BAR,
+    strategy: StrategyParameters = SMALL,
+) -> MarketRequest:
+    """What is asked of one contract."""
+    return MarketRequest(
+        input_dir=open_directory(input_dir, "input_dir"),
+        output_dir=open_directory(output_dir, "output_dir"),
+        contracts=(contract,),
+        grain=grain,
+        strategy=strategy,
     )
 
 

@@ -19,6 +19,9 @@ HEAVY = (
     "matplotlib",
     "s3fs",
     "skfolio",
+    "psycopg",
+    "adbc_driver_manager",
+    "alembic",
 )
 
 

@@ -101,7 +101,7 @@ def run_demo(options: DemoOptions) -> int:
             parameters |= _checked(parameters, options.contracts)
             pipeline = Pipeline(connection, settings, options.server_dir, display)
             pipeline.prepare()
-            orchestration = pipeline.run(parameters)
+            orchestration = pipeline.run(parameters, writable=parameters["output_dir"])
         exit_code = tell(
             orchestration,
             parameters["output_dir"],

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 import typer
 
 from cli.pipeline.failures import named_server
-from cli.pipeline.query import Places, Question, as_json, contract_names, places, read_orphaned
+from cli.pipeline.query import PartitionQuery, as_json, request_of
 from cli.settings import installation
 from flows.runs.commands import shell_command
-from lake.market.orphaned import Orphan, counted, remove_orphaned
+from lake.market.orphaned import Orphan, counted, orphaned_results, remove_orphaned
+from lake.market.request import MarketRequest
 from servers.errors import USAGE, CommandError
 
 
@@ -31,7 +32,7 @@ class PruneOptions:
     json: bool
 
 
-def run_prune(question: Question, options: PruneOptions) -> int:
+def run_prune(query: PartitionQuery, options: PruneOptions) -> int:
     """Print what is orphaned, and remove it once that is confirmed; returns the exit code.
 
     Raises:
@@ -40,66 +41,66 @@ def run_prune(question: Question, options: PruneOptions) -> int:
     """
     settings = installation()
     named_server(settings)  # the settings' credentials, where a block has them
-    where = places(settings, question)
-    names = contract_names(question.contracts)
-    orphaned = read_orphaned(where, names)
+    request = request_of(settings, query)
+    orphaned = orphaned_results(request)
     if not options.json:
-        typer.echo(_text(where, orphaned))
+        typer.echo(_text(request, orphaned))
     removed: Sequence[Orphan] = ()
     if orphaned and not options.dry_run:
         if not options.yes:
-            _confirm(where, len(orphaned), options)
+            _confirm(request, len(orphaned), options)
         # Input and results may have changed while somebody read the list.
-        still = {orphan.file for orphan in read_orphaned(where, names)}
+        still = {orphan.file for orphan in orphaned_results(request)}
         removed = [orphan for orphan in orphaned if orphan.file in still]
-        remove_orphaned(where.output_dir, removed)
+        remove_orphaned(request.output_dir, removed)
     if options.json:
-        typer.echo(_object(where, orphaned, removed))
+        typer.echo(_object(request, orphaned, removed))
     elif removed:
         typer.echo(f"Removed {len(removed):,}.")
     return 0
 
 
-def prune_command(where: Places, contracts: str | None) -> str:
+def prune_command(request: MarketRequest, contracts: str | None) -> str:
     """The command that lists and removes what is orphaned there."""
-    words = ["--output-dir", where.output_dir, "--input-dir", where.input_dir]
-    words += ["--grain", where.grain.value]
+    words = ["--output-dir", request.output_dir.location, "--input-dir", request.input_dir.location]
+    words += ["--grain", request.grain.value]
     words += ["--contracts", contracts] if contracts else []
     return shell_command("trading", "prune", *words)
 
 
-def _confirm(where: Places, count: int, options: PruneOptions) -> None:
+def _confirm(request: MarketRequest, count: int, options: PruneOptions) -> None:
+    place = request.output_dir.location
     if options.json or not sys.stdin.isatty():
         raise CommandError(
-            f"yes=False is not enough to remove {count:,} results from {where.output_dir} where "
-            "nobody can be asked; look at them with --dry-run, then pass --yes.",
+            f"yes=False is not enough to remove {count:,} results from {place} where nobody can be "
+            "asked; look at them with --dry-run, then pass --yes.",
             USAGE,
         )
-    if not typer.confirm(f"Remove {count:,} results from {where.output_dir}?", err=True):
+    if not typer.confirm(f"Remove {count:,} results from {place}?", err=True):
         raise CommandError("Nothing was removed.")
 
 
-def _text(where: Places, orphaned: Sequence[Orphan]) -> str:
+def _text(request: MarketRequest, orphaned: Sequence[Orphan]) -> str:
     if not orphaned:
-        return f"Nothing is orphaned: {where.input_dir} asks for all that is there."
+        return f"Nothing is orphaned: {request.input_dir.location} asks for all that is there."
     return "\n".join(
         [
             *(f"{orphan.file}  {orphan.reason.value}" for orphan in orphaned),
             "",
             f"Orphaned: {counted(orphaned)}.",
-            f"Results  {where.output_dir}",
-            f"Input    {where.input_dir}",
-            f"Grain    {where.grain.value}",
+            f"Results  {request.output_dir.location}",
+            f"Input    {request.input_dir.location}",
+            f"Grain    {request.grain.value}",
         ]
     )
 
 
-def _object(where: Places, orphaned: Sequence[Orphan], removed: Sequence[Orphan]) -> str:
+def _object(request: MarketRequest, orphaned: Sequence[Orphan], removed: Sequence[Orphan]) -> str:
     return as_json(
         {
-            "input_dir": where.input_dir,
-            "output_dir": where.output_dir,
-            "grain": where.grain.value,
+            "input_dir": request.input_dir.location,
+            "output_dir": request.output_dir.location,
+            "grain": request.grain.value,
             "orphaned": {orphan.file: orphan.reason.value for orphan in orphaned},
             "removed": [orphan.file for orphan in removed],
         }

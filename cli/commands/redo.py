@@ -15,10 +15,11 @@ from cli.display.progress import progress_display
 from cli.pipeline.credentials import use_credentials_block
 from cli.pipeline.failures import with_failures
 from cli.pipeline.pipeline import Pipeline, point_to_the_ui, quiet_prefect, tell
-from cli.pipeline.query import Places, Question, as_json, places, read_status
+from cli.pipeline.query import PartitionQuery, as_json, read_status, request_of
 from cli.settings import installation
+from lake.dataset import PartitionStatus
 from lake.keys import Partition
-from lake.status import PartitionStatus
+from lake.market.request import MarketRequest
 from servers.connection import prefect_connection, say_whose_server
 from servers.errors import USAGE, CommandError
 
@@ -53,7 +54,7 @@ class RedoOptions:
     json: bool
 
 
-def run_redo(question: Question, options: RedoOptions) -> int:
+def run_redo(query: PartitionQuery, options: RedoOptions) -> int:
     """Run what is not done, of the partitions asked about; returns the exit code.
 
     Raises:
@@ -67,20 +68,20 @@ def run_redo(question: Question, options: RedoOptions) -> int:
             settings = installation()
             say_whose_server(connection)
             use_credentials_block(settings, connection)
-            where = places(settings, question)
-            statuses = read_status(where, question)  # what is wrong is told before the server is up
+            request = request_of(settings, query)
+            statuses = read_status(request, query)  # what is wrong is told before the server is up
             pipeline = Pipeline(connection, settings, options.server_dir, display)
             pipeline.prepare()
-            statuses = with_failures(where.output_dir, statuses)
+            statuses = with_failures(request.output_dir.location, statuses)
             wanted = {PartitionStatus(options.only)} if options.only else set(NOT_DONE)
             due = [partition for status in statuses for partition in status.having(wanted)]
             if options.dry_run or not due:
                 typer.echo(_due_json(due) if options.json else _due_text(due, options))
                 return 0
-            orchestration = pipeline.run(_parameters(due, where, settings, options))
+            orchestration = pipeline.run(_parameters(due, request, settings, options))
         exit_code = tell(
             orchestration,
-            where.output_dir,
+            request.output_dir.location,
             connection,
             time.monotonic() - started,
             as_object=options.json,
@@ -90,7 +91,7 @@ def run_redo(question: Question, options: RedoOptions) -> int:
 
 
 def _parameters(
-    due: Sequence[Partition], where: Places, settings: Settings, options: RedoOptions
+    due: Sequence[Partition], request: MarketRequest, settings: Settings, options: RedoOptions
 ) -> dict[str, Any]:
     """The orchestrator's parameters.
 
@@ -107,10 +108,7 @@ def _parameters(
     return {
         "partitions": [partition.relative_path for partition in due],
         "job_per": options.job_per or settings.job_per.value,
-        "grain": where.grain.value,
-        "strategy": where.strategy.model_dump(mode="json"),
-        "input_dir": where.input_dir,
-        "output_dir": where.output_dir,
+        **request.parameters(),
     }
 
 

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import webbrowser
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
 from cli.pipeline.failures import named_server, server_note, with_failures
-from cli.pipeline.query import Places, Question, as_json, places
+from cli.pipeline.query import PartitionQuery, as_json, request_of
 from cli.settings import installation
 from flows.runs.commands import report_commands
 from flows.runs.rendering import standing_notes
-from lake.market.aggregate import Aggregation, AggregationRequest, aggregate, stored_cost_bps
+from lake.market.aggregate import Aggregation, aggregate, stored_cost_bps
+from lake.market.request import MarketRequest
 from lake.market.validation import validate
 from servers.errors import CommandError
 from trading.strategies.market_model.parameters import StrategyParameters
@@ -22,11 +24,13 @@ if TYPE_CHECKING:
     from trading.report.content import KnownStatus
 
 
-def run_report(question: Question, *, cost_bps: float | None, show: bool, as_object: bool) -> None:
+def run_report(
+    query: PartitionQuery, *, cost_bps: float | None, show: bool, as_object: bool
+) -> None:
     """Aggregate the results, write `_portfolio/` with the report, and print where it is.
 
     Args:
-        question: Where the results are, and the market data that ask for them.
+        query: Where the results are, and the market data that ask for them.
         cost_bps: Cost of one trade in basis points; None takes that of the stored portfolio, or
             the strategy's default.
         show: Whether to open it in a browser.
@@ -40,25 +44,18 @@ def run_report(question: Question, *, cost_bps: float | None, show: bool, as_obj
 
     settings = installation()
     server = named_server(settings)
-    where = places(settings, question)
+    request = request_of(settings, query)
     if cost_bps is None:
-        cost_bps = stored_cost_bps(where.output_dir)
+        cost_bps = stored_cost_bps(request.output_dir)
     if cost_bps is None:
         cost_bps = StrategyParameters().cost_bps
-    aggregation = aggregate(
-        AggregationRequest(
-            input_dir=where.input_dir,
-            output_dir=where.output_dir,
-            grain=where.grain,
-            strategy=where.strategy,
-            cost_bps=cost_bps,
-        )
-    )
-    validation = validate(where.input_dir, aggregation.portfolio.trades.contracts)
+    costed = request.strategy.model_copy(update={"cost_bps": cost_bps})
+    aggregation = aggregate(replace(request, strategy=costed))
+    validation = validate(request.input_dir.location, aggregation.portfolio.trades.contracts)
     content = read_content(
-        aggregation, status=_status(where, server, aggregation), validation=validation
+        aggregation, status=_status(request, server, aggregation), validation=validation
     )
-    url = write_report(content, *report_commands(aggregation))
+    url = write_report(request.output_dir, content, *report_commands(aggregation))
     summary = aggregation.portfolio.summary
     notes = standing_notes(aggregation.metrics)
     fields = {"report": url, "contracts": summary.contracts, "bars": summary.bars, "notes": notes}
@@ -69,13 +66,14 @@ def run_report(question: Question, *, cost_bps: float | None, show: bool, as_obj
         _open(url)
 
 
-def _status(where: Places, server: str | None, aggregation: Aggregation) -> KnownStatus:
+def _status(request: MarketRequest, server: str | None, aggregation: Aggregation) -> KnownStatus:
     from lake.market.report import known_status  # noqa: PLC0415 - takes a second
 
     statuses = list(aggregation.statuses)
     if server is not None:
-        statuses = with_failures(where.output_dir, statuses)
-    basis = f"{where.input_dir}, by {where.grain.value}. {server_note(server).rstrip('.')}"
+        statuses = with_failures(request.output_dir.location, statuses)
+    known_from = server_note(server).rstrip(".")
+    basis = f"{request.input_dir.location}, by {request.grain.value}. {known_from}"
     made, stamps = aggregation.portfolio.trades, aggregation.wanted.timestamps
     return known_status(statuses, stamps, made, basis)
 

@@ -12,19 +12,19 @@ import typer
 from cli.commands.prune import prune_command
 from cli.pipeline.failures import named_server, server_note, with_failures
 from cli.pipeline.query import (
-    Places,
-    Question,
+    STATUSES,
+    PartitionQuery,
     as_json,
-    contract_names,
     counts,
-    places,
-    read_orphaned,
     read_status,
+    request_of,
 )
 from cli.settings import installation
 from flows.runs.commands import shell_command
-from lake.market.orphaned import Orphan, counted
-from lake.status import ContractStatus, PartitionStatus
+from lake.dataset import PartitionStatus, SymbolStatus
+from lake.keys import Partition
+from lake.market.orphaned import Orphan, counted, orphaned_results
+from lake.market.request import MarketRequest
 
 INCOMPLETE = 3
 """Exit code when a partition is not done; 1 is for a command that could not find out."""
@@ -44,11 +44,11 @@ NAMED_ORPHANS = 5
 """Orphaned results that are named for people; the JSON object names all."""
 
 
-def run_status(question: Question, *, as_object: bool) -> int:
+def run_status(query: PartitionQuery, *, as_object: bool) -> int:
     """Print the status of every partition asked about; returns the exit code.
 
     Args:
-        question: Which partitions.
+        query: Which partitions.
         as_object: Whether to print one JSON object instead of text.
 
     Raises:
@@ -56,111 +56,111 @@ def run_status(question: Question, *, as_object: bool) -> int:
     """
     settings = installation()
     server = named_server(settings)
-    where = places(settings, question)
-    statuses = read_status(where, question)
+    request = request_of(settings, query)
+    statuses = read_status(request, query)
     if server is not None:
-        statuses = with_failures(where.output_dir, statuses)
-    orphaned = read_orphaned(where, contract_names(question.contracts))
+        statuses = with_failures(request.output_dir.location, statuses)
+    orphaned = orphaned_results(request)
     text = status_json if as_object else status_text
-    typer.echo(text(where, question, statuses, orphaned, server_note(server)))
+    typer.echo(text(request, query, statuses, orphaned, server_note(server)))
     done = all(s.count(PartitionStatus.DONE) == len(s.states) for s in statuses)
     return 0 if done else INCOMPLETE
 
 
 def status_json(
-    where: Places,
-    question: Question,
-    statuses: Sequence[ContractStatus],
+    request: MarketRequest,
+    query: PartitionQuery,
+    statuses: Sequence[SymbolStatus[Partition]],
     orphaned: Sequence[Orphan],
     note: str,
 ) -> str:
     """The status as one JSON object."""
     return as_json(
         {
-            "input_dir": where.input_dir,
-            "output_dir": where.output_dir,
-            "grain": where.grain.value,
-            "strategy": where.strategy.model_dump(mode="json"),
+            "input_dir": request.input_dir.location,
+            "output_dir": request.output_dir.location,
+            "grain": request.grain.value,
+            "strategy": request.strategy.model_dump(mode="json"),
             "note": note,
             "partitions": counts(statuses),
             "contracts": {
-                s.contract: {
+                s.symbol: {
                     state.value: [p.relative_path for p in s.having({state})]
-                    for state in PartitionStatus
+                    for state in STATUSES
                     if state is not PartitionStatus.DONE
                 }
                 | {"done": s.count(PartitionStatus.DONE)}
                 for s in statuses
             },
-            "commands": commands(where, question, counts(statuses)),
+            "commands": commands(request, query, counts(statuses)),
             "orphaned": [orphan.file for orphan in orphaned],
-            "prune_command": prune_command(where, question.contracts) if orphaned else None,
+            "prune_command": prune_command(request, query.contracts) if orphaned else None,
         }
     )
 
 
 def status_text(
-    where: Places,
-    question: Question,
-    statuses: Sequence[ContractStatus],
+    request: MarketRequest,
+    query: PartitionQuery,
+    statuses: Sequence[SymbolStatus[Partition]],
     orphaned: Sequence[Orphan],
     note: str,
 ) -> str:
     """The status for people: a line per contract, a legend and what to do."""
     totals = counts(statuses)
-    partitions = statuses[0].partitions  # contracts share the bars of the data
-    first, last = (
-        p.label.removeprefix(p.contract).strip() for p in (partitions[0], partitions[-1])
-    )
+    partitions = statuses[0].keys  # contracts share the bars of the data
+    first, last = (p.label.removeprefix(p.symbol).strip() for p in (partitions[0], partitions[-1]))
     width = min(len(partitions), WIDEST, max(NARROWEST, _columns() - 34))
-    names = max(len(s.contract) for s in statuses)
+    names = max(len(s.symbol) for s in statuses)
     per_column = "one" if width == len(partitions) else f"about {len(partitions) / width:.0f}"
     lines = [
-        f"Results  {where.output_dir}",
-        f"Input    {where.input_dir}",
-        f"Grain    {where.grain.value}: {_number_of(statuses)}",
+        f"Results  {request.output_dir.location}",
+        f"Input    {request.input_dir.location}",
+        f"Grain    {request.grain.value}: {_number_of(statuses)}",
         f"Time     {first} to {last}, {per_column} to a column",
         "",
-        *(f"{s.contract:<{names}}  {_row(s, width)}  {_told(s)}" for s in statuses),
+        *(f"{s.symbol:<{names}}  {_row(s, width)}  {_told(s)}" for s in statuses),
         "",
         "   ".join(
             f"{_sign(state)} {state.value} {totals[state.value]}" for state in reversed(list(SIGNS))
         ),
         note,
     ]
-    if todo := commands(where, question, totals):
+    if todo := commands(request, query, totals):
         lines += ["", "To complete it:", *(f"  {command}" for command in todo)]
     if orphaned:
-        lines += ["", *_orphaned_lines(where, question, orphaned)]
+        lines += ["", *_orphaned_lines(request, query, orphaned)]
     return "\n".join(lines)
 
 
-def _orphaned_lines(where: Places, question: Question, orphaned: Sequence[Orphan]) -> list[str]:
+def _orphaned_lines(
+    request: MarketRequest, query: PartitionQuery, orphaned: Sequence[Orphan]
+) -> list[str]:
     named = [orphan.file for orphan in orphaned[:NAMED_ORPHANS]]
     more = len(orphaned) - len(named)
     return [
         f"Orphaned, which no portfolio counts: {counted(orphaned)}",
         f"  {', '.join(named)}{f' and {more:,} more' if more else ''}",
         "To list them, and to remove them once you confirm it:",
-        f"  {prune_command(where, question.contracts)}",
+        f"  {prune_command(request, query.contracts)}",
     ]
 
 
-def commands(where: Places, question: Question, totals: Mapping[str, int]) -> list[str]:
+def commands(request: MarketRequest, query: PartitionQuery, totals: Mapping[str, int]) -> list[str]:
     """The commands that would compute what is not done: of each status there is, then of all."""
-    words = ["--output-dir", where.output_dir, "--input-dir", where.input_dir]
+    words = ["--output-dir", request.output_dir.location, "--input-dir", request.input_dir.location]
     # Told always: what `redo` takes by itself are those of the results, then.
-    words += ["--grain", where.grain.value]
-    words += ["--strategy", where.strategy.model_dump_json(exclude_defaults=True)]
-    asked = {"--contracts": question.contracts, "--from": question.first, "--to": question.last}
+    words += ["--grain", request.grain.value]
+    words += ["--strategy", request.strategy.model_dump_json(exclude_defaults=True)]
+    asked = {"--contracts": query.contracts, "--from": query.first, "--to": query.last}
     words += [word for name, value in asked.items() if value for word in (name, value)]
     undone = [s.value for s in SIGNS if s is not PartitionStatus.DONE and totals[s.value]]
     each = [shell_command("trading", "redo", "--only", status, *words) for status in undone]
     return each if len(each) < 2 else [*each, shell_command("trading", "redo", *words)]  # noqa: PLR2004 - one says it all
 
 
-def _number_of(statuses: Sequence[ContractStatus]) -> str:
-    each, contracts = len(statuses[0].partitions), len(statuses)
+def _number_of(statuses: Sequence[SymbolStatus[Partition]]) -> str:
+    each, contracts = len(statuses[0].keys), len(statuses)
     return f"{each:,} partitions of " + (
         "1 contract" if contracts == 1 else f"each of {contracts} contracts"
     )
@@ -170,7 +170,7 @@ def _columns() -> int:
     return shutil.get_terminal_size((80, 24)).columns
 
 
-def _row(status: ContractStatus, width: int) -> str:
+def _row(status: SymbolStatus[Partition], width: int) -> str:
     count = len(status.states)
     width = min(width, count)
     bounds = [count * i // width for i in range(width + 1)]
@@ -190,7 +190,7 @@ def _sign(state: PartitionStatus) -> str:
     return typer.style(sign, fg=colour)
 
 
-def _told(status: ContractStatus) -> str:
+def _told(status: SymbolStatus[Partition]) -> str:
     """`18 done, 6 missing`, without what there is none of."""
     order = (s for s in reversed(list(SIGNS)) if status.count(s))
     return ", ".join(f"{status.count(s)} {s.value}" for s in order)

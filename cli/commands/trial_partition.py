@@ -99,7 +99,7 @@ async def _create(client: PrefectClient, place: str, partition: Partition) -> Fl
         deployment.id,
         name=f"check {partition.label}",
         parameters={
-            "contract": partition.contract,
+            "contract": partition.symbol,
             "timestamp": partition.timestamp,
             "input_dir": place,
             "output_dir": place,

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from cli.pipeline.credentials import use_credentials_block
 from flows.deploy.deployments import ANALYZE_TIME_PARTITION
-from lake.status import ContractStatus, PartitionStatus
+from lake.dataset import PartitionStatus, SymbolStatus
+from lake.keys import Partition
 from servers.connection import REACH_SECONDS, Connection, named_api_url, without_credentials
 from servers.errors import CommandError
 from servers.prefect import is_healthy
@@ -61,7 +62,9 @@ def server_note(server: str | None) -> str:
     return "Failures count as missing or stale: PREFECT_API_URL names no server to ask."
 
 
-def with_failures(output_dir: str, statuses: Sequence[ContractStatus]) -> list[ContractStatus]:
+def with_failures(
+    output_dir: str, statuses: Sequence[SymbolStatus[Partition]]
+) -> list[SymbolStatus[Partition]]:
     """The statuses, with what the current Prefect server knows of failed runs.
 
     Args:

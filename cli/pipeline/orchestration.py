@@ -18,6 +18,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
+from prefect import Flow
 from prefect.client.orchestration import PrefectClient, get_client
 from prefect.client.schemas.objects import FlowRun, State, WorkPool
 from prefect.events.worker import EventsWorker
@@ -28,13 +29,16 @@ from prefect.states import Cancelled, Pending
 
 from cli.display.progress import Display, ProgressMeter
 from cli.pipeline.run_counts import UNFINISHED, RunCounts
+from cli.pipeline.run_progress import RunProgress
 from cli.pipeline.summary import PartitionCounts
 from cli.stop_signals import stopping_once
+from fanout import Placement
 from fanout.runs import set_states
 from flows.boundary.errors import UnfinishedError
+from flows.boundary.settings import JobPer
 from flows.deploy.deployments import ORCHESTRATOR
 from flows.deploy.registration import PROCESS, pool_of, register_deployments
-from flows.orchestrator_flow import OrchestrationSummary, trading_orchestrator
+from flows.orchestrator_flow import OrchestrationSummary, trading_orchestrator_flow
 from servers.leases import Leases
 from servers.readiness import server_errors
 from servers.worker import LocalWorker, needing
@@ -128,13 +132,14 @@ def run_orchestration(
     worker: AbstractContextManager[LocalWorker | None],
     display: Display,
     leases: Leases | None,
+    writable: str | None = None,
 ) -> Orchestration:
     """`orchestrate`, from outside any event loop.
 
     Raises:
         CommandError: The server refused or failed a request.
     """
-    run = orchestrate(parameters, worker=worker, display=display, leases=leases)
+    run = orchestrate(parameters, worker=worker, display=display, leases=leases, writable=writable)
     try:
         with server_errors():
             return asyncio.run(run)
@@ -150,6 +155,7 @@ async def orchestrate(
     worker: AbstractContextManager[LocalWorker | None],
     display: Display,
     leases: Leases | None,
+    writable: str | None = None,
 ) -> Orchestration:
     """Run the registered orchestrator in this process, and count its flow runs.
 
@@ -158,6 +164,7 @@ async def orchestrate(
         worker: Entered while the run executes: what picks up the runs in jobs of their own.
         display: Where progress is shown.
         leases: Where to say that this process executes it, on a server that outlives us.
+        writable: The output directory, when results are known to be written there.
     """
     async with stoppable(display), delivering(), get_client() as client:
         # Pending, not Scheduled: no worker may pick up what this process executes. With a key: a
@@ -173,10 +180,15 @@ async def orchestrate(
             raise RuntimeError("the server did not say when it created the flow run")
         counts = RunCounts(client, flow_run.id, flow_run.created)
         lease = leases.held(flow_run.id) if leases else contextlib.nullcontext()
-        async with _settling(counts, display):
+        progress = RunProgress()
+        inline = JobPer(parameters["job_per"]).symbol_placement is Placement.INLINE
+        async with _settling(counts, progress, display):
             with lease, worker as local:
-                async with needing(local), watching(counts, display):
-                    state = await _execute(flow_run)
+                async with (
+                    needing(local),
+                    watching(progress, display, elsewhere=None if inline else counts),
+                ):
+                    state = await _execute(trading_orchestrator_flow(progress, writable), flow_run)
         return await _ended(counts, state)
 
 
@@ -208,17 +220,26 @@ async def delivering() -> AsyncIterator[None]:
 
 
 @contextlib.asynccontextmanager
-async def watching(counts: RunCounts, display: Display) -> AsyncIterator[None]:
-    """Show the partitions' progress while the block runs; a failed look never stops it."""
+async def watching(
+    progress: RunProgress, display: Display, *, elsewhere: RunCounts | None
+) -> AsyncIterator[None]:
+    """Show the partitions' progress while the block runs; a failed look never stops it.
+
+    Args:
+        progress: What the orchestrator in this process tells.
+        display: Where it is shown.
+        elsewhere: The server's counts, when partitions run in other processes' contracts.
+    """
 
     async def watch() -> None:
-        meter, due = ProgressMeter(), None
+        meter = ProgressMeter()
         while True:
             await asyncio.sleep(WATCH_SECONDS)
+            if not progress.due:
+                continue
             with contextlib.suppress(Exception):
-                if states := await counts.partitions():
-                    due = due or await counts.due_partitions()
-                    display.partitions(meter.read(states, due, time.monotonic()))
+                states = await elsewhere.partitions() if elsewhere else progress.states()
+                display.partitions(meter.read(states, progress.due, time.monotonic()))
 
     watcher = asyncio.create_task(watch())
     try:
@@ -230,7 +251,9 @@ async def watching(counts: RunCounts, display: Display) -> AsyncIterator[None]:
 
 
 @contextlib.asynccontextmanager
-async def _settling(counts: RunCounts, display: Display) -> AsyncIterator[None]:
+async def _settling(
+    counts: RunCounts, progress: RunProgress, display: Display
+) -> AsyncIterator[None]:
     """When the block is interrupted, end the runs that no process of ours executes any more.
 
     The worker that the block stopped took its runs' processes with it: they cannot say so. What
@@ -245,16 +268,15 @@ async def _settling(counts: RunCounts, display: Display) -> AsyncIterator[None]:
                 stopped: State[None] = Cancelled(message="Stopped with the command that ran it.")
                 await set_states(counts.client, left, stopped, only=UNFINISHED, force=True)
                 done = (await counts.partitions()).get("Completed", 0)
-                due = await counts.due_partitions()
-                display.phase(f"{done} of {due or 'the'} partitions were completed.")
+                display.phase(f"{done} of {progress.due or 'the'} partitions were completed.")
         raise
 
 
-async def _execute(flow_run: FlowRun) -> State[Any] | None:
+async def _execute(flow: Flow[..., Any], flow_run: FlowRun) -> State[Any] | None:
     """Run the orchestrator's flow run to its end in this process, as a job would."""
     try:
         state = await run_flow_async(
-            trading_orchestrator,
+            flow,
             flow_run=flow_run,
             parameters=dict(flow_run.parameters),
             return_type="state",

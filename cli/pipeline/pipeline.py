@@ -67,11 +67,12 @@ class Pipeline:
         register(self.settings.work_pool, self.connection.partition_limit)
         recover(leases_of(self.connection, self.server_dir))
 
-    def run(self, parameters: Mapping[str, Any]) -> Orchestration:
+    def run(self, parameters: Mapping[str, Any], *, writable: str | None = None) -> Orchestration:
         """Execute one run of the orchestrator.
 
         Args:
             parameters: Its parameters, as its deployment takes them.
+            writable: The output directory, when results are known to be written there.
 
         Raises:
             CommandError: The server refused or failed a request.
@@ -81,7 +82,9 @@ class Pipeline:
         self.display.phase(f"Running the pipeline (job_per={parameters['job_per']})")
         worker = worker_for(parameters["job_per"], self.settings.work_pool, self.worker_log)
         leases = leases_of(self.connection, self.server_dir)
-        return run_orchestration(parameters, worker=worker, display=self.display, leases=leases)
+        return run_orchestration(
+            parameters, worker=worker, display=self.display, leases=leases, writable=writable
+        )
 
 
 def worker_for(

@@ -4,35 +4,38 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
 from cli.settings import absolute
+from lake.dataset import PartitionStatus, SymbolStatus
 from lake.grain import Grain
-from lake.market.inputs import open_market_data
-from lake.market.orphaned import Orphan, orphaned_results
-from lake.market.wanted import wanted_results
-from lake.status import (
-    ContractStatus,
-    PartitionStatus,
-    StoredSettings,
-    contract_status,
-    rows_between,
-    stored_settings,
-)
+from lake.keys import Partition
+from lake.market.dataset import RESULTS
+from lake.market.request import MarketRequest, contracts_with_results, like_stored
+from lake.planning import plan
+from lake.status import rows_between, within
 from servers.errors import USAGE, CommandError
+from storage.directory import open_directory
 from trading.instruments.clock import bar_zone, to_datetime
-from trading.instruments.symbols import selected_contracts
 from trading.strategies.market_model.parameters import StrategyParameters
 
 if TYPE_CHECKING:
     from flows.boundary.settings import Settings
 
+STATUSES = (
+    PartitionStatus.DONE,
+    PartitionStatus.STALE,
+    PartitionStatus.MISSING,
+    PartitionStatus.FAILED,
+)
+"""Those that a result of the main pipeline can have: no source corrects it later."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
+class PartitionQuery:
     """Which partitions the user asks about; None leaves it to the results or the settings.
 
     Attributes:
@@ -54,43 +57,23 @@ class Question:
     strategy: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Places:
-    """Where to look and with what; what the user left out is taken from results and settings.
-
-    Attributes:
-        input_dir: Where the market data are, absolute.
-        output_dir: Where the results are, absolute.
-        grain: What one partition covers.
-        strategy: The parameters that results are measured against.
-        stored: What the stored results were computed with.
-    """
-
-    input_dir: str
-    output_dir: str
-    grain: Grain
-    strategy: StrategyParameters
-    stored: StoredSettings
-
-
-def places(settings: Settings, question: Question) -> Places:
-    """Where to look.
+def request_of(settings: Settings, query: PartitionQuery) -> MarketRequest:
+    """What is asked; what the user left out is taken from the results and the settings.
 
     Raises:
-        CommandError: `strategy` is not a JSON object of the strategy's parameters.
+        CommandError: `strategy` is not a JSON object of the strategy's parameters, or a name of
+            `contracts` is empty.
         TradingError: A directory is not usable or cannot be accessed.
     """
-    chosen = _strategy(question.strategy)
-    source = absolute(question.input_dir or settings.input_dir, "input_dir")
-    target = absolute(question.output_dir or settings.output_dir, "output_dir")
-    stored = stored_settings(open_market_data(source), target)
-    return Places(
-        input_dir=source,
-        output_dir=target,
-        grain=Grain(question.grain) if question.grain else stored.grain or Grain.BAR,
-        strategy=chosen or stored.strategy or StrategyParameters(),
-        stored=stored,
+    chosen, names = _strategy(query.strategy), contract_names(query.contracts)
+    source = absolute(query.input_dir or settings.input_dir, "input_dir")
+    target = absolute(query.output_dir or settings.output_dir, "output_dir")
+    request = MarketRequest(
+        input_dir=open_directory(source, "input_dir"),
+        output_dir=open_directory(target, "output_dir"),
+        contracts=None if names is None else tuple(names),
     )
+    return like_stored(request, Grain(query.grain) if query.grain else None, chosen)
 
 
 def _strategy(text: str | None) -> StrategyParameters | None:
@@ -108,49 +91,31 @@ def _strategy(text: str | None) -> StrategyParameters | None:
         ) from None
 
 
-def read_status(where: Places, question: Question) -> list[ContractStatus]:
+def read_status(request: MarketRequest, query: PartitionQuery) -> list[SymbolStatus[Partition]]:
     """The status of the partitions asked about, without what a Prefect server knows.
 
     Without names of contracts, of those that have results; without results, of all in the data.
 
     Raises:
-        CommandError: The names or the time are none, or there is no partition at that time.
+        CommandError: There is no partition at that time.
         TradingError: A contract is unknown, or input or results cannot be read.
     """
-    market = open_market_data(where.input_dir)
-    rows = rows_between(market, question.first, question.last)
-    known = [name for name in where.stored.contracts if name in market.contracts]
-    names = contract_names(question.contracts) or known or list(market.contracts)
-    chosen = selected_contracts(market.contracts, names, len(names))
-    found = [
-        contract_status(market, name, where.grain, where.strategy, where.output_dir).within(rows)
-        for name in chosen
-    ]
-    if not any(status.partitions for status in found):
+    market = request.market()
+    rows = rows_between(market, query.first, query.last)
+    names = request.contracts or contracts_with_results(request) or None
+    statuses = plan(RESULTS, replace(request, contracts=names))
+    found = [within(status, rows) for status in statuses]
+    if not any(map(len, found)):
         stamps = market.timestamps()
         zone = bar_zone(stamps)
         raise CommandError(
-            f"There are no bars from {question.first or 'the start'} to "
-            f"{question.last or 'the end'}; those of the data lie between "
+            f"There are no bars from {query.first or 'the start'} to "
+            f"{query.last or 'the end'}; those of the data lie between "
             f"{to_datetime(stamps[0], zone).isoformat()} and "
             f"{to_datetime(stamps[-1], zone).isoformat()}.",
             USAGE,
         )
     return found
-
-
-def read_orphaned(where: Places, contracts: Collection[str] | None) -> list[Orphan]:
-    """The stored results that the input does not ask for.
-
-    Args:
-        where: Where to look.
-        contracts: Contracts to look at, whether the input has them or not; None for all.
-
-    Raises:
-        TradingError: Input or results cannot be read.
-    """
-    wanted = wanted_results(open_market_data(where.input_dir), where.grain)
-    return orphaned_results(where.output_dir, wanted, contracts)
 
 
 def contract_names(text: str | None) -> list[str] | None:
@@ -169,9 +134,9 @@ def contract_names(text: str | None) -> list[str] | None:
     return names
 
 
-def counts(statuses: Collection[ContractStatus]) -> Mapping[str, int]:
+def counts(statuses: Collection[SymbolStatus[Partition]]) -> Mapping[str, int]:
     """How many partitions have each status."""
-    return {state.value: sum(s.count(state) for s in statuses) for state in PartitionStatus}
+    return {state.value: sum(s.count(state) for s in statuses) for state in STATUSES}
 
 
 def as_json(fields: Mapping[str, Any]) -> str:

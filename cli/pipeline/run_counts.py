@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -12,9 +11,6 @@ from uuid import UUID
 
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.filters import (
-    ArtifactFilter,
-    ArtifactFilterFlowRunId,
-    ArtifactFilterKey,
     FlowRunFilter,
     FlowRunFilterParentFlowRunId,
     FlowRunFilterState,
@@ -66,20 +62,6 @@ class RunCounts:
         await self._refresh_children()
         below = {"parent_flow_run_id": {"any_": _strings(self._children)}}
         return await self._by_state(below) if self._children else Counter()
-
-    async def due_partitions(self) -> int | None:
-        """How many partitions the orchestrator has to compute, once it has said so.
-
-        The first number in the description of its progress artifact.
-        """
-        artifacts = await self.client.read_artifacts(
-            artifact_filter=ArtifactFilter(
-                flow_run_id=ArtifactFilterFlowRunId(any_=[self.root]),
-                key=ArtifactFilterKey(any_=["fan-out-progress"]),
-            )
-        )
-        numbers = [re.match(r"\d+", artifact.description or "") for artifact in artifacts]
-        return next((int(number.group()) for number in numbers if number), None)
 
     async def by_deployment(self) -> dict[str, dict[str, int]]:
         """All flow runs, the orchestrator's included: deployment -> state name -> count."""

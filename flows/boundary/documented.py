@@ -1,5 +1,6 @@
 """What the Prefect UI's form says of a flow's parameters."""
 
+import inspect
 import json
 from collections.abc import Callable
 from typing import Annotated, TypeVar, get_args, get_origin, get_type_hints
@@ -18,7 +19,8 @@ def documented(function: F) -> F:
     """
     hints = get_type_hints(function, include_extras=True)
     lines = [f"    {name}: {text}" for name, hint in hints.items() if (text := _description(hint))]
-    function.__doc__ = f"{function.__doc__ or ''}\n    Args:\n    " + "\n    ".join(lines) + "\n"
+    description = inspect.cleandoc(function.__doc__ or "")
+    function.__doc__ = description + "\n\nArgs:\n" + "\n".join(lines) + "\n"
     return function
 
 

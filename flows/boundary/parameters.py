@@ -12,6 +12,7 @@ from flows.boundary.settings import (
     settings,
 )
 from lake.grain import Grain
+from storage.directory import Directory, open_directory
 from storage.location import checked_location
 from trading.errors import ParameterError
 from trading.instruments.symbols import CONTRACT_PATTERN
@@ -112,6 +113,24 @@ def output_url(output_dir: str | None) -> str:
         ParameterError: It cannot name a directory, or would be gone with this process.
     """
     return _located(output_dir, settings().output_dir, "output_dir")
+
+
+def input_directory(input_dir: str | None) -> Directory:
+    """The input directory asked for, or the installation's, to be handed on.
+
+    Raises:
+        ParameterError, LocationError: It is no usable location.
+    """
+    return open_directory(input_url(input_dir), "input_dir")
+
+
+def output_directory(output_dir: str | None) -> Directory:
+    """The output directory asked for, or the installation's, to be handed on.
+
+    Raises:
+        ParameterError, LocationError: It is no usable location.
+    """
+    return open_directory(output_url(output_dir), "output_dir")
 
 
 def _located(asked: str | None, installed: str, parameter: str) -> str:

@@ -1,6 +1,6 @@
 """What became of a contract's partitions, from the plan before the fan-out and what came after."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from prefect.client.schemas.objects import FlowRun, StateType
@@ -8,8 +8,10 @@ from prefect.client.schemas.objects import FlowRun, StateType
 from fanout import ChildResult
 from flows.runs.commands import redo_partition
 from flows.runs.rendering import Cell, Failure
+from lake.dataset import SymbolStatus
 from lake.keys import Partition
-from lake.planning import ContractPlan
+from lake.market.dataset import RESULTS
+from lake.market.request import MarketRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,49 +67,51 @@ class Account:
         return Cell.COMPLETED if file in self.due else Cell.SKIPPED
 
 
-def all_done(planned: ContractPlan) -> Account:
+def all_done(planned: SymbolStatus[Partition], request: MarketRequest) -> Account:
     """The account of a contract whose run completed, or that had nothing to do."""
-    due = frozenset(p.relative_path for p in planned.due)
-    return Account(planned.contract, planned.total, planned.current, due, {})
+    return _account(planned, request, {})
 
 
 def partly_done(
-    planned: ContractPlan,
+    planned: SymbolStatus[Partition],
+    request: MarketRequest,
     symbol: ChildResult,
     runs: Mapping[str, FlowRun],
-    *,
     still_due: set[str] | None,
-    reprocess: bool,
-    parameters_of: Callable[[Partition], Mapping[str, object]],
 ) -> Account:
     """The account of a contract whose run did not complete.
 
     Args:
-        planned: What was due before.
+        planned: What was there before.
+        request: What was asked for. When partitions were to be redone although they were up to
+            date, only a completed run shows that one was.
         symbol: How the contract's run ended.
         runs: The latest flow run of each partition, by result file.
         still_due: Result files that are missing or out of date now; None when they cannot be
             looked at, and the flow runs alone tell what was done.
-        reprocess: Whether partitions were due although their results were up to date; then
-            only a completed run shows that one was redone.
-        parameters_of: The parameters of a partition's flow run.
     """
     failures = {}
-    for partition in planned.due:
+    for partition in planned.due(reprocess=request.reprocess):
         file = partition.relative_path
         run = runs.get(file)
         redone = run is not None and run.state_type is StateType.COMPLETED
         there = redone if still_due is None else file not in still_due
-        if there and (redone or not reprocess):
+        if there and (redone or not request.reprocess):
             continue
         failures[file] = Failure(
             partition=partition.label,
             outcome=_outcome(run, redone=redone),
             reason=_reason(run, symbol),
-            command=redo_partition(parameters_of(partition)),
+            command=redo_partition(RESULTS.parameters(request, partition)),
         )
-    due = frozenset(p.relative_path for p in planned.due)
-    return Account(planned.contract, planned.total, planned.current, due, failures)
+    return _account(planned, request, failures)
+
+
+def _account(
+    planned: SymbolStatus[Partition], request: MarketRequest, failures: Mapping[str, Failure]
+) -> Account:
+    due = frozenset(p.relative_path for p in planned.due(reprocess=request.reprocess))
+    return Account(planned.symbol, len(planned), len(planned) - len(due), due, failures)
 
 
 def _outcome(run: FlowRun | None, *, redone: bool) -> str:

@@ -21,7 +21,11 @@ PROJECT = Path(__file__).resolve().parents[2]
 SHELL_PATH = "TRADING_SHELL_PATH"
 """The variable with the PATH of the user's shell, in processes that have another."""
 
-_DEFAULT_STRATEGY = StrategyParameters().model_dump(mode="json")
+DEFAULTS: Mapping[str, object] = {
+    "grain": Grain.BAR.value,
+    "strategy": StrategyParameters().model_dump(mode="json"),
+}
+"""What the main pipeline's flows take for parameters that nobody gives."""
 
 _BARE = re.compile(r"[\w/~.^:=+-]+", re.ASCII)
 """Text that Prefect takes as it stands, unless it is JSON."""
@@ -77,14 +81,21 @@ def redo_partition(parameters: Mapping[str, Any]) -> str:
     return run_command(ANALYZE_TIME_PARTITION, non_default_parameters(parameters))
 
 
-def non_default_parameters(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """The parameters without those that say what is the default anyway."""
-    told = dict(parameters)
-    if told.get("grain") == Grain.BAR:
-        del told["grain"]
-    if told.get("strategy") == _DEFAULT_STRATEGY:
-        del told["strategy"]
-    return {name: value for name, value in told.items() if value is not None}
+def non_default_parameters(
+    parameters: Mapping[str, Any], defaults: Mapping[str, object] | None = None
+) -> dict[str, Any]:
+    """The parameters without those that say what is the default anyway.
+
+    Args:
+        parameters: JSON-serialisable values.
+        defaults: Those that may be left out; None for the main pipeline's grain and strategy.
+    """
+    known = DEFAULTS if defaults is None else defaults
+    return {
+        name: value
+        for name, value in parameters.items()
+        if value is not None and not (name in known and known[name] == value)
+    }
 
 
 def report_commands(aggregation: Aggregation) -> tuple[str, str]:

@@ -4,20 +4,30 @@ Every partition that is due becomes a flow run of its own, a child of the run th
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Generic
 
 from prefect import Flow
 from prefect.artifacts import acreate_markdown_artifact
 from prefect.logging import get_run_logger
 
-from fanout import Child, ChildResult, FanOutPolicy, Outcome, Placement, Progress, fan_out
+from fanout import (
+    Child,
+    ChildResult,
+    FanOutPolicy,
+    Outcome,
+    Placement,
+    Progress,
+    RunSet,
+    fan_out,
+)
 from flows.boundary.errors import UnfinishedError
 from flows.runs import rendering
-from flows.runs.commands import run_command
-from lake.dataset import Dataset, K, R, SymbolStatus, symbol_status
-from storage.errors import StorageError
+from flows.runs.commands import non_default_parameters, run_command
+from lake.dataset import Dataset, K, R, SymbolStatus
+from lake.planning import make_ready, plan, still_due
+from storage.directory import Directory
 
 Observe = Callable[[Progress], Awaitable[None]]
 """Told in the process of a run how many of its partitions have ended."""
@@ -51,10 +61,16 @@ class Leaf:
     Attributes:
         deployment: Its deployment's full name, `flow/deployment`.
         flow: The flow itself, for runs in this process.
+        defaults: Values of its parameters that the commands in messages leave out.
     """
 
     deployment: str
     flow: Flow[..., Any]
+    defaults: Mapping[str, object] = field(default_factory=dict)
+
+    def command(self, parameters: Mapping[str, Any]) -> str:
+        """The command that computes a partition again, given its flow run's parameters."""
+        return run_command(self.deployment, non_default_parameters(parameters, self.defaults))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +84,8 @@ class DatasetRun(Generic[R, K]):
         placement: Where partitions execute.
         policy: Limits of the fan-out.
         observe: Told of progress inside this process.
+        output: Where results go: made sure of that they can be written, before anything is
+            submitted. None when somebody else has.
     """
 
     dataset: Dataset[R, K]
@@ -76,6 +94,7 @@ class DatasetRun(Generic[R, K]):
     placement: Placement
     policy: FanOutPolicy
     observe: Observe | None = None
+    output: Directory | None = None
 
     async def run(self) -> DatasetSummary:
         """Compute what is due, and publish what the run came to.
@@ -84,10 +103,25 @@ class DatasetRun(Generic[R, K]):
             UnfinishedError: A partition is not done; all others have been tried.
             ParameterError, DataError, StorageError: It cannot be planned.
         """
-        plans = await asyncio.to_thread(self.plans)
-        children = [self._child(key) for p in plans for key in p.due(reprocess=self._again)]
-        ended = await fan_out(
-            children,
+        plans = await self.planned()
+        return await self._published(plans, await self.fan_out(plans))
+
+    async def planned(self) -> list[SymbolStatus[K]]:
+        """The status of every symbol's partitions, once results can be written.
+
+        Raises:
+            ParameterError, DataError, StorageError: It cannot be planned.
+        """
+        plans = await asyncio.to_thread(plan, self.dataset, self.request)
+        if self.output is not None:
+            await asyncio.to_thread(make_ready, self.output, plans)
+        return plans
+
+    async def fan_out(self, plans: Sequence[SymbolStatus[K]]) -> RunSet:
+        """One flow run for each partition that is due, and what became of it."""
+        again = self.request.reprocess
+        return await fan_out(
+            [self._child(key) for planned in plans for key in planned.due(reprocess=again)],
             deployment=self.leaf.deployment,
             placement=self.placement,
             flow=self.leaf.flow if self.placement is Placement.INLINE else None,
@@ -95,16 +129,18 @@ class DatasetRun(Generic[R, K]):
             satisfied=self._done,
             on_progress=self.observe,
         )
-        return await self._published(plans, ended.results)
 
-    def plans(self) -> list[SymbolStatus[K]]:
-        """The status of every symbol's partitions."""
-        symbols = self.dataset.symbols(self.request)
-        return [symbol_status(self.dataset, self.request, symbol) for symbol in symbols]
-
-    @property
-    def _again(self) -> bool:
-        return self.request.reprocess
+    def failures(self, run_set: RunSet) -> list[rendering.Failure]:
+        """The partitions that are not done, and the command that redoes each."""
+        return [
+            rendering.Failure(
+                partition=result.child.name,
+                outcome=result.outcome.value,
+                reason=result.message,
+                command=self.leaf.command(result.child.parameters),
+            )
+            for result in run_set.unfinished
+        ]
 
     def _child(self, key: K) -> Child:
         return Child(
@@ -118,30 +154,26 @@ class DatasetRun(Generic[R, K]):
         """Those of the children whose result is there, whatever their flow runs say."""
         done: set[str] = set()
         for symbol in sorted({child.tags[0] for child in children}):
-            try:
-                status = symbol_status(self.dataset, self.request, symbol)
-            except StorageError:
-                continue  # what cannot be seen is made again, which costs time and is never wrong
-            due = {key.relative_path for key in status.due(reprocess=False)}
-            done |= {key.relative_path for key in status.keys} - due
-        return done & {child.key for child in children}
+            due = still_due(self.dataset, self.request, symbol)
+            if due is not None:
+                done |= {child.key for child in children if child.tags[0] == symbol} - due
+        return done
 
-    async def _published(
-        self, plans: Sequence[SymbolStatus[K]], results: Sequence[ChildResult]
-    ) -> DatasetSummary:
-        failures = [self._failure(r) for r in results if r.outcome is not Outcome.COMPLETED]
-        total = sum(map(len, plans))
+    async def _published(self, plans: Sequence[SymbolStatus[K]], run_set: RunSet) -> DatasetSummary:
+        failures = self.failures(run_set)
+        total, tried = sum(map(len, plans)), len(run_set.results)
         summary = DatasetSummary(
             dataset=self.dataset.name,
             total=total,
-            completed=len(results) - len(failures),
-            skipped=total - len(results),
+            completed=tried - len(failures),
+            skipped=total - tried,
             failed=len(failures),
-            orphaned=sum(len(plan.orphans) for plan in plans),
+            orphaned=sum(len(planned.orphans) for planned in plans),
         )
         text = rendering.counts_text(summary)
+        cells = _cells(plans, run_set.results)
         await acreate_markdown_artifact(
-            rendering.dataset_summary(self.dataset.name, summary, _cells(plans, results), failures),
+            rendering.dataset_summary(self.dataset.name, summary, cells, failures),
             key=rendering.artifact_key(self.dataset.name, "summary"),
             description=f"{total} partitions: {text}",
         )
@@ -149,14 +181,6 @@ class DatasetRun(Generic[R, K]):
         if failures:
             raise UnfinishedError(rendering.failure_message(failures, total), summary)
         return summary
-
-    def _failure(self, result: ChildResult) -> rendering.Failure:
-        return rendering.Failure(
-            partition=result.child.name,
-            outcome=result.outcome.value,
-            reason=result.message,
-            command=run_command(self.leaf.deployment, result.child.parameters),
-        )
 
 
 def _cells(

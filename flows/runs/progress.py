@@ -4,11 +4,23 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from typing import Protocol
 from uuid import UUID
 
 from prefect.artifacts import acreate_progress_artifact, aupdate_progress_artifact
 
 from fanout import Progress
+
+
+class Observer(Protocol):
+    """Who follows a run of the orchestrator inside its process."""
+
+    def planned(self, due: Mapping[str, int]) -> None:
+        """Told once how many partitions of each contract are to be computed."""
+
+    def ended(self, contract: str, progress: Progress) -> None:
+        """Told how many partitions of a contract have ended, where they run in this process."""
+
 
 UPDATE_SECONDS = 2.0
 """Shortest time between two updates: each is a request."""

@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from lake.grain import Grain
-from lake.keys import partitions
-from lake.market.inputs import MarketData, open_market_data
+from lake.dataset import PartitionStatus, SymbolStatus, compared
+from lake.keys import Partition
+from lake.market.dataset import wanted_partitions
+from lake.market.inputs import MarketData
 from lake.market.lineage import origin
 from lake.market.orphaned import Orphan, orphaned_results
+from lake.market.request import MarketRequest
 from lake.market.results import Metadata, read_results
-from lake.market.wanted import Wanted, wanted_results
-from lake.status import ContractStatus, PartitionStatus, states_of, stored_settings
-from storage.directory import Directory, open_directory
+from lake.market.wanted import WantedResults, wanted_results
+from storage.directory import Directory
 from trading.instruments.pace import pace
 from trading.portfolio.origin import Origin
 from trading.portfolio.performance import Portfolio, portfolio_of
 from trading.portfolio.positions import trades
-from trading.strategies.market_model.parameters import StrategyParameters
 
 FOLDER = "_portfolio"
 """Below the output directory; no contract's name begins with an underscore."""
@@ -33,33 +33,12 @@ NEEDED = ("price", "beta", "signal")
 """Columns of the results that a portfolio is made of."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AggregationRequest:
-    """What to make a portfolio of.
-
-    Attributes:
-        input_dir: The market data: only what they ask for is aggregated.
-        output_dir: Where the results are, and where `_portfolio/` goes.
-        contracts: The contracts to hold, or None for all of the input that have results.
-        grain: What one result covers; None takes that of most results.
-        strategy: What the results should have been computed with; None takes that of the last.
-        cost_bps: Cost of one trade in basis points.
-    """
-
-    input_dir: str
-    output_dir: str
-    contracts: Sequence[str] | None = None
-    grain: Grain | None = None
-    strategy: StrategyParameters | None = None
-    cost_bps: float = StrategyParameters().cost_bps
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Aggregation:
     """A stored portfolio and where it comes from.
 
     Attributes:
-        output_dir: Where the results are, as an absolute URL.
+        directory: Where the results are.
         portfolio: The portfolio.
         origin: The lineage of the results.
         files: URLs of the files written: `portfolio.parquet` (one row, the metrics),
@@ -69,13 +48,18 @@ class Aggregation:
         orphaned: What lies there besides, and was left out.
     """
 
-    output_dir: str
+    directory: Directory
     portfolio: Portfolio
     origin: Origin
     files: tuple[str, ...]
-    wanted: Wanted
-    statuses: tuple[ContractStatus, ...]
+    wanted: WantedResults
+    statuses: tuple[SymbolStatus[Partition], ...]
     orphaned: tuple[Orphan, ...]
+
+    @property
+    def output_dir(self) -> str:
+        """Where the results are, as an absolute URL."""
+        return self.directory.url
 
     @property
     def metrics(self) -> dict[str, object]:
@@ -84,7 +68,7 @@ class Aggregation:
 
 
 def metrics(
-    held: Portfolio, statuses: Sequence[ContractStatus], orphaned: Sequence[Orphan]
+    held: Portfolio, statuses: Sequence[SymbolStatus[Partition]], orphaned: Sequence[Orphan]
 ) -> dict[str, object]:
     """The metrics of a portfolio by name, None where one is not defined.
 
@@ -98,28 +82,25 @@ def metrics(
     return asdict(held.summary) | standing | {"orphaned_results": len(orphaned)}
 
 
-def aggregate(request: AggregationRequest) -> Aggregation:
+def aggregate(request: MarketRequest) -> Aggregation:
     """Aggregate the results that the input asks for into a portfolio, and store that beside them.
 
+    Args:
+        request: The contracts to hold, or None for all of the input that have results; the
+            strategy that results should have been computed with, and its cost of a trade.
+
     Raises:
-        ParameterError: An argument is not usable.
         DataError: There are no such results, or they are not usable.
         StorageError: A file cannot be read or written.
     """
-    market = open_market_data(request.input_dir)
-    grain, strategy = request.grain, request.strategy
-    if grain is None or strategy is None:
-        stored = stored_settings(market, request.output_dir)
-        grain = grain or stored.grain or Grain.BAR
-        strategy = strategy or stored.strategy or StrategyParameters()
-    wanted = wanted_results(market, grain)
-    rows, metadata = read_results(request.output_dir, request.contracts, NEEDED, wanted)
+    market, directory = request.market(), request.output_dir
+    wanted = wanted_results(market, request.grain)
+    rows, metadata = read_results(directory, request.contracts, NEEDED, wanted)
     made = trades(rows)
     del rows  # the trades hold what is needed of them: half the memory of a large set
-    held = portfolio_of(made, pace=pace(made.timestamps), cost_bps=request.cost_bps)
-    statuses = tuple(_statuses(market, made.contracts, wanted, strategy, metadata))
-    orphaned = tuple(orphaned_results(request.output_dir, wanted))
-    directory = open_directory(request.output_dir, "output_dir")
+    held = portfolio_of(made, pace=pace(made.timestamps), cost_bps=request.strategy.cost_bps)
+    statuses = tuple(_statuses(request, market, made.contracts, metadata))
+    orphaned = tuple(orphaned_results(replace(request, contracts=None), wanted))
     tables = {
         "portfolio": pa.Table.from_pylist([metrics(held, statuses, orphaned)]),
         "contracts": held.contracts,
@@ -127,37 +108,35 @@ def aggregate(request: AggregationRequest) -> Aggregation:
     }
     files = tuple(_write(directory, name, table) for name, table in tables.items())
     lineage = origin(list(metadata.values()))
-    return Aggregation(directory.url, held, lineage, files, wanted, statuses, orphaned)
+    return Aggregation(directory, held, lineage, files, wanted, statuses, orphaned)
 
 
 def _statuses(
+    request: MarketRequest,
     market: MarketData,
     contracts: Sequence[str],
-    wanted: Wanted,
-    strategy: StrategyParameters,
     metadata: Mapping[str, Metadata],
-) -> list[ContractStatus]:
+) -> list[SymbolStatus[Partition]]:
     """The status of each partition of the contracts, from the results that were read."""
     stored = {
         name: entry[b"fingerprint"].decode(errors="replace") for name, entry in metadata.items()
     }
     statuses = []
     for contract in contracts:
-        bars = market.bars(contract, 0, market.rows, strategy)
-        every = partitions(bars.timestamps, contract, wanted.grain)
-        states = states_of(stored, bars, every, strategy)
-        statuses.append(ContractStatus(contract, tuple(every), tuple(states)))
+        bars = market.bars(contract, 0, market.rows, request.strategy)
+        statuses.append(compared(contract, wanted_partitions(request, bars), stored))
     return statuses
 
 
-def stored_cost_bps(output_dir: str) -> float | None:
+def stored_cost_bps(directory: Directory) -> float | None:
     """The cost of a trade that the stored portfolio was made with; None without a portfolio.
 
+    Args:
+        directory: The output directory.
+
     Raises:
-        ParameterError: `output_dir` is not usable.
         StorageError: It cannot be accessed.
     """
-    directory = open_directory(output_dir, "output_dir")
     file = f"{FOLDER}/portfolio.parquet"
     if directory.identity(file) is None:
         return None

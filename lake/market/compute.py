@@ -7,12 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from lake.fingerprints import fingerprint
-from lake.grain import Grain
 from lake.keys import Partition, partition_at
-from lake.market.inputs import open_market_data
+from lake.market.inputs import MarketData
+from lake.market.request import MarketRequest
 from lake.market.results import Lineage, write_result
-from storage.directory import open_directory
-from trading.strategies.market_model.parameters import StrategyParameters
 from trading.strategies.market_model.signals import Analysis, analyze, lookback_bars
 from trading.strategies.protocol import BUY, HOLD, SELL, SIGNAL_NAMES
 
@@ -57,26 +55,14 @@ class PartitionSummary:
         )
 
 
-def run_partition(  # noqa: PLR0917 - the leaf flow's parameters, in its order
-    contract: str,
-    timestamp: str | datetime,
-    grain: Grain,
-    strategy: StrategyParameters,
-    input_dir: str,
-    output_dir: str,
-    flow_run_id: str,
+def run_partition(
+    request: MarketRequest, timestamp: str | datetime, flow_run_id: str
 ) -> PartitionSummary:
-    """Compute one partition and write its file.
-
-    Running it again writes the same rows again; two at the same time leave one whole file.
+    """Compute the partition of the request's contract that holds a timestamp.
 
     Args:
-        contract: The contract's name.
+        request: Names one contract.
         timestamp: The partition's first bar, or any of its bars; time-zone aware.
-        grain: What the partition covers.
-        strategy: The strategy's parameters.
-        input_dir: Where the market data are.
-        output_dir: Where results are kept.
         flow_run_id: The run that computes it, kept in the file.
 
     Raises:
@@ -84,15 +70,43 @@ def run_partition(  # noqa: PLR0917 - the leaf flow's parameters, in its order
         DataError: The data are wrong; trying again gives the same answer.
         StorageError: Reading or writing failed, after retries where those can help.
     """
-    directory = open_directory(output_dir, "output_dir")
-    market = open_market_data(input_dir)
+    market = request.market()
+    (contract,) = request.contracts or ()
     market.check_known(contract)
-    partition = partition_at(market, contract, timestamp, grain)
+    partition = partition_at(market, contract, timestamp, request.grain)
+    return _computed(market, request, partition, flow_run_id)
+
+
+def compute_partition(
+    request: MarketRequest, partition: Partition, flow_run_id: str
+) -> PartitionSummary:
+    """Compute one partition and write its file.
+
+    Running it again writes the same rows again; two at the same time leave one whole file.
+
+    Args:
+        request: With which parameters, from where to where.
+        partition: One of the input's at the request's grain.
+        flow_run_id: The run that computes it, kept in the file.
+
+    Raises:
+        DataError: The data are wrong; trying again gives the same answer.
+        StorageError: Reading or writing failed, after retries where those can help.
+    """
+    return _computed(request.market(), request, partition, flow_run_id)
+
+
+def _computed(
+    market: MarketData, request: MarketRequest, partition: Partition, flow_run_id: str
+) -> PartitionSummary:
+    strategy = request.strategy
     lookback = min(partition.first, lookback_bars(strategy))
-    window = market.bars(contract, partition.first - lookback, partition.last, strategy)
+    first = partition.first - lookback
+    window = market.bars(partition.symbol, first, partition.last, strategy)
     analysis = analyze(window, strategy)[lookback:]
-    inputs = fingerprint(window, lookback, strategy, grain)
-    url = write_result(directory, partition, analysis, Lineage(inputs, strategy, flow_run_id))
+    inputs = fingerprint(window, lookback, strategy, request.grain)
+    lineage = Lineage(inputs, strategy, flow_run_id)
+    url = write_result(request.output_dir, partition, analysis, lineage)
     return _summary(partition, url, analysis, inputs)
 
 

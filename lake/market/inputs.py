@@ -196,7 +196,16 @@ def open_market_data(input_dir: str) -> MarketData:
         DataError: A file or column is missing or unusable; the message names it.
         StorageError: A file cannot be accessed.
     """
-    directory = open_directory(input_dir, "input_dir")
+    return market_data_in(open_directory(input_dir, "input_dir"))
+
+
+def market_data_in(directory: Directory) -> MarketData:
+    """The market data of a directory, as it is now; opened once per process and version.
+
+    Raises:
+        DataError: A file or column is missing or unusable; the message names it.
+        StorageError: A file cannot be accessed.
+    """
     with _markets_lock:
         market = _markets.pop(directory.url, None)
         if market is None or not market.is_current():

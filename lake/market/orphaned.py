@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from lake.keys import grain_of
+from lake.market.request import MarketRequest
 from lake.market.results import is_result
-from lake.market.wanted import Wanted
-from lake.status import grain_of
-from storage.directory import Directory, open_directory
+from lake.market.wanted import WantedResults, wanted_results
+from storage.directory import Directory
 from trading.instruments.symbols import CONTRACT_PATTERN
 
 
@@ -40,33 +41,32 @@ class Orphan:
     reason: Reason
 
 
-def orphaned_results(
-    output_dir: str, wanted: Wanted, contracts: Collection[str] | None = None
-) -> list[Orphan]:
+def orphaned_results(request: MarketRequest, wanted: WantedResults | None = None) -> list[Orphan]:
     """The stored results that the input does not ask for, by file.
 
     What is not named like a result, or is none inside, is left alone: it is not ours.
 
     Args:
-        output_dir: Where the results are.
-        wanted: What the input asks for.
-        contracts: Contracts to look at, whether the input has them or not; None for all.
+        request: Where to look and by which grain; at its contracts alone, whether the input has
+            them or not, or at all.
+        wanted: What the input asks for, when it is known already.
 
     Raises:
-        ParameterError: `output_dir` is not usable.
-        StorageError: It cannot be accessed.
+        DataError: The input cannot be used.
+        StorageError: Input or results cannot be accessed.
     """
-    directory = open_directory(output_dir, "output_dir")
+    directory, contracts = request.output_dir, request.contracts
+    asked = wanted or wanted_results(request.market(), request.grain)
     folders = [
         name
         for name in directory.list_folders()
         if re.fullmatch(CONTRACT_PATTERN, name) and (contracts is None or name in contracts)
     ]
-    found = directory.map(lambda contract: _orphans_of(directory, contract, wanted), folders)
+    found = directory.map(lambda contract: _orphans_of(directory, contract, asked), folders)
     return [orphan for orphans in found for orphan in orphans]
 
 
-def _orphans_of(directory: Directory, contract: str, wanted: Wanted) -> list[Orphan]:
+def _orphans_of(directory: Directory, contract: str, wanted: WantedResults) -> list[Orphan]:
     known = contract in wanted.contracts
     candidates = {
         f"{contract}/{name}": _reason(grain, wanted) if known else Reason.CONTRACT
@@ -81,7 +81,7 @@ def _orphans_of(directory: Directory, contract: str, wanted: Wanted) -> list[Orp
     ]
 
 
-def _reason(grain: object, wanted: Wanted) -> Reason:
+def _reason(grain: object, wanted: WantedResults) -> Reason:
     return Reason.BARS if grain is wanted.grain else Reason.GRAIN
 
 
@@ -92,13 +92,11 @@ def counted(orphans: Sequence[Orphan]) -> str:
     return f"{len(orphans):,} result{'' if len(orphans) == 1 else 's'}: {reasons}"
 
 
-def remove_orphaned(output_dir: str, orphans: Sequence[Orphan]) -> None:
-    """Remove these results.
+def remove_orphaned(directory: Directory, orphans: Sequence[Orphan]) -> None:
+    """Remove these results from the output directory.
 
     Raises:
-        ParameterError: `output_dir` is not usable.
         StorageError: One cannot be removed; those before it are.
     """
-    directory = open_directory(output_dir, "output_dir")
     for orphan in orphans:
         directory.remove(orphan.file)

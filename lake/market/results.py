@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 
 from lake.fingerprint_index import WORTHWHILE, Index, known_fingerprints, read_index, write_index
 from lake.keys import Partition
-from lake.market.wanted import Wanted
+from lake.market.wanted import WantedResults
 from storage.backends import FileIdentity
 from storage.directory import Directory, open_directory
 from storage.parquet.arrays import category_column, float_column, integers, timestamp_column
@@ -98,7 +98,7 @@ def write_result(
         "code_version": _code_version(),
         "analysis_version": ANALYSIS_VERSION,
         "flow_run_id": lineage.flow_run_id,
-        "contract": partition.contract,
+        "contract": partition.symbol,
         "grain": partition.grain.value,
         "written_at": datetime.now(UTC).isoformat(timespec="microseconds"),
     }
@@ -133,7 +133,7 @@ def read_rows(
     output_dir: str,
     contracts: Sequence[str] | None = None,
     columns: Sequence[str] | None = None,
-    wanted: Wanted | None = None,
+    wanted: WantedResults | None = None,
 ) -> pa.Table:
     """The stored rows of all or some contracts, sorted by contract, then timestamp.
 
@@ -150,17 +150,17 @@ def read_rows(
         DataError: There are no results, or a file is not a result of its contract.
         StorageError: A file cannot be read.
     """
-    return read_results(output_dir, contracts, columns, wanted)[0]
+    directory = open_directory(output_dir, "output_dir")
+    return read_results(directory, contracts, columns, wanted)[0]
 
 
 def read_results(
-    output_dir: str,
+    directory: Directory,
     contracts: Sequence[str] | None = None,
     columns: Sequence[str] | None = None,
-    wanted: Wanted | None = None,
+    wanted: WantedResults | None = None,
 ) -> tuple[pa.Table, dict[str, Metadata]]:
     """As `read_rows`, with what `write_result` put into each file that was read, by its name."""
-    directory = open_directory(output_dir, "output_dir")
     names = SCHEMA.names if columns is None else list(dict.fromkeys([*_KEYS, *columns]))
     stored = [name for name in directory.list_folders() if re.fullmatch(CONTRACT_PATTERN, name)]
     chosen = stored if contracts is None else [checked_contract(name) for name in contracts]
@@ -180,7 +180,9 @@ def read_results(
     return pa.concat_tables(tables).unify_dictionaries(), metadata
 
 
-def _no_results(directory: Directory, contracts: list[str], wanted: Wanted | None) -> DataError:
+def _no_results(
+    directory: Directory, contracts: list[str], wanted: WantedResults | None
+) -> DataError:
     of = "" if wanted is None else f" by {wanted.grain.value} for the bars of {wanted.input_dir}"
     other = "" if wanted is None else ", or pass the input_dir and grain of those that are there"
     return DataError(
@@ -190,7 +192,7 @@ def _no_results(directory: Directory, contracts: list[str], wanted: Wanted | Non
     )
 
 
-def _rows_of(rows: pa.Table, wanted: Wanted) -> pa.Table:
+def _rows_of(rows: pa.Table, wanted: WantedResults) -> pa.Table:
     """The rows at bars of the input: a stale result of a coarse grain may hold others."""
     stamps = integers(rows.column("timestamp")).view("datetime64[us]").astype("datetime64[ns]")
     there = wanted.has_bars(stamps)
@@ -202,7 +204,7 @@ def _encoded(partition: Partition, analysis: Analysis, metadata: dict[str, str])
     table = pa.Table.from_arrays(
         [
             timestamp_column(analysis.timestamps, EXCHANGE_ZONE),
-            category_column(np.zeros(count, np.int32), [partition.contract]),
+            category_column(np.zeros(count, np.int32), [partition.symbol]),
             *(float_column(getattr(analysis, name)) for name in FLOAT_COLUMNS),
             category_column(analysis.signal + 1, SIGNALS),
         ],
@@ -221,7 +223,7 @@ def _code_version() -> str:
 
 
 def _result_files(
-    directory: Directory, contract: str, wanted: Wanted | None = None
+    directory: Directory, contract: str, wanted: WantedResults | None = None
 ) -> dict[str, FileIdentity]:
     if wanted is not None and contract not in wanted.contracts:
         return {}

@@ -18,7 +18,7 @@ from trading.arrays import Timestamps
 
 
 @dataclass(frozen=True, eq=False)
-class Wanted:
+class WantedResults:
     """The results that an input asks for.
 
     Attributes:
@@ -52,11 +52,11 @@ class Wanted:
         return there
 
 
-def wanted_results(market: MarketData, grain: Grain) -> Wanted:
+def wanted_results(market: MarketData, grain: Grain) -> WantedResults:
     """The results that these data ask for.
 
     Raises:
         DataError: The timestamps are out of order.
         StorageError: They cannot be read.
     """
-    return Wanted(market.input_dir, tuple(market.contracts), market.timestamps(), grain)
+    return WantedResults(market.input_dir, tuple(market.contracts), market.timestamps(), grain)

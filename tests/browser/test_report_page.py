@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from playwright.async_api import Browser, Locator
 
-from lake.market.aggregate import AggregationRequest, aggregate
+from lake.market.aggregate import aggregate
 from lake.market.report import read_content, write_report
+from lake.market.request import like_stored
 from tests.browser.conftest import watched_page
 from tests.cli.results import small_results
+from tests.markets import request_of
 
 
 @pytest.fixture
 def report(tmp_path: Path) -> str:
     """The report of two contracts and sixteen bars, as a URL."""
     results = small_results(tmp_path)
-    request = AggregationRequest(input_dir=str(results.input), output_dir=str(results.output))
-    content = read_content(aggregate(request))
-    return Path(write_report(content, "trading report", "trading prune")).as_uri()
+    asked = replace(request_of(str(results.input), str(results.output)), contracts=None)
+    aggregation = aggregate(like_stored(asked, None, None))
+    content, directory = read_content(aggregation), aggregation.directory
+    return Path(write_report(directory, content, "trading report", "trading prune")).as_uri()
 
 
 async def names(table: Locator) -> list[str]:

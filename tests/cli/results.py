@@ -13,7 +13,7 @@ from cli.app import app
 from lake.grain import Grain
 from lake.keys import partitions
 from lake.market.compute import run_partition
-from tests.markets import SMALL, Market, random_market, session_timestamps
+from tests.markets import SMALL, Market, random_market, request_of, session_timestamps
 
 STRATEGY = json.dumps(
     {"beta_window": SMALL.beta_window, "beta_min_periods": SMALL.beta_min_periods}
@@ -57,6 +57,8 @@ def small_results(folder: Path) -> SmallResults:
     for contract in market.contracts:
         for part in partitions(market.timestamps, contract, Grain.SESSION):
             run_partition(
-                contract, part.timestamp, part.grain, SMALL, str(made.input), str(made.output), "1"
+                request_of(str(made.input), str(made.output), contract, part.grain),
+                part.timestamp,
+                "1",
             )
     return made

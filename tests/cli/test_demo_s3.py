@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,15 +15,19 @@ from prefect.states import Pending
 
 from cli.pipeline.sample_data import FILES, SAMPLE_CONTRACTS, ensure_market_data
 from flows.aggregate_portfolio_flow import aggregate_portfolio
+from lake.dataset import DONE
 from lake.grain import Grain
 from lake.keys import partitions
-from lake.market.aggregate import AggregationRequest, aggregate
+from lake.market.aggregate import aggregate
 from lake.market.compute import run_partition
+from lake.market.dataset import RESULTS
 from lake.market.inputs import open_market_data
+from lake.market.request import like_stored
 from lake.market.results import read_rows
 from lake.planning import plan
 from servers.s3 import s3_server
 from storage.directory import open_directory
+from tests.markets import request_of
 from trading.strategies.market_model.parameters import StrategyParameters
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -59,10 +64,8 @@ async def test_the_demo_on_s3_stores_what_is_computed_on_local_files(
             monkeypatch.setenv(variable, value)
         assert_equal_to_local(local_input, local_output)
         assert await aggregated_alone(prefect_client) == report["portfolio"]
-    asked = AggregationRequest(
-        input_dir=str(local_input), output_dir=str(local_output), cost_bps=STRATEGY.cost_bps
-    )
-    assert aggregate(asked).metrics == report["portfolio"]
+    asked = replace(request_of(str(local_input), str(local_output)), contracts=None)
+    assert aggregate(like_stored(asked, None, None)).metrics == report["portfolio"]
 
 
 def assert_consistent(portfolio: dict[str, float]) -> None:
@@ -88,8 +91,8 @@ def assert_equal_to_local(local_input: Path, local_output: Path) -> None:
     assert stored == names
     assert read_rows(OUTPUT).equals(read_rows(str(local_output)))
     for contract in market.contracts:
-        again = plan(market, contract, Grain.BAR, STRATEGY, OUTPUT, reprocess=False)
-        assert (again.current, again.due) == (24, [])
+        (again,) = plan(RESULTS, request_of(INPUT, OUTPUT, contract, Grain.BAR, STRATEGY))
+        assert (again.count(DONE), len(again)) == (24, 24)
 
 
 def computed(source: str, target: str) -> set[str]:
@@ -100,7 +103,9 @@ def computed(source: str, target: str) -> set[str]:
     every = [p for c in market.contracts for p in partitions(stamps, c, Grain.BAR)]
     for part in every:
         run_partition(
-            part.contract, part.timestamp, Grain.BAR, STRATEGY, source, target, "computed here"
+            request_of(source, target, part.symbol, Grain.BAR, STRATEGY),
+            part.timestamp,
+            "computed here",
         )
     return {part.relative_path for part in every}
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -16,7 +17,9 @@ from cli.display.progress import PartitionProgress
 from cli.pipeline import orchestration
 from cli.pipeline.orchestration import _summary, _validation, as_far_as_it_came, watching
 from cli.pipeline.run_counts import RunCounts
+from cli.pipeline.run_progress import RunProgress
 from cli.pipeline.summary import PartitionCounts
+from fanout import Outcome, Progress
 from flows.boundary.errors import UnfinishedError
 from flows.orchestrator_flow import OrchestrationSummary
 from servers.errors import CommandError
@@ -99,13 +102,47 @@ async def test_a_failed_look_neither_stops_the_watching_nor_the_work(
     monkeypatch.setattr(orchestration, "WATCH_SECONDS", 0.0)
     monkeypatch.setattr(RunCounts, "partitions", shown.states)
     counts = RunCounts(prefect_client, uuid4(), datetime.now(UTC))
-    async with watching(counts, shown), asyncio.timeout(30):
+    told = RunProgress()
+    async with watching(told, shown, elsewhere=counts), asyncio.timeout(30):
+        for _ in range(10):
+            await asyncio.sleep(0)
+        assert shown.looks == 0, "nothing is planned yet"
+        told.planned({"AAPL": 7, "V": 3})
         while len(shown.seen) < 2:  # noqa: ASYNC110 - the watcher has no event to wait for
             await asyncio.sleep(0)
-    assert [progress.completed for progress in shown.seen[:2]] == [2, 4]
+    assert [(p.completed, p.total) for p in shown.seen[:2]] == [(2, 10), (4, 10)]
     after = shown.looks
     await asyncio.sleep(0)
     assert shown.looks == after
+
+
+async def test_what_ends_in_this_process_is_shown_without_asking_the_server(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    shown, told = Shown(), RunProgress()
+    monkeypatch.setattr(orchestration, "WATCH_SECONDS", 0.0)
+    told.planned({"AAPL": 3})
+    told.ended("AAPL", Progress(3, Counter({Outcome.COMPLETED: 1, Outcome.CRASHED: 1})))
+    async with watching(told, shown, elsewhere=None), asyncio.timeout(30):
+        while not shown.seen:  # noqa: ASYNC110 - as above
+            await asyncio.sleep(0)
+    seen = shown.seen[0]
+    assert (seen.completed, seen.failed, seen.total) == (1, 1, 3)
+
+
+def test_a_further_attempt_at_a_contract_counts_on() -> None:
+    """Its first one computed two and left two; the second has only those to do."""
+    told = RunProgress()
+    told.planned({"AAPL": 4, "V": 1})
+    first = Progress(4)
+    for outcome in (Outcome.COMPLETED, Outcome.COMPLETED, Outcome.CANCELLED, Outcome.CANCELLED):
+        first.ended[outcome] += 1
+        told.ended("AAPL", first)
+    told.ended("V", Progress(1, Counter({Outcome.FAILED: 1})))
+    assert told.due == 5
+    assert told.states() == {"Completed": 2, "Failed": 3}
+    told.ended("AAPL", Progress(2, Counter({Outcome.COMPLETED: 1})))
+    assert told.states() == {"Completed": 3, "Failed": 1}
 
 
 def test_the_account_of_validation_is_its_status_and_what_it_found() -> None:

@@ -6,7 +6,6 @@ from uuid import UUID, uuid4
 import pytest
 from prefect import flow, task
 from prefect.client.orchestration import PrefectClient
-from prefect.client.schemas.actions import ArtifactCreate
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed, Pending, Running, Scheduled
 
@@ -92,20 +91,3 @@ async def test_the_runs_that_have_not_ended_are_found(tree: Tree) -> None:
     await tree.run("analyze-time-partition", Failed(), running)
     counts = RunCounts(tree.client, root, datetime.now(UTC))
     assert set(await counts.unfinished()) == {running, pending, scheduled}
-
-
-async def test_what_is_due_is_read_from_the_progress_artifact(tree: Tree) -> None:
-    root = await tree.run("orchestrator", Running())
-    counts = RunCounts(tree.client, root, datetime.now(UTC))
-    assert await counts.due_partitions() is None
-    for flow_run, key, description in (
-        (root, "something-else", "7 other things"),
-        (await tree.run("orchestrator", Running()), "fan-out-progress", "8 of another run"),
-        (root, "fan-out-progress", "240 partitions of 10 contracts"),
-    ):
-        await tree.client.create_artifact(
-            ArtifactCreate(
-                key=key, type="progress", data=0.0, description=description, flow_run_id=flow_run
-            )
-        )
-    assert await counts.due_partitions() == 240

@@ -12,7 +12,7 @@ from typer.main import get_command
 
 from cli.app import app
 from cli.commands.status import INCOMPLETE, commands
-from cli.pipeline.query import Question, places
+from cli.pipeline.query import PartitionQuery, request_of
 from flows.boundary.settings import settings
 from lake.grain import Grain
 from servers.errors import FAILED, USAGE
@@ -60,12 +60,12 @@ def test_what_is_not_done_comes_with_commands_that_the_command_line_takes(
 OPTIONS = ("contracts", "first", "last", "input_dir", "output_dir", "grain", "strategy")
 
 
-def question_of(command: str) -> tuple[str | None, Question]:
+def query_of(command: str) -> tuple[str | None, PartitionQuery]:
     """What `trading redo` is asked by a printed command: which status, of which partitions."""
     words = shlex.split(command)
     redo = get_command(app).commands["redo"]  # type: ignore[attr-defined] # a group
     taken = redo.make_context("redo", words[words.index("redo") + 1 :]).params
-    return taken["only"], Question(**{name: taken[name] for name in OPTIONS})
+    return taken["only"], PartitionQuery(**{name: taken[name] for name in OPTIONS})
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +89,7 @@ def test_every_printed_command_redoes_what_it_was_printed_for(
 ) -> None:
     """Also after something else was stored: no default of that time may come into it."""
     first, last = (None if day is None else day.date().isoformat() for day in days)
-    asked = Question(
+    asked = PartitionQuery(
         contracts=None if names is None else ",".join(names),
         first=first,
         last=last,
@@ -98,12 +98,12 @@ def test_every_printed_command_redoes_what_it_was_printed_for(
         grain=grain,
         strategy=None if strategy is None else strategy.model_dump_json(),
     )
-    where = places(settings(), asked)
-    printed = commands(where, asked, {"done": 0, "stale": 1, "missing": 2, "failed": 3})
-    told = [question_of(command) for command in printed]
+    request = request_of(settings(), asked)
+    printed = commands(request, asked, {"done": 0, "stale": 1, "missing": 2, "failed": 3})
+    told = [query_of(command) for command in printed]
     assert [only for only, _ in told] == ["failed", "missing", "stale", None]
     for _, question in told:
-        assert places(settings(), question) == where
+        assert request_of(settings(), question) == request
         assert None not in {question.input_dir, question.output_dir}
         assert None not in {question.grain, question.strategy}
         assert (question.contracts, question.first, question.last) == (asked.contracts, first, last)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
@@ -12,14 +13,20 @@ from prefect.states import Completed, Crashed, Failed
 from fanout import Child, ChildResult, Outcome
 from flows.runs.accounting import Account, all_done, partly_done
 from flows.runs.rendering import Cell
+from lake.dataset import PartitionStatus, SymbolStatus
 from lake.grain import Grain
 from lake.keys import Partition
-from lake.planning import ContractPlan
+from tests.markets import request_of
 
 START = datetime(2024, 1, 2, 14, 30, tzinfo=UTC)
 PARTITIONS = [Partition("AAPL", START + timedelta(hours=i), Grain.BAR, i, i + 1) for i in range(4)]
 FILES = [partition.relative_path for partition in PARTITIONS]
-PLAN = ContractPlan("AAPL", due=PARTITIONS[1:], current=1, total=4)
+PLAN = SymbolStatus(
+    "AAPL",
+    tuple(PARTITIONS),
+    (PartitionStatus.DONE, PartitionStatus.STALE, PartitionStatus.MISSING, PartitionStatus.MISSING),
+)
+REQUEST = request_of("/input", "/output")
 SYMBOL = ChildResult(Child("AAPL", "AAPL", {}), Outcome.CRASHED, uuid4(), 3, "no memory")
 
 
@@ -32,18 +39,11 @@ def run_in(state: object) -> FlowRun:
 def account(
     runs: Mapping[str, FlowRun], still_due: set[str] | None, *, reprocess: bool = False
 ) -> Account:
-    return partly_done(
-        PLAN,
-        SYMBOL,
-        runs,
-        still_due=still_due,
-        reprocess=reprocess,
-        parameters_of=lambda p: {"contract": p.contract, "timestamp": p.timestamp},
-    )
+    return partly_done(PLAN, replace(REQUEST, reprocess=reprocess), SYMBOL, runs, still_due)
 
 
 def test_a_completed_contract_has_no_failures() -> None:
-    done = all_done(PLAN)
+    done = all_done(PLAN, REQUEST)
     assert (done.total, done.completed, done.skipped, done.failed) == (4, 3, 1, 0)
     assert done.cells(PARTITIONS) == [Cell.SKIPPED] + [Cell.COMPLETED] * 3
     asked = done.cells(PARTITIONS, FILES[:2])
@@ -73,7 +73,7 @@ def test_a_run_that_crashed_after_its_work_counts_as_done() -> None:
 
 def test_when_reprocessing_only_a_completed_run_shows_that_a_partition_was_redone() -> None:
     partly = account({FILES[1]: run_in(Completed())}, set(), reprocess=True)
-    assert [f.partition for f in partly.failures] == [p.label for p in PARTITIONS[2:]]
+    assert [f.partition for f in partly.failures] == [PARTITIONS[i].label for i in (0, 2, 3)]
 
 
 def test_a_completed_run_without_its_result_is_not_done() -> None:

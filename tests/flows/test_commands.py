@@ -15,7 +15,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prefect.cli._utilities import load_json_key_values
 
-from flows.analyze_symbol_flow import partition_parameters
 from flows.analyze_time_partition_flow import analyze_time_partition
 from flows.deploy.deployments import ANALYZE_TIME_PARTITION, ORCHESTRATOR
 from flows.orchestrator_flow import trading_orchestrator
@@ -23,6 +22,8 @@ from flows.runs import commands
 from flows.runs.commands import non_default_parameters, redo_partition, run_command, shell_command
 from lake.grain import Grain
 from lake.keys import Partition
+from lake.market.dataset import RESULTS
+from tests.markets import request_of
 from tests.requests import CONTRACTS, DAYS, STRATEGIES
 from trading.instruments.clock import NEW_YORK
 from trading.strategies.market_model.parameters import StrategyParameters
@@ -68,7 +69,8 @@ def test_the_command_of_a_partition_runs_that_partition(
     folders: tuple[str, str],
 ) -> None:
     partition = Partition(contract, day.replace(tzinfo=NEW_YORK), grain, 0, 1)
-    wanted = partition_parameters(partition, strategy, *folders)
+    request = request_of(*folders, contract, grain, strategy)
+    wanted = RESULTS.parameters(request, partition)
     read = parameters_of(redo_partition(wanted))
     validated = analyze_time_partition.validate_parameters
     assert validated(read) == validated(wanted)

@@ -15,7 +15,7 @@ from lake.market.compute import run_partition
 from lake.market.results import read_rows
 from storage.s3 import S3Credentials, use_credentials
 from tests.flows.conftest import STRATEGY, Ended, Pipeline
-from tests.markets import Market
+from tests.markets import Market, request_of
 from tests.s3 import SessionS3
 from tests.s3_wire import Wire
 from trading.strategies.market_model.parameters import StrategyParameters
@@ -49,7 +49,7 @@ def assert_equal_to_local(
         for stamp in market.timestamps:
             at = f"{stamp.astype('datetime64[s]')}+00:00"
             strategy = StrategyParameters(**STRATEGY)
-            run_partition(contract, at, Grain.BAR, strategy, source, target, "local")
+            run_partition(request_of(source, target, contract, Grain.BAR, strategy), at, "local")
     assert read_rows(places["output_dir"]).equals(read_rows(target))
 
 

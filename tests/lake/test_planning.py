@@ -1,16 +1,19 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from lake.dataset import DONE, SymbolStatus
 from lake.grain import Grain
+from lake.keys import Partition
 from lake.market.compute import run_partition
-from lake.market.inputs import open_market_data
-from lake.planning import ContractPlan, plan
+from lake.market.dataset import RESULTS
+from lake.planning import plan
 from storage.errors import LocationError
-from tests.markets import SMALL, Market
+from tests.markets import SMALL, Market, request_of
 from trading.errors import DataError, ParameterError
 from trading.strategies.market_model.parameters import StrategyParameters
 
@@ -27,18 +30,25 @@ def _plan(
     strategy: StrategyParameters = SMALL,
     *,
     reprocess: bool = False,
-) -> ContractPlan:
-    market = open_market_data(input_dir)
-    return plan(market, "AAPL", grain, strategy, output_dir, reprocess=reprocess)
+) -> SymbolStatus[Partition]:
+    request = request_of(input_dir, output_dir, "AAPL", grain, strategy)
+    (made,) = plan(RESULTS, replace(request, reprocess=reprocess))
+    return made
 
 
-def _run(made: ContractPlan, input_dir: str, output_dir: str) -> None:
-    for part in made.due:
-        run_partition("AAPL", part.timestamp, part.grain, SMALL, input_dir, output_dir, "run-1")
+def _due(made: SymbolStatus[Partition]) -> list[Partition]:
+    return made.due(reprocess=False)
 
 
-def _due_labels(made: ContractPlan) -> list[str]:
-    return [part.label for part in made.due]
+def _run(made: SymbolStatus[Partition], input_dir: str, output_dir: str) -> None:
+    for part in _due(made):
+        run_partition(
+            request_of(input_dir, output_dir, "AAPL", part.grain), part.timestamp, "run-1"
+        )
+
+
+def _due_labels(made: SymbolStatus[Partition]) -> list[str]:
+    return [part.label for part in _due(made)]
 
 
 @pytest.mark.parametrize(
@@ -48,10 +58,10 @@ def test_all_is_due_once_and_then_nothing(
     input_dir: str, output_dir: str, grain: str, total: int
 ) -> None:
     first = _plan(input_dir, output_dir, Grain(grain))
-    assert (len(first.due), first.current, first.total) == (total, 0, total)
+    assert (len(_due(first)), first.count(DONE), len(first)) == (total, 0, total)
     _run(first, input_dir, output_dir)
     second = _plan(input_dir, output_dir, Grain(grain))
-    assert (second.due, second.current, second.total) == ([], total, total)
+    assert (_due(second), second.count(DONE), len(second)) == ([], total, total)
 
 
 def test_planning_writes_nothing(input_dir: str, output_dir: str) -> None:
@@ -62,7 +72,7 @@ def test_planning_writes_nothing(input_dir: str, output_dir: str) -> None:
 def test_reprocess_makes_everything_due(input_dir: str, output_dir: str) -> None:
     _run(_plan(input_dir, output_dir), input_dir, output_dir)
     again = _plan(input_dir, output_dir, reprocess=True)
-    assert (len(again.due), again.current, again.total) == (24, 0, 24)
+    assert (len(again.due(reprocess=True)), len(_due(again)), len(again)) == (24, 0, 24)
 
 
 def test_only_what_is_missing_is_due(input_dir: str, output_dir: str) -> None:
@@ -72,7 +82,7 @@ def test_only_what_is_missing_is_due(input_dir: str, output_dir: str) -> None:
     (folder / "20240104_160000.parquet").write_bytes(b"damaged")
     left = _plan(input_dir, output_dir)
     assert _due_labels(left) == ["AAPL 2024-01-03 09:30", "AAPL 2024-01-04 16:00"]
-    assert left.current == 22
+    assert left.count(DONE) == 22
 
 
 def test_a_changed_price_makes_its_window_due(
@@ -81,9 +91,9 @@ def test_a_changed_price_makes_its_window_due(
     _run(_plan(input_dir, output_dir), input_dir, output_dir)
     market.with_price(10, 0, 55.0).write(input_dir)
     made = _plan(input_dir, output_dir)
-    assert [part.first for part in made.due] == [10, 11, 12, 13, 14]
+    assert [part.first for part in _due(made)] == [10, 11, 12, 13, 14]
     market.with_price(10, 1, 55.0).write(input_dir)
-    assert _plan(input_dir, output_dir).due == [], "another contract's price is nothing to AAPL"
+    assert _due(_plan(input_dir, output_dir)) == [], "another contract's price is nothing to AAPL"
 
 
 def test_new_bars_are_due_alone(market: Market, input_dir: str, output_dir: str) -> None:
@@ -95,7 +105,7 @@ def test_new_bars_are_due_alone(market: Market, input_dir: str, output_dir: str)
     _run(_plan(input_dir, output_dir), input_dir, output_dir)
     market.write(input_dir)
     made = _plan(input_dir, output_dir)
-    assert [part.first for part in made.due] == [20, 21, 22, 23]
+    assert [part.first for part in _due(made)] == [20, 21, 22, 23]
     assert _due_labels(_plan(input_dir, output_dir, Grain.SESSION)) == [
         "AAPL 2024-01-02", "AAPL 2024-01-03", "AAPL 2024-01-04",
     ]  # fmt: skip
@@ -106,16 +116,16 @@ def test_other_parameters_make_everything_due_but_the_cost_does_not(
 ) -> None:
     _run(_plan(input_dir, output_dir), input_dir, output_dir)
     costly = SMALL.model_copy(update={"cost_bps": 5.0})
-    assert _plan(input_dir, output_dir, strategy=costly).due == []
+    assert _due(_plan(input_dir, output_dir, strategy=costly)) == []
     wider = SMALL.model_copy(update={"beta_window": 5})
-    assert len(_plan(input_dir, output_dir, strategy=wider).due) == 24
+    assert len(_due(_plan(input_dir, output_dir, strategy=wider))) == 24
 
 
 def test_results_of_another_contract_do_not_count(input_dir: str, output_dir: str) -> None:
     _run(_plan(input_dir, output_dir), input_dir, output_dir)
     Path(output_dir, "AAPL").rename(Path(output_dir, "MSFT"))
-    made = plan(open_market_data(input_dir), "MSFT", Grain.BAR, SMALL, output_dir, reprocess=False)
-    assert len(made.due) == 24
+    (made,) = plan(RESULTS, request_of(input_dir, output_dir, "MSFT"))
+    assert len(_due(made)) == 24
 
 
 def test_data_that_cannot_be_used_fail_before_anything_is_planned(
@@ -126,6 +136,6 @@ def test_data_that_cannot_be_used_fail_before_anything_is_planned(
     with pytest.raises(DataError, match="no price at all"):
         _plan(input_dir, output_dir)
     with pytest.raises(ParameterError, match="the closest are MSFT"):
-        plan(open_market_data(input_dir), "MSFX", Grain.BAR, SMALL, output_dir, reprocess=False)
+        plan(RESULTS, request_of(input_dir, output_dir, "MSFX"))
     with pytest.raises(LocationError, match="output_dir="):
         _plan(input_dir, "nosuch://x")

@@ -7,19 +7,20 @@ from pathlib import Path
 
 import pytest
 
+from lake.dataset import PartitionStatus, SymbolStatus, symbol_status
 from lake.grain import Grain
-from lake.keys import partitions
+from lake.keys import Partition, partitions
 from lake.market.compute import run_partition
+from lake.market.dataset import RESULTS
 from lake.market.inputs import open_market_data
-from lake.status import (
-    ContractStatus,
-    PartitionStatus,
+from lake.market.request import (
     StoredSettings,
-    contract_status,
-    rows_between,
+    contracts_with_results,
+    like_stored,
     stored_settings,
 )
-from tests.markets import SMALL, Market, random_market, session_timestamps
+from lake.status import rows_between, within
+from tests.markets import SMALL, Market, random_market, request_of, session_timestamps
 from trading.errors import ParameterError
 from trading.instruments.calendar import sessions
 from trading.strategies.market_model.parameters import StrategyParameters
@@ -33,15 +34,15 @@ def output_dir(market: Market, input_dir: str, tmp_path: Path) -> str:
     """All results of AAPL by session."""
     output = str(tmp_path / "output")
     for part in partitions(market.timestamps, "AAPL", Grain.SESSION):
-        run_partition("AAPL", part.timestamp, part.grain, SMALL, input_dir, output, "run-1")
+        run_partition(request_of(input_dir, output, "AAPL", part.grain), part.timestamp, "run-1")
     return output
 
 
 def status_of(
     input_dir: str, output_dir: str, strategy: StrategyParameters = SMALL
-) -> ContractStatus:
-    market = open_market_data(input_dir)
-    return contract_status(market, "AAPL", Grain.SESSION, strategy, output_dir)
+) -> SymbolStatus[Partition]:
+    request = request_of(input_dir, output_dir, "AAPL", Grain.SESSION, strategy)
+    return symbol_status(RESULTS, request, "AAPL")
 
 
 def test_each_partition_has_the_status_of_its_result(
@@ -123,21 +124,24 @@ def test_a_range_keeps_the_partitions_that_have_any_of_its_rows(
     input_dir: str, output_dir: str
 ) -> None:
     found = status_of(input_dir, output_dir)
-    labels = [p.label for p in found.within((15, 17)).partitions]
+    labels = [p.label for p in within(found, (15, 17)).keys]
     assert labels == ["AAPL 2024-01-03", "AAPL 2024-01-04"]
-    assert found.within((8, 16)).states == (DONE,)
-    assert found.within((8, 8)).partitions == ()
+    assert within(found, (8, 16)).states == (DONE,)
+    assert within(found, (8, 8)).keys == ()
 
 
 def test_results_tell_what_they_were_computed_with(
     input_dir: str, output_dir: str, tmp_path: Path
 ) -> None:
-    market = open_market_data(input_dir)
-    assert stored_settings(market, output_dir) == StoredSettings(("AAPL",), Grain.SESSION, SMALL)
-    assert stored_settings(market, str(tmp_path / "nothing")) == StoredSettings((), None, None)
+    of_results = request_of(input_dir, output_dir)
+    assert stored_settings(of_results) == StoredSettings(Grain.SESSION, SMALL)
+    assert contracts_with_results(of_results) == ("AAPL",)
+    without = request_of(input_dir, str(tmp_path / "nothing"))
+    assert stored_settings(without) == StoredSettings(None, None)
+    assert contracts_with_results(without) == ()
     for file in (Path(output_dir) / "AAPL").iterdir():
         file.write_bytes(b"no result")
-    assert stored_settings(market, output_dir) == StoredSettings(("AAPL",), Grain.SESSION, None)
+    assert stored_settings(of_results) == StoredSettings(Grain.SESSION, None)
 
 
 def test_results_of_other_data_do_not_tell_what_those_of_the_input_were_computed_with(
@@ -147,8 +151,11 @@ def test_results_of_other_data_do_not_tell_what_those_of_the_input_were_computed
     elsewhere, eager = other.write(tmp_path / "other"), StrategyParameters(beta_window=30)
     for grain in (Grain.SESSION, Grain.BAR):
         for part in partitions(other.timestamps, "AAPL", grain):
-            run_partition("AAPL", part.timestamp, grain, eager, elsewhere, output_dir, "run-2")
-    market = open_market_data(input_dir)
-    assert stored_settings(market, output_dir) == StoredSettings(("AAPL",), Grain.SESSION, SMALL)
-    of_other = stored_settings(open_market_data(elsewhere), output_dir)
-    assert of_other == StoredSettings(("AAPL",), Grain.BAR, eager)
+            run_partition(
+                request_of(elsewhere, output_dir, "AAPL", grain, eager), part.timestamp, "run-2"
+            )
+    of_input = request_of(input_dir, output_dir)
+    assert stored_settings(of_input) == StoredSettings(Grain.SESSION, SMALL)
+    assert stored_settings(request_of(elsewhere, output_dir)) == StoredSettings(Grain.BAR, eager)
+    named = like_stored(of_input, Grain.MONTH, None)
+    assert (named.grain, named.strategy) == (Grain.MONTH, SMALL), "what is named is kept"

@@ -16,6 +16,7 @@ from lake.keys import partitions
 from lake.market.compute import run_partition
 from lake.market.inputs import open_market_data
 from lake.market.results import read_rows
+from tests.markets import request_of
 from trading.strategies.market_model.parameters import StrategyParameters
 
 
@@ -60,7 +61,9 @@ def assert_as_undisturbed(
     every = [p for c in contracts for p in partitions(market.timestamps(), c, grain)]
     for part in every:
         run_partition(
-            part.contract, part.timestamp, grain, strategy, str(source), str(elsewhere), "reference"
+            request_of(str(source), str(elsewhere), part.symbol, grain, strategy),
+            part.timestamp,
+            "reference",
         )
     files = sorted(f.relative_to(output).as_posix() for f in output.glob("[!_]*/*.parquet"))
     assert files == sorted(part.relative_path for part in every)

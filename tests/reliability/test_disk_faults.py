@@ -18,10 +18,10 @@ import pytest
 from lake.grain import Grain
 from lake.market import results
 from lake.market.compute import run_partition
-from lake.market.inputs import open_market_data
+from lake.market.dataset import RESULTS
 from lake.market.results import read_rows
-from lake.planning import plan
-from tests.markets import SMALL, random_market, session_timestamps
+from lake.planning import make_ready, plan
+from tests.markets import SMALL, random_market, request_of, session_timestamps
 from tests.reliability.faults import Faults
 from tests.waiting import wait_until
 
@@ -43,7 +43,7 @@ def place() -> Iterator[Path]:
 def compute(folder: Path, name: str) -> None:
     """What a partition's flow run does."""
     source, target = str(folder / "input"), str(folder / "output")
-    run_partition("AAPL", STAMP, Grain.SESSION, SMALL, source, target, name)
+    run_partition(request_of(source, target, "AAPL", Grain.SESSION), STAMP, name)
 
 
 FULL = "resource.setrlimit(resource.RLIMIT_FSIZE, (1024, 1024))"
@@ -59,9 +59,14 @@ def code_of(place: Path, output: str, name: str) -> str:
         "from trading.strategies.market_model.parameters import StrategyParameters\n"
         "from lake.grain import Grain\n"
         "from lake.market.compute import run_partition\n"
+        "from lake.market.request import MarketRequest\n"
+        "from storage.directory import open_directory\n"
         f"small = StrategyParameters.model_validate_json({SMALL.model_dump_json()!r})\n"
-        f"run_partition('AAPL', {STAMP!r}, Grain.SESSION, small, {str(place / 'input')!r}, "
-        f"{str(place / output)!r}, {name!r})\n"
+        "request = MarketRequest(\n"
+        f"    input_dir=open_directory({str(place / 'input')!r}, 'input_dir'),\n"
+        f"    output_dir=open_directory({str(place / output)!r}, 'output_dir'),\n"
+        "    contracts=('AAPL',), grain=Grain.SESSION, strategy=small)\n"
+        f"run_partition(request, {STAMP!r}, {name!r})\n"
     )
 
 
@@ -118,9 +123,8 @@ def test_no_result_is_lost_to_a_clock_that_steps_back(
     monkeypatch.setattr(results, "datetime", YesterdaysClock)
 
     def due() -> list[str]:
-        opened = open_market_data(source)
-        planned = plan(opened, "AAPL", Grain.SESSION, SMALL, target, reprocess=False)
-        return [partition.relative_path for partition in planned.due]
+        (planned,) = plan(RESULTS, request_of(source, target, "AAPL", Grain.SESSION))
+        return [partition.relative_path for partition in planned.due(reprocess=False)]
 
     assert FILE in due()
     compute(place, "after the step")
@@ -158,14 +162,14 @@ def test_two_writers_that_meet_leave_one_whole_result_and_a_killed_one_none(
     assert writer(place, faults, "killed").wait() == -signal.SIGKILL
     assert lineage(place) in {"one", "other"}
     (leftover,) = folder.glob(".*.tmp")
-    source, target = str(place / "input"), str(place / "output")
+    request = request_of(str(place / "input"), str(place / "output"), "AAPL", Grain.SESSION)
 
-    def planned() -> None:
-        plan(open_market_data(source), "AAPL", Grain.SESSION, SMALL, target, reprocess=False)
+    def make_ready_again() -> None:
+        make_ready(request.output_dir, plan(RESULTS, request))
 
-    planned()
+    make_ready_again()
     assert leftover.exists(), "it could be a writer at work"
     long_ago = time.time() - 2 * 3600
     os.utime(leftover, (long_ago, long_ago))
-    planned()
+    make_ready_again()
     assert [file.name for file in folder.iterdir()] == [Path(FILE).name]

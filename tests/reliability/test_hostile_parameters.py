@@ -9,6 +9,7 @@ import logging
 import math
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 from inspect import signature
 from pathlib import Path
@@ -31,11 +32,12 @@ from flows.validate_data_flow import validate_data
 from lake.errors import EXPECTED
 from lake.grain import Grain
 from lake.market.compute import run_partition
+from lake.market.dataset import RESULTS
 from lake.market.ingestion.request import contract_name
 from lake.market.inputs import open_market_data
 from lake.market.validation import validate
 from lake.planning import plan
-from tests.markets import SMALL, random_market, session_timestamps
+from tests.markets import random_market, request_of, session_timestamps
 from tests.reliability.test_hostile_locations import assert_one_sentence
 from trading.errors import ParameterError
 from trading.instruments.clock import parse_timestamp
@@ -128,7 +130,7 @@ def test_a_well_formed_name_that_the_data_do_not_hold_is_not_taken_for_another(
         return
     with pytest.raises(ParameterError, match="one of the 2 contracts in the data") as caught:
         run_partition(
-            name, BAR, Grain.SESSION, SMALL, str(place / "input"), str(place / "output"), "run"
+            request_of(str(place / "input"), str(place / "output"), name, Grain.SESSION), BAR, "run"
         )
     assert_one_sentence(caught.value)
 
@@ -144,7 +146,7 @@ def test_no_timestamp_but_a_bar_of_the_data_is_computed(
         return
     with pytest.raises(ParameterError, match=r"^timestamp=") as caught:
         run_partition(
-            "AAPL", timestamp, grain, SMALL, str(place / "input"), str(place / "output"), "run"
+            request_of(str(place / "input"), str(place / "output"), "AAPL", grain), timestamp, "run"
         )
     assert_one_sentence(caught.value)
     name = run_name("AAPL", timestamp, grain)
@@ -194,14 +196,14 @@ def test_what_is_no_grain_is_refused(grain: object) -> None:
 )  # fmt: skip
 def test_only_files_of_partitions_are_planned_for(place: Path, file: str) -> None:
     """Fails when files are joined to the output directory before they are compared."""
-    market = open_market_data(str(place / "input"))
+    request = request_of(str(place / "input"), str(place / "output"))
     with pytest.raises(ParameterError, match=r"^partitions=") as caught:
-        plan(market, "AAPL", Grain.BAR, SMALL, str(place / "output"), reprocess=True, only=[file])
+        plan(RESULTS, replace(request, reprocess=True, only=frozenset([file])))
     assert_one_sentence(caught.value)
     contracts = sorted({file.partition("/")[0]})
     if contracts not in (["AAPL"], ["BRK-B"]):
         with pytest.raises(ParameterError, match=r"^contract=") as caught:
-            selected_contracts(market.contracts, contracts, 10)
+            selected_contracts(request.market().contracts, contracts, 10)
         assert_one_sentence(caught.value)
 
 

@@ -11,14 +11,13 @@ from contextlib import suppress
 import pytest
 
 import storage.s3
-from lake.grain import Grain
 from lake.market.compute import run_partition
-from lake.market.inputs import open_market_data
+from lake.market.dataset import RESULTS
 from lake.planning import plan
 from storage.directory import open_directory
 from storage.errors import StorageError
 from storage.s3 import S3Credentials, use_credentials
-from tests.markets import SMALL, random_market, session_timestamps
+from tests.markets import random_market, request_of, session_timestamps
 from tests.s3 import SessionS3
 
 Mangle = Callable[[bytes], bytes | None]
@@ -147,7 +146,7 @@ def test_a_permission_withdrawn_meanwhile_fails_that_partition_alone_and_at_once
 
     def run(row: int) -> None:
         stamp = f"{market.timestamps[row].astype('datetime64[s]')}+00:00"
-        run_partition("AAPL", stamp, Grain.BAR, SMALL, source, target, "run")
+        run_partition(request_of(source, target), stamp, "run")
 
     run(0)
     directory = open_directory(target, "output_dir")
@@ -157,5 +156,6 @@ def test_a_permission_withdrawn_meanwhile_fails_that_partition_alone_and_at_once
     assert not error.value.transient
     assert line.mangled == 1
     run(1)
-    due = plan(open_market_data(source), "AAPL", Grain.BAR, SMALL, target, reprocess=False).due
+    (planned,) = plan(RESULTS, request_of(source, target))
+    due = planned.due(reprocess=False)
     assert len(due) == 22

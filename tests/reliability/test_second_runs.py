@@ -12,13 +12,17 @@ from prefect.client.schemas.objects import StateType
 from prefect.flow_engine import run_flow_async
 from prefect.states import Scheduled
 
+import flows.orchestrator_flow
 import lake.fingerprints
 import lake.market.results
 from flows.analyze_time_partition_flow import analyze_time_partition
 from flows.boundary.settings import settings
-from flows.runs.contract_work import Work
+from lake.dataset import SymbolStatus
+from lake.keys import Partition
+from lake.market.dataset import MarketResults
+from lake.market.request import MarketRequest
 from lake.market.results import read_rows
-from lake.planning import ContractPlan
+from lake.planning import plan
 from tests.flows.conftest import (  # noqa: F401 - fixtures
     FILES,
     STRATEGY,
@@ -43,14 +47,16 @@ async def test_two_orchestrators_and_two_leaves_at_once_leave_one_whole_result_e
 ) -> None:
     """Fails when a result is written under its own name: one reads what the other has half
     written, or their runs share an idempotency key."""
-    both_have_planned, plans = threading.Barrier(2), Work.plans
+    both_have_planned = threading.Barrier(2)
 
-    def planned_together(work: Work, contracts: list[str]) -> list[ContractPlan]:
-        made = plans(work, contracts)
+    def planned_together(
+        dataset: MarketResults, request: MarketRequest
+    ) -> list[SymbolStatus[Partition]]:
+        made = plan(dataset, request)
         both_have_planned.wait(WAIT_SECONDS)
         return made
 
-    monkeypatch.setattr(Work, "plans", planned_together)
+    monkeypatch.setattr(flows.orchestrator_flow, "plan", planned_together)
     twice = [pipeline.orchestrate(contracts=["AAPL"]) for _ in range(2)]
     first, second = await asyncio.gather(*twice)
     assert first.state.is_completed(), first.message

@@ -23,6 +23,7 @@ from cli.pipeline.sample_data import SAMPLE_CONTRACTS, ensure_market_data
 from flows.deploy.registration import register_deployments
 from lake.grain import Grain
 from lake.market.compute import run_partition
+from tests.markets import request_of
 from tests.reliability.faults import Faults
 from tests.reliability.faulty_server import Reply, answer, faulty_server
 from tests.waiting import WAIT_SECONDS
@@ -112,7 +113,9 @@ async def test_a_server_that_fails_every_tenth_request_and_a_killed_worker_lose_
     source, output = str(tmp_path / "input"), str(tmp_path / "output")
     ensure_market_data(source, SAMPLE_CONTRACTS)
     run_partition(
-        "AAPL", DONE_BEFORE, Grain.SESSION, StrategyParameters(), source, output, "an earlier run"
+        request_of(source, output, "AAPL", Grain.SESSION, StrategyParameters()),
+        DONE_BEFORE,
+        "an earlier run",
     )
     (tmp_path / "faults").mkdir()
     faults = Faults(tmp_path / "faults")

@@ -13,14 +13,15 @@ from hypothesis import strategies as st
 
 from lake.grain import Grain
 from lake.keys import partitions
-from lake.market.aggregate import Aggregation, AggregationRequest, aggregate
+from lake.market.aggregate import Aggregation, aggregate
 from lake.market.compute import run_partition
 from lake.market.inputs import open_market_data
 from lake.market.orphaned import Orphan, Reason, orphaned_results, remove_orphaned
+from lake.market.report import read_market_series
+from lake.market.request import MarketRequest, like_stored
 from lake.market.results import read_rows
-from lake.market.series import read_market_series
 from lake.market.wanted import wanted_results
-from tests.markets import SMALL, Market, random_market, session_timestamps
+from tests.markets import SMALL, Market, random_market, request_of, session_timestamps
 from trading.errors import DataError
 from trading.strategies.market_model.parameters import StrategyParameters
 
@@ -31,22 +32,18 @@ def compute(
     """Write the market and compute every result of it."""
     market.write(folder / "input")
     for contract in market.contracts:
+        request = replace(asked(folder), contracts=(contract,), grain=grain, strategy=strategy)
         for part in partitions(market.timestamps, contract, grain):
-            run_partition(
-                contract, part.timestamp, grain, strategy,
-                str(folder / "input"), str(folder / "output"), "1",
-            )  # fmt: skip
+            run_partition(request, part.timestamp, "1")
 
 
 def aggregated(folder: Path, grain: Grain | None = Grain.BAR) -> Aggregation:
-    return aggregate(
-        AggregationRequest(
-            input_dir=str(folder / "input"),
-            output_dir=str(folder / "output"),
-            grain=grain,
-            strategy=SMALL,
-        )
-    )
+    return aggregate(like_stored(asked(folder), grain, SMALL))
+
+
+def asked(folder: Path) -> MarketRequest:
+    """All contracts, bar by bar."""
+    return replace(request_of(str(folder / "input"), str(folder / "output")), contracts=None)
 
 
 def without_rows(market: Market, rows: list[int]) -> Market:
@@ -101,12 +98,12 @@ def test_whatever_bars_leave_only_their_results_are_orphaned(
     gone = sorted(rows)
     without_rows(market, gone).write(folder / "input")
     wanted = wanted_results(open_market_data(str(folder / "input")), Grain.BAR)
-    orphaned = orphaned_results(str(folder / "output"), wanted)
+    orphaned = orphaned_results(asked(folder))
     assert {orphan.file for orphan in orphaned} == files_of(market, gone)
     rows_left = read_rows(str(folder / "output"), wanted=wanted)
     assert rows_left.num_rows == 2 * (16 - len(gone))
-    remove_orphaned(str(folder / "output"), orphaned)
-    assert orphaned_results(str(folder / "output"), wanted) == []
+    remove_orphaned(asked(folder).output_dir, orphaned)
+    assert orphaned_results(asked(folder)) == []
     assert read_rows(str(folder / "output")).equals(rows_left), "nothing else was removed"
 
 
@@ -134,7 +131,7 @@ def test_a_result_of_another_grain_does_not_hide_one_that_is_up_to_date(tmp_path
         Orphan(f"AAPL/2024010{day}.parquet", Reason.GRAIN) for day in (2, 3, 4)
     )
     of_market = read_market_series(
-        made.output_dir, ["AAPL"], market.timestamps, wanted_results(
+        made.directory, ["AAPL"], market.timestamps, wanted_results(
             open_market_data(str(tmp_path / "input")), Grain.BAR
         ),
     )  # fmt: skip

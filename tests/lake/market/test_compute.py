@@ -17,7 +17,7 @@ from lake.market.inputs import PRICES_FILE, VIX_FILE, open_market_data
 from lake.market.results import FLOAT_COLUMNS, read_fingerprints, read_rows
 from storage.directory import open_directory
 from storage.errors import ContentError, StorageError
-from tests.markets import SMALL, Market, bars_of, random_market, session_timestamps
+from tests.markets import SMALL, Market, bars_of, random_market, request_of, session_timestamps
 from trading.errors import ParameterError
 from trading.strategies.market_model.signals import analyze
 
@@ -39,7 +39,7 @@ def test_partition_by_partition_is_all_at_once_to_the_bit(
     input_dir = market.write(tmp_path / "input")
     whole = analyze(open_market_data(input_dir).bars("AAPL", 0, 320, SMALL), SMALL)
     for part in partitions(market.timestamps, "AAPL", grain):
-        run_partition("AAPL", part.timestamp, grain, SMALL, input_dir, output_dir, "run-1")
+        run_partition(request_of(input_dir, output_dir, "AAPL", grain), part.timestamp, "run-1")
     table = read_rows(output_dir)
     for name in FLOAT_COLUMNS:
         np.testing.assert_array_equal(
@@ -54,7 +54,9 @@ def test_the_summary_says_what_is_in_the_file(
     market: Market, input_dir: str, output_dir: str
 ) -> None:
     summary = run_partition(
-        "MSFT", "2024-01-03T10:30:00-05:00", Grain.SESSION, SMALL, input_dir, output_dir, "run-7"
+        request_of(input_dir, output_dir, "MSFT", Grain.SESSION),
+        "2024-01-03T10:30:00-05:00",
+        "run-7",
     )
     rows = pq.read_table(summary.url)
     signals = rows.column("signal").to_pylist()
@@ -80,7 +82,7 @@ def test_what_is_not_defined_is_none_in_the_summary(
     market: Market, tmp_path: Path, output_dir: str
 ) -> None:
     input_dir = market.with_price(0, 0, np.nan).write(tmp_path / "input")
-    summary = run_partition("AAPL", FIRST_BAR, Grain.BAR, SMALL, input_dir, output_dir, "run-1")
+    summary = run_partition(request_of(input_dir, output_dir), FIRST_BAR, "run-1")
     assert (summary.last_price, summary.last_beta, summary.last_signal) == (None, None, "hold")
 
 
@@ -91,7 +93,7 @@ def test_no_bar_after_the_partition_can_change_it(
     found = []
     for number, future in enumerate((market, market.with_price(12, 0, 1e6))):
         input_dir = future.write(tmp_path / f"input{number}")
-        summary = run_partition("AAPL", stamp, Grain.BAR, SMALL, input_dir, output_dir, "run-1")
+        summary = run_partition(request_of(input_dir, output_dir), stamp, "run-1")
         found.append((summary, pq.read_table(summary.url).to_pylist()))
     assert found[0] == found[1]
 
@@ -99,7 +101,7 @@ def test_no_bar_after_the_partition_can_change_it(
 def test_two_runs_of_one_partition_leave_one_whole_result(input_dir: str, output_dir: str) -> None:
     def run(name: str) -> None:
         for _ in range(5):
-            run_partition("AAPL", FIRST_BAR, Grain.ALL, SMALL, input_dir, output_dir, name)
+            run_partition(request_of(input_dir, output_dir, "AAPL", Grain.ALL), FIRST_BAR, name)
 
     threads = [threading.Thread(target=run, args=[f"run-{n}"]) for n in range(3)]
     for thread in threads:
@@ -124,25 +126,23 @@ def test_a_wrong_parameter_is_named_and_nothing_is_written(
     input_dir: str, output_dir: str, contract: str, timestamp: str, message: str
 ) -> None:
     with pytest.raises(ParameterError, match=message):
-        run_partition(contract, timestamp, Grain.BAR, SMALL, input_dir, output_dir, "run-1")
+        run_partition(request_of(input_dir, output_dir, contract), timestamp, "run-1")
     assert not Path(output_dir).exists()
 
 
 def test_wrong_locations_are_named(input_dir: str, output_dir: str, tmp_path: Path) -> None:
     nowhere = str(tmp_path / "nowhere")
     with pytest.raises(ContentError, match=f"nowhere/{PRICES_FILE}: the file does not exist"):
-        run_partition("AAPL", FIRST_BAR, Grain.BAR, SMALL, nowhere, output_dir, "run-1")
+        run_partition(request_of(nowhere, output_dir), FIRST_BAR, "run-1")
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(StorageError, match=r"file/out/AAPL/20240102_093000\.parquet: it cannot be"):
-        run_partition(
-            "AAPL", FIRST_BAR, Grain.BAR, SMALL, input_dir, str(tmp_path / "file/out"), "run-1"
-        )
+        run_partition(request_of(input_dir, str(tmp_path / "file/out")), FIRST_BAR, "run-1")
 
 
 def test_a_damaged_input_is_a_data_error(input_dir: str, output_dir: str) -> None:
     (Path(input_dir) / VIX_FILE).write_bytes(b"PAR1")
     with pytest.raises(ContentError, match=f"{VIX_FILE}: the file is damaged or not Parquet"):
-        run_partition("AAPL", FIRST_BAR, Grain.BAR, SMALL, input_dir, output_dir, "run-1")
+        run_partition(request_of(input_dir, output_dir), FIRST_BAR, "run-1")
 
 
 def test_a_partitions_process_loads_nothing_heavy(input_dir: str, output_dir: str) -> None:
@@ -150,10 +150,11 @@ def test_a_partitions_process_loads_nothing_heavy(input_dir: str, output_dir: st
         "import sys\n"
         "from lake.market.compute import run_partition\n"
         "from lake.planning import plan\n"
-        "from trading.strategies.market_model.parameters import StrategyParameters\n"
-        "from lake.grain import Grain\n"
-        f"run_partition('AAPL', {FIRST_BAR!r}, Grain.BAR, StrategyParameters(), "
-        f"{input_dir!r}, {output_dir!r}, 'run-1')\n"
+        "from lake.market.request import MarketRequest\n"
+        "from storage.directory import open_directory\n"
+        f"request = MarketRequest(input_dir=open_directory({input_dir!r}, 'input_dir'),\n"
+        f"    output_dir=open_directory({output_dir!r}, 'output_dir'), contracts=('AAPL',))\n"
+        f"run_partition(request, {FIRST_BAR!r}, 'run-1')\n"
         "heavy = {'pandas', 'scipy', 'yfinance', 'exchange_calendars', 'matplotlib', 's3fs',\n"
         "         'aiohttp', 'prefect', 'pyarrow.compute', 'pyarrow.dataset', 'plotly'}\n"
         "print(sorted(heavy & set(sys.modules)))\n"

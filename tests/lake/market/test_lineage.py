@@ -11,9 +11,10 @@ from lake.grain import Grain
 from lake.keys import partitions
 from lake.market.compute import run_partition
 from lake.market.lineage import origin
+from lake.market.report import read_market_series
 from lake.market.results import read_results
-from lake.market.series import read_market_series
-from tests.markets import SMALL, Market
+from storage.directory import open_directory
+from tests.markets import SMALL, Market, request_of
 from trading.strategies.market_model.parameters import StrategyParameters
 
 
@@ -31,13 +32,15 @@ def compute(
 ) -> None:
     for contract in ("AAPL", "BRK-B"):
         for part in partitions(market.timestamps, contract, Grain.SESSION):
-            run_partition(contract, part.timestamp, part.grain, strategy, input_dir, output, run)
+            run_partition(
+                request_of(input_dir, output, contract, part.grain, strategy), part.timestamp, run
+            )
 
 
 def test_the_origin_counts_and_names_what_the_files_say(
     market: Market, input_dir: str, output_dir: str
 ) -> None:
-    _, before = read_results(output_dir)
+    _, before = read_results(open_directory(output_dir, "output_dir"))
     first = origin([*before.values()])
     assert (first.files, first.flow_runs, first.grains) == (5, 1, ("session",))
     assert [StrategyParameters.model_validate_json(text) for text in first.strategies] == [SMALL]
@@ -45,12 +48,14 @@ def test_the_origin_counts_and_names_what_the_files_say(
 
     compute(market, input_dir, output_dir, "run-2", SMALL)
     (Path(output_dir) / "AAPL" / "20240102.parquet").unlink()
-    again = origin([*read_results(output_dir)[1].values()])
+    again = origin([*read_results(open_directory(output_dir, "output_dir"))[1].values()])
     assert again.fingerprint == first.fingerprint, "the same inputs, computed by another run"
     other = SMALL.model_copy(update={"beta_window": 5})
     last = partitions(market.timestamps, "AAPL", Grain.SESSION)[2]
-    run_partition("AAPL", last.timestamp, last.grain, other, input_dir, output_dir, "run-3")
-    changed = origin([*read_results(output_dir)[1].values()])
+    run_partition(
+        request_of(input_dir, output_dir, "AAPL", last.grain, other), last.timestamp, "run-3"
+    )
+    changed = origin([*read_results(open_directory(output_dir, "output_dir"))[1].values()])
     assert changed.fingerprint != first.fingerprint
     assert changed.flow_runs == 2
     assert [StrategyParameters.model_validate_json(t) for t in changed.strategies] == [SMALL, other]
@@ -59,9 +64,11 @@ def test_the_origin_counts_and_names_what_the_files_say(
 def test_the_market_is_put_together_of_the_contracts_that_have_it(
     market: Market, output_dir: str
 ) -> None:
-    found = read_market_series(output_dir, ["AAPL", "BRK-B"], market.timestamps)
+    found = read_market_series(
+        open_directory(output_dir, "x"), ["AAPL", "BRK-B"], market.timestamps
+    )
     np.testing.assert_array_equal(found.vix, market.vix)
     np.testing.assert_array_equal(found.spx, market.spx)
     np.testing.assert_allclose(found.buy_threshold, 0.5 * market.vix / 15)
-    alone = read_market_series(output_dir, ["AAPL"], market.timestamps)
+    alone = read_market_series(open_directory(output_dir, "x"), ["AAPL"], market.timestamps)
     assert np.isnan(alone.vix).tolist() == [True] * 8 + [False] * 16

@@ -7,10 +7,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from lake.grain import Grain
 from lake.market.compute import run_partition
 from storage.s3 import S3Credentials, s3_store, use_credentials
-from tests.markets import SMALL, Market
+from tests.markets import Market, request_of
 from tests.s3 import SessionS3
 from tests.s3_wire import Wire
 
@@ -59,7 +58,7 @@ def runner_of(market: Market, source: str, target: str) -> Callable[[int], objec
 
     def run(row: int) -> object:
         stamp = f"{market.timestamps[row].astype('datetime64[s]')}+00:00"
-        return run_partition("AAPL", stamp, Grain.BAR, SMALL, source, target, "run")
+        return run_partition(request_of(source, target), stamp, "run")
 
     return run
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 
-from lake.grain import Grain
-from lake.market.inputs import open_market_data
+from lake.dataset import DONE
+from lake.market.dataset import RESULTS
 from lake.planning import plan
 from storage.directory import open_directory
-from tests.markets import SMALL, Market, random_market, session_timestamps
+from tests.markets import Market, random_market, request_of, session_timestamps
 from tests.storage.s3.conftest import Traffic, runner_of
 
 
@@ -55,12 +55,11 @@ def test_what_is_up_to_date_is_known_after_two_requests(
     run = runner_of(market, source, target)
     for row in range(16):
         run(row)
-    data = open_market_data(source)
 
     def planned() -> tuple[int, int, Counter[str]]:
         traffic.begin()
-        made = plan(data, "AAPL", Grain.BAR, SMALL, target, reprocess=False)
-        return made.current, len(made.due), Counter(traffic.requests)
+        (made,) = plan(RESULTS, request_of(source, target))
+        return made.count(DONE), len(made.due(reprocess=False)), Counter(traffic.requests)
 
     first = planned()
     assert first[:2] == (16, 8)

@@ -11,13 +11,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lake.market.aggregate import AggregationRequest, aggregate
+from lake.market.aggregate import aggregate
 from lake.market.inputs import MarketData, open_market_data
+from lake.market.request import like_stored
 from lake.market.results import read_fingerprints, read_rows
 from storage.directory import open_directory
 from storage.errors import LocationError, StorageError
 from storage.s3 import S3Store, s3_store
-from tests.markets import Market, random_market, session_timestamps
+from tests.markets import Market, random_market, request_of, session_timestamps
 from tests.storage.s3.conftest import runner_of
 
 
@@ -66,7 +67,7 @@ def test_results_equal_the_local_ones(bucket: str, market: Market, tmp_path: Pat
             run(row)
         tables.append(read_rows(f"{place}/output"))
         portfolios.append(
-            aggregate(AggregationRequest(input_dir=f"{place}/input", output_dir=f"{place}/output"))
+            aggregate(like_stored(request_of(f"{place}/input", f"{place}/output"), None, None))
         )
         assert len(read_fingerprints(open_directory(f"{place}/output", "x"), "AAPL")) == 24
     assert tables[0].equals(tables[1])

@@ -5,14 +5,13 @@ from __future__ import annotations
 import pytest
 import stamina
 
-from lake.grain import Grain
-from lake.market.inputs import open_market_data
+from lake.market.dataset import RESULTS
 from lake.market.results import read_fingerprints
 from lake.planning import plan
 from storage.directory import open_directory
 from storage.errors import StorageError
 from storage.s3 import s3_store
-from tests.markets import SMALL, Market
+from tests.markets import Market, request_of
 from tests.s3_wire import Wire
 from tests.storage.s3.conftest import runner_of
 
@@ -70,5 +69,6 @@ def test_after_an_outage_only_the_rest_is_due(bucket: str, wire: Wire, market: M
                 run(row)
         else:
             run(row)
-    due = plan(open_market_data(source), "AAPL", Grain.BAR, SMALL, target, reprocess=False).due
+    (planned,) = plan(RESULTS, request_of(source, target))
+    due = planned.due(reprocess=False)
     assert [partition.first for partition in due] == [4, 5, 6, 7, *range(12, 24)]

@@ -6,7 +6,8 @@ import numpy as np
 
 from lake.grain import Grain
 from lake.market.aggregate import Aggregation
-from lake.market.wanted import Wanted
+from lake.market.wanted import WantedResults
+from storage.directory import open_directory
 from tests.oracles import Row
 from tests.trading.portfolio.test_positions import table
 from trading.arrays import Floats
@@ -43,6 +44,8 @@ def report_of(
     threshold = 0.5 * known / 15
     index = np.linspace(4000, 4100, len(stamps)) if spx is None else spx
     market = MarketSeries(stamps, known, index, threshold, -threshold)
-    wanted = Wanted("/input", tuple(held.trades.contracts), stamps, Grain.BAR)
-    aggregation = Aggregation("/results", held, ORIGIN, (), wanted, (), ())
+    wanted = WantedResults("/input", tuple(held.trades.contracts), stamps, Grain.BAR)
+    aggregation = Aggregation(
+        open_directory("/results", "output_dir"), held, ORIGIN, (), wanted, (), ()
+    )
     return report_content(aggregation, market, made_at="2024-01-05T00:02:00+00:00", status=status)

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lake.dataset import PartitionStatus, SymbolStatus
 from lake.grain import Grain
 from lake.keys import partitions
 from lake.market.report import known_status
-from lake.status import ContractStatus, PartitionStatus
 from tests.markets import random_market, session_timestamps
 from tests.oracles import NAN
 from tests.trading.portfolio.test_positions import history
@@ -61,7 +61,7 @@ def test_a_look_at_the_input_tells_the_status_of_each_bar() -> None:
     parts = tuple(partitions(market.timestamps, "AAPL", Grain.SESSION))
     states = (PartitionStatus.STALE, PartitionStatus.FAILED)
     known = known_status(
-        [ContractStatus("AAPL", parts, states)], market.timestamps, made, "the input"
+        [SymbolStatus("AAPL", parts, states)], market.timestamps, made, "the input"
     )
     # The portfolio's eight bars are hours from 9:30 on; the market's last bar starts at 16:00.
     on_the_hour = [STALE] * 7 + [NAN]

@@ -6,11 +6,13 @@ import base64
 import re
 import struct
 import zlib
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
 
+from storage.directory import open_directory
 from tests.oracles import NAN, Row
 from tests.trading.portfolio.test_positions import at, history
 from tests.trading.report.conftest import report_of
@@ -76,7 +78,8 @@ def test_without_a_vix_or_an_index_the_page_says_so() -> None:
 def test_the_page_refers_to_nothing_outside_and_escapes_what_it_shows() -> None:
     content = report_of(ONE_TRADE)
     hostile = "/results/<script>alert(1)</script>&\"'"
-    object.__setattr__(content.aggregation, "output_dir", hostile)
+    place = open_directory("/results", "output_dir")
+    object.__setattr__(content.aggregation, "directory", replace(place, url=hostile))
     whole = page(content, "trading report", "trading prune")
     assert "<script>alert" not in whole
     assert re.findall(r"(?:src|href|url)\s*[=(]\s*[\"']?(?!data:|#)(\w+:)?//", whole) == []
