@@ -17,6 +17,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import hypothesis
 import pytest
 
 from servers.prefect import REGISTERED_BLOCKS, available_port, start_server
@@ -24,6 +25,10 @@ from tests.s3 import s3_bucket, s3_server  # noqa: F401 - fixtures for all rooms
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import PrefectClient
+
+# No test asserts a duration, so none does by Hypothesis's default either.
+hypothesis.settings.register_profile("without-deadline", deadline=None)
+hypothesis.settings.load_profile("without-deadline")
 
 _FOLDER_VARIABLE = "TRADING_TEST_SERVER_FOLDER"
 _lifeline = pytest.StashKey[int]()

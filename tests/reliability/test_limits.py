@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from uuid import UUID
 
+import pytest
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.actions import WorkPoolUpdate
 from prefect.client.schemas.objects import StateType
@@ -60,6 +61,7 @@ class Poller:
             await asyncio.sleep(0.2)
 
 
+@pytest.mark.slow
 async def test_children_pass_through_a_limited_pool_and_all_start(
     prefect_client: PrefectClient,
 ) -> None:

@@ -81,6 +81,7 @@ async def test_two_orchestrators_and_two_leaves_at_once_leave_one_whole_result_e
     assert read_rows(str(pipeline.output)).num_rows == 8
 
 
+@pytest.mark.slow
 async def test_a_partition_that_ran_inside_another_process_is_retried_by_a_worker(
     pipeline: Pipeline,  # noqa: F811
 ) -> None:
