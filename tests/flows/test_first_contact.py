@@ -43,6 +43,7 @@ def started(command: list[str], log: Path, **environment: str) -> Iterator[subpr
         job.wait()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", [["flows.job", ENTRYPOINT], ["flows.supervised_job"]])
 async def test_a_process_that_finds_no_server_waits_and_then_does_its_run(
     pipeline: Pipeline, tmp_path: Path, command: list[str]
