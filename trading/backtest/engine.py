@@ -1,0 +1,325 @@
+"""The engine: bar by bar through a market, for backtests of any kind.
+
+Of each row: what the calendar and corporate actions change; fills of what rests; the marks; what
+the source asks, through the risk gate. So an order is first filled in the bar after the one it
+was made of. There is no other path: signals are computed before, all at once, and the numbers of
+a result are folds over the ledger after.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from trading.backtest.events import Happening, Split, happenings
+from trading.backtest.market import FOREVER, Market
+from trading.backtest.result import Result
+from trading.backtest.source import Cancel, CancelAll, OrderSource, Request
+from trading.errors import ParameterError
+from trading.instruments.actions import CorporateAction
+from trading.orders.book import Book
+from trading.orders.fills import Costs
+from trading.orders.model import Leg, Order, OrderType, Side, TimeInForce, client_order_id
+from trading.orders.working import WorkingOrder
+from trading.portfolio.account import Account
+from trading.portfolio.ledger import EventKind, LedgerEvent
+from trading.risk.exposure import Exposure
+from trading.risk.gate import Opposite, Situation, denial
+from trading.risk.guards import EVERYWHERE, Guard
+from trading.risk.limits import RiskLimits, TradingState
+from trading.risk.watch import RiskState, paid_in, watched
+from trading.units import UNIT, from_units
+
+_MINUTE = 60 * UNIT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What holds during a run.
+
+    Attributes:
+        capital: Dollars to start with.
+        costs: What fills cost.
+        limits: What the gate holds orders to.
+        guards: When nothing may be entered for a while.
+        actions: Splits and dividends of unadjusted bars.
+        deposits: Row and dollars (below 0: a withdrawal) of what is paid in before the row's
+            fills.
+    """
+
+    capital: Decimal
+    costs: Costs
+    limits: RiskLimits = field(default_factory=RiskLimits)
+    guards: tuple[Guard, ...] = ()
+    actions: Sequence[CorporateAction] = ()
+    deposits: Sequence[tuple[int, Decimal]] = ()
+
+
+def run(market: Market, source: OrderSource, terms: Terms) -> Result:
+    """Walk through all rows of a market.
+
+    Args:
+        market: Bars of all symbols.
+        source: What asks for orders.
+        terms: Capital, costs, limits, actions.
+
+    Raises:
+        ParameterError: The source asks for an order that is none, e.g. of half a share where the
+            increment is one.
+    """
+    return _Run(market, terms).through(source)
+
+
+class _Run:
+    """One walk; also the desk that the source sees."""
+
+    def __init__(self, market: Market, terms: Terms) -> None:
+        self._market = market
+        self._terms = terms
+        self._account = Account()
+        self._ledger: list[LedgerEvent] = []
+        self._orders: list[WorkingOrder] = []
+        self._columns = {symbol: column for column, symbol in enumerate(market.symbols)}
+        self._books = {
+            symbol: Book(increment, terms.costs)
+            for symbol, increment in zip(market.symbols, market.increments, strict=True)
+        }
+        self._busy: dict[str, Book] = {}
+        self._closes: list[int] = []
+        self._row = 0
+        self._now = 0
+        self._equity = 0
+        self._risk = RiskState()
+        self._watches = bool(terms.limits.max_drawdown or terms.limits.max_daily_loss)
+        self._seen: set[str] = set()
+        self._stops: set[str] = set()
+        self._sent: deque[int] = deque()
+        self._priced: dict[str, int] = {}
+        self._gross: int | None = None
+        self._locks: set[str] | None = None
+
+    def through(self, source: OrderSource) -> Result:
+        """All rows, one after another."""
+        market, account, busy, open_ = self._market, self._account, self._busy, self._account.open
+        starts, ends = market.clock.starts.tolist(), market.clock.ends.tolist()
+        coming = happenings(market, self._terms.capital, self._terms.deposits, self._terms.actions)
+        asked = source.rows()
+        closes, columns = market.prices[3], self._columns
+        curve: list[int] = []
+        for row, end in enumerate(ends):
+            self._row, self._now = row, starts[row]
+            if row in coming:
+                self._happen(coming[row])
+            if busy:
+                self._fill(end)
+            self._closes = row_closes = closes[row].tolist()
+            equity = account.cash
+            for symbol, holding in open_.items():
+                price = row_closes[columns[symbol]]
+                if price:
+                    holding.mark = price
+                    holding.value = holding.quantity * price
+                equity += holding.value
+            self._equity = equity
+            curve.append(equity)
+            if self._watches or equity <= 0:
+                self._watch()
+            if row in asked:
+                self._gross = self._locks = None
+                for request in source.requests(row, self):
+                    self._take(request)
+        return Result.of(market, self._ledger, curve, self._account, self._orders, self._risk)
+
+    # What the source sees.
+
+    @property
+    def equity(self) -> int:
+        return self._equity
+
+    def position(self, symbol: str) -> int:
+        return self._account.quantity(symbol)
+
+    def price(self, symbol: str) -> int:
+        return self._closes[self._columns[symbol]]
+
+    def has_orders(self, symbol: str) -> bool:
+        return symbol in self._busy
+
+    def only_reduces(self, symbol: str) -> bool:
+        return self._risk.state is not TradingState.ACTIVE or self._is_locked(symbol)
+
+    # Before the fills.
+
+    def _happen(self, what: list[Happening]) -> None:
+        for happening in what:
+            events = happening.events(self._account, self._now)
+            for event in events:
+                self._book(event)
+                if event.kind is EventKind.DEPOSIT:
+                    self._risk = paid_in(self._risk, event.quantity * event.price)
+            if isinstance(happening, Split):
+                book = self._books[happening.symbol]
+                book.split(happening.numerator, happening.denominator)
+                self._settle(happening.symbol)
+
+    def _book(self, event: LedgerEvent) -> None:
+        self._ledger.append(event)
+        self._account.apply(event)
+
+    # What rests.
+
+    def _fill(self, end: int) -> None:
+        for symbol, book in tuple(self._busy.items()):
+            book.expire(self._now)
+            bar = self._market.bar(self._row, self._columns[symbol])
+            if bar is not None and book.orders:
+                for fill in book.match(bar, self._account.quantity(symbol)):
+                    name = fill.working.order.client_order_id
+                    self._book(
+                        LedgerEvent(
+                            self._now, symbol, EventKind.FILL, fill.quantity, fill.price, fill.fee,
+                            name,
+                        )
+                    )  # fmt: skip
+            book.expire(end)
+            self._settle(symbol)
+
+    def _settle(self, symbol: str) -> None:
+        """Keep the books that have orders at hand."""
+        if self._books[symbol].orders:
+            self._busy[symbol] = self._books[symbol]
+        else:
+            self._busy.pop(symbol, None)
+
+    # The account's state.
+
+    def _watch(self) -> None:
+        before = self._risk.state
+        session = int(self._market.clock.sessions[self._row])
+        self._risk = watched(self._risk, self._equity, session, self._terms.limits)
+        if self._risk.state is TradingState.HALTED and before is not TradingState.HALTED:
+            self._halt()
+
+    def _halt(self) -> None:
+        """Cancel all orders and, where that is wanted, close what is open."""
+        for symbol, book in tuple(self._busy.items()):
+            book.cancel_all()
+            self._settle(symbol)
+        if not self._terms.limits.close_when_halted:
+            return
+        for symbol, holding in self._account.open.items():
+            side = Side.SELL if holding.quantity > 0 else Side.BUY
+            order = Order(
+                client_order_id=client_order_id("", "", symbol, str(self._now), side, Leg.CLOSE),
+                symbol=symbol,
+                side=side,
+                quantity=from_units(abs(holding.quantity)),
+                time_in_force=TimeInForce.GTC,
+                reduce_only=True,
+                leg=Leg.CLOSE,
+                decision_price=from_units(holding.mark),
+            )
+            self._accept(WorkingOrder(order))
+
+    # What the source asks.
+
+    def _take(self, request: Request) -> None:
+        if isinstance(request, Order):
+            self._send(request)
+            return
+        self._gross = None
+        book = self._books[request.symbol]
+        if isinstance(request, CancelAll):
+            book.cancel_all()
+        elif isinstance(request, Cancel):
+            for working in tuple(book.orders):
+                if working.order.client_order_id == request.client_order_id:
+                    book.cancel(working)
+        self._settle(request.symbol)
+
+    def _send(self, order: Order) -> None:
+        day = order.time_in_force is TimeInForce.DAY
+        until = int(self._market.clock.good_until[self._row]) if day else FOREVER
+        working = WorkingOrder(order, until if until < FOREVER else None)
+        _check_step(working, self._books[order.symbol])
+        code = denial(order, self._situation(order), self._terms.limits)
+        if code is None:
+            self._accept(working)
+        else:
+            working.deny(code.value)
+            self._orders.append(working)
+
+    def _accept(self, working: WorkingOrder) -> None:
+        symbol, price = working.order.symbol, self.price(working.order.symbol)
+        self._priced[symbol] = price
+        before = self._exposure(symbol).worst
+        self._books[symbol].accept(working)
+        self._busy[symbol] = self._books[symbol]
+        if self._gross is not None:
+            self._gross += (self._exposure(symbol).worst - before) * price
+        self._orders += (working, *working.exits)
+        self._seen.add(working.order.client_order_id)
+        self._sent.append(self._now)
+        self._stops |= {leg.order.client_order_id for leg in working.exits if leg.is_stop_loss}
+
+    def _situation(self, order: Order) -> Situation:
+        while self._sent and self._sent[0] <= self._now - _MINUTE:
+            self._sent.popleft()
+        symbol = order.symbol
+        if self._gross is None:
+            names = {*self._account.open, *self._busy}
+            self._gross = sum(self._exposure(name).worst * self._last_price(name) for name in names)
+        return Situation(
+            state=self._risk.state,
+            price=self.price(symbol),
+            exposure=self._exposure(symbol),
+            gross=self._gross,
+            equity=self._equity,
+            costs=self._terms.costs,
+            locked=self._is_locked(symbol),
+            seen=order.client_order_id in self._seen,
+            opposite=_opposite(order, self._busy.get(symbol)),
+            recent_orders=len(self._sent),
+        )
+
+    def _exposure(self, symbol: str) -> Exposure:
+        book = self._busy.get(symbol)
+        buys, sells = book.open_quantities() if book else (0, 0)
+        return Exposure(self._account.quantity(symbol), buys, sells)
+
+    def _last_price(self, symbol: str) -> int:
+        """The last close known of a symbol that is held or has orders."""
+        holding = self._account.open.get(symbol)
+        return holding.mark if holding else self._priced[symbol]
+
+    def _is_locked(self, symbol: str) -> bool:
+        if not self._terms.guards:
+            return False
+        if self._locks is None:
+            trips, stops = self._account.trips, frozenset(self._stops)
+            found = (guard.locks(trips, stops, self._now) for guard in self._terms.guards)
+            self._locks = {name for names in found for name in names}
+        return symbol in self._locks or EVERYWHERE in self._locks
+
+
+def _opposite(order: Order, book: Book | None) -> tuple[Opposite, ...]:
+    """Working orders on the other side that could trade with it: limits, and what is at any price.
+
+    A stop that was not touched rests apart from the market.
+    """
+    return tuple(
+        Opposite(price=working.price if working.type is OrderType.LIMIT else None)
+        for working in (book.orders if book else ())
+        if working.side != order.side and working.quantity and working.type is not OrderType.STOP
+    )
+
+
+def _check_step(working: WorkingOrder, book: Book) -> None:
+    if working.quantity % book.increment:
+        raise ParameterError(
+            "quantity", str(working.order.quantity),
+            f"a multiple of {from_units(book.increment)}, the increment of {working.order.symbol}",
+            "floor it",
+        )  # fmt: skip
