@@ -18,7 +18,7 @@ from trading.errors import DataError, ParameterError
 DIGITS = 9
 """Decimals of a price or a quantity."""
 
-UNIT = 10**DIGITS
+UNIT: int = 10**DIGITS
 """Units of one dollar's price, or of one share."""
 
 MONEY = UNIT * UNIT
@@ -109,4 +109,5 @@ def price_units(prices: Floats, source: str) -> Units:
             f"{wrong[0]} is not a price above 0 and up to {HIGHEST_PRICE:,.0f}",
             "leave that bar out",
         )
-    return np.rint(np.where(known, prices, 0.0) * UNIT).astype(np.int64)
+    units: Units = np.rint(np.where(known, prices, 0.0) * UNIT).astype(np.int64)
+    return units

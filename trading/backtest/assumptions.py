@@ -34,13 +34,14 @@ class Assumptions(BaseModel):
         description="Share of a bar's volume that all orders of a symbol may take; none for no "
         "bound. A bar of unknown volume fills nothing.",
     )  # fmt: skip
-    allow_short: bool = Field(False, description="Whether a sell signal goes short.")
+    allow_short: bool = Field(default=False, description="Whether a sell signal goes short.")
     allocation: Decimal | None = Field(
         None, gt=0, description="Share of equity that a target of 1 takes in each symbol; one "
         "over the number of symbols unless said.",
     )  # fmt: skip
     rebalance: bool = Field(
-        False, description="Whether positions are brought back to their targets at every bar."
+        default=False,
+        description="Whether positions are brought back to their targets at every bar.",
     )
     time_in_force: TimeInForce = Field(
         TimeInForce.DAY, description="How long an order works: its session or until cancelled."

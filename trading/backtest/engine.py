@@ -29,7 +29,7 @@ from trading.risk.exposure import Exposure
 from trading.risk.gate import Opposite, Situation, denial
 from trading.risk.guards import EVERYWHERE, Guard
 from trading.risk.limits import RiskLimits, TradingState
-from trading.risk.watch import RiskState, paid_in, watched
+from trading.risk.watch import RiskState, Thresholds, paid_in, watched
 from trading.units import UNIT, from_units
 
 _MINUTE = 60 * UNIT
@@ -92,7 +92,8 @@ class _Run:
         self._now = 0
         self._equity = 0
         self._risk = RiskState()
-        self._watches = bool(terms.limits.max_drawdown or terms.limits.max_daily_loss)
+        self._thresholds = Thresholds.of(terms.limits)
+        self._sessions = market.clock.sessions.tolist()
         self._seen: set[str] = set()
         self._stops: set[str] = set()
         self._sent: deque[int] = deque()
@@ -107,6 +108,7 @@ class _Run:
         coming = happenings(market, self._terms.capital, self._terms.deposits, self._terms.actions)
         asked = source.rows()
         closes, columns = market.prices[3], self._columns
+        watches = self._thresholds.any
         curve: list[int] = []
         for row, end in enumerate(ends):
             self._row, self._now = row, starts[row]
@@ -124,13 +126,20 @@ class _Run:
                 equity += holding.value
             self._equity = equity
             curve.append(equity)
-            if self._watches or equity <= 0:
+            if watches or equity <= 0:
                 self._watch()
             if row in asked:
                 self._gross = self._locks = None
                 for request in source.requests(row, self):
                     self._take(request)
-        return Result.of(market, self._ledger, curve, self._account, self._orders, self._risk)
+        return Result.of(
+            market=market,
+            ledger=self._ledger,
+            curve=curve,
+            account=account,
+            orders=self._orders,
+            risk=self._risk,
+        )
 
     # What the source sees.
 
@@ -197,8 +206,8 @@ class _Run:
 
     def _watch(self) -> None:
         before = self._risk.state
-        session = int(self._market.clock.sessions[self._row])
-        self._risk = watched(self._risk, self._equity, session, self._terms.limits)
+        session = self._sessions[self._row]
+        self._risk = watched(self._risk, self._equity, session, self._thresholds)
         if self._risk.state is TradingState.HALTED and before is not TradingState.HALTED:
             self._halt()
 
@@ -212,7 +221,14 @@ class _Run:
         for symbol, holding in self._account.open.items():
             side = Side.SELL if holding.quantity > 0 else Side.BUY
             order = Order(
-                client_order_id=client_order_id("", "", symbol, str(self._now), side, Leg.CLOSE),
+                client_order_id=client_order_id(
+                    strategy="",
+                    fingerprint="",
+                    symbol=symbol,
+                    bar=str(self._now),
+                    side=side,
+                    leg=Leg.CLOSE,
+                ),
                 symbol=symbol,
                 side=side,
                 quantity=from_units(abs(holding.quantity)),

@@ -15,7 +15,7 @@ from trading.arrays import Floats, Timestamps
 from trading.backtest.market import Market
 from trading.orders.states import OrderState
 from trading.orders.working import WorkingOrder
-from trading.portfolio.account import Account, RoundTrip
+from trading.portfolio.account import Account
 from trading.portfolio.ledger import EventKind, LedgerEvent, to_table
 from trading.risk.watch import RiskState
 from trading.units import MONEY, to_dollars
@@ -35,7 +35,7 @@ class Result:
         fees: All fees, exactly.
         ledger: All events, in order.
         orders: All orders in the order in which they were made, with how they ended.
-        trips: Positions that ended.
+        account: The fold over the ledger, marked at the last closes.
         risk: The state of the account at the end.
     """
 
@@ -48,12 +48,13 @@ class Result:
     fees: Decimal
     ledger: Sequence[LedgerEvent]
     orders: Sequence[WorkingOrder]
-    trips: Sequence[RoundTrip]
+    account: Account
     risk: RiskState
 
     @classmethod
     def of(
         cls,
+        *,
         market: Market,
         ledger: list[LedgerEvent],
         curve: list[int],
@@ -81,14 +82,14 @@ class Result:
         return cls(
             timestamps=market.clock.starts.view("datetime64[ns]"),
             equity=np.array([equity / MONEY for equity in curve], np.float64),
-            deposits=np.bincount(rows[paid], amounts[paid], count),
-            traded=np.bincount(rows[filled], np.abs(amounts[filled]), count),
+            deposits=_sums(rows[paid], amounts[paid], count),
+            traded=_sums(rows[filled], np.abs(amounts[filled]), count),
             invested=_invested(market, ledger, rows),
             final_equity=to_dollars(curve[-1] if curve else 0),
             fees=to_dollars(account.fees),
             ledger=ledger,
             orders=orders,
-            trips=account.trips,
+            account=account,
             risk=risk,
         )
 
@@ -118,6 +119,11 @@ class Result:
     def table(self) -> pa.Table:
         """The ledger as Arrow columns, see `trading.portfolio.ledger`."""
         return to_table(self.ledger)
+
+
+def _sums(rows: npt.NDArray[np.int64], amounts: Floats, count: int) -> Floats:
+    """The amounts of each row added up, shape (count,)."""
+    return np.bincount(rows, amounts, count).astype(np.float64)
 
 
 def _invested(

@@ -78,6 +78,7 @@ class TargetOrders:
         market: Market,
         signals: Sequence[Signals],
         assumptions: Assumptions,
+        *,
         strategy: str = "",
         fingerprint: str = "",
     ) -> None:
@@ -132,7 +133,14 @@ class TargetOrders:
         strategy, fingerprint = self._names
         start = str(int(self._market.clock.starts[row]))
         yield Order(
-            client_order_id=client_order_id(strategy, fingerprint, symbol, start, side, Leg.ENTRY),
+            client_order_id=client_order_id(
+                strategy=strategy,
+                fingerprint=fingerprint,
+                symbol=symbol,
+                bar=start,
+                side=side,
+                leg=Leg.ENTRY,
+            ),
             symbol=symbol,
             side=side,
             quantity=from_units(abs(delta)),

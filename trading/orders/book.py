@@ -130,7 +130,7 @@ class Book:
         return Fill(working, working.side * quantity, paid, self.costs.fee(quantity, paid))
 
     def _after(self, working: WorkingOrder) -> None:
-        """An exit that fills ends what is left of its entry, and its counterpart once all is out."""
+        """An exit that fills ends the rest of its entry, and its counterpart once all is out."""
         entry = working.entry
         if entry is None:
             return

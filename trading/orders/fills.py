@@ -17,7 +17,9 @@ BASIS_POINTS = 10_000
 _LIMIT, _STOP = OrderType.LIMIT, OrderType.STOP
 
 
-def touched(kind: OrderType, side: int, price: int, opened: int, high: int, low: int) -> int | None:
+def touched(  # noqa: PLR0917 - called for every order of every bar
+    kind: OrderType, side: int, price: int, opened: int, high: int, low: int
+) -> int | None:
     """The price before slippage at which a bar fills an order; None when it does not.
 
     Market: the open. Limit buy: when low <= limit, at min(open, limit). Stop buy: when

@@ -132,7 +132,7 @@ def order_status(
 
 
 def _distinct(events: Iterable[OrderEvent]) -> list[OrderEvent]:
-    """Each event once: fills by their execution's id, the first by time where two accounts differ."""
+    """Each event once; a fill by its execution's id, the earliest where two accounts differ."""
     by_name: dict[object, OrderEvent] = {}
     for event in sorted(events, key=_content):
         by_name.setdefault(event.execution_id or event, event)
@@ -165,23 +165,26 @@ def _in_order(events: list[OrderEvent]) -> list[OrderEvent]:
 def _after(state: OrderState, event: OrderEvent, filled: Decimal, quantity: Decimal) -> OrderState:
     """The state after one more event, `filled` with it."""
     kind = event.kind
-    if kind in _OURS and kind is not OrderEventKind.DENIED:
-        return state if kind is OrderEventKind.INITIALIZED else _submitted(state)
+    if kind is OrderEventKind.INITIALIZED:
+        return state
     if kind is OrderEventKind.DENIED:
         return _step(state, OrderState.DENIED)
     state = _submitted(state)  # whatever a broker says of an order, it was sent
     if kind is OrderEventKind.FILL:
         return _after_fill(state, full=filled >= quantity)
-    if state.is_end and kind not in _ENDS:
-        return state
-    if kind is OrderEventKind.ACCEPTED:
-        return _step(state, OrderState.ACCEPTED) if state is OrderState.SUBMITTED else state
+    if kind in _ENDS:
+        return _ended(state, _ENDS[kind], filled)
+    return state if state.is_end else _while_alive(state, kind, filled)
+
+
+def _while_alive(state: OrderState, kind: OrderEventKind, filled: Decimal) -> OrderState:
+    """What an event that neither fills nor ends an order makes of it."""
+    if kind is OrderEventKind.ACCEPTED and state is OrderState.SUBMITTED:
+        return transition(state, OrderState.ACCEPTED)
     if kind is OrderEventKind.CANCEL_REQUESTED:
         return _step(_working(state), OrderState.PENDING_CANCEL)
     if kind is OrderEventKind.CANCEL_REFUSED:
         return _back(state, filled)
-    if kind in _ENDS:
-        return _ended(state, _ENDS[kind], filled)
     return state
 
 

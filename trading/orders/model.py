@@ -110,7 +110,7 @@ class Order:
 
 
 def client_order_id(
-    strategy: str, fingerprint: str, symbol: str, bar: str, side: Side, leg: Leg
+    *, strategy: str, fingerprint: str, symbol: str, bar: str, side: Side, leg: Leg
 ) -> str:
     """The name of an order, by which a broker refuses to take it twice: 40 characters.
 

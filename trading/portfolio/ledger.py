@@ -5,14 +5,14 @@ Cash, positions and profit are folds over it (`trading.portfolio.account`) and s
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
-from trading.units import CENT, UNIT, from_units, to_dollars, to_money
+from trading.units import CENT, UNIT, from_units, to_dollars, to_money, to_units
 
 NUMBER = pa.decimal128(38, 9)
 """How files hold a quantity, price or fee: exactly."""
@@ -99,22 +99,16 @@ def to_table(ledger: Sequence[LedgerEvent]) -> pa.Table:
 def from_table(table: pa.Table) -> list[LedgerEvent]:
     """The events of a table of `SCHEMA`."""
     stamps = table.column("timestamp").cast(pa.int64()).to_pylist()
-    names = ("symbol", "kind", "quantity", "price", "fee", "order_id")
-    rows: Iterable[tuple[object, ...]] = zip(
-        stamps, *(table.column(name).to_pylist() for name in names), strict=True
-    )
-    return [_event(*row) for row in rows]  # type: ignore[arg-type]
-
-
-def _event(
-    timestamp: int, symbol: str, kind: str, quantity: object, price: object, fee: object, order: str
-) -> LedgerEvent:
-    return LedgerEvent(
-        timestamp,
-        symbol,
-        EventKind(kind),
-        to_money(quantity) // UNIT,  # type: ignore[arg-type] # a Decimal of the schema
-        to_money(price) // UNIT,  # type: ignore[arg-type]
-        to_money(fee),  # type: ignore[arg-type]
-        order,
-    )
+    rows = table.drop_columns("timestamp").to_pylist()
+    return [
+        LedgerEvent(
+            stamp,
+            row["symbol"],
+            EventKind(row["kind"]),
+            to_units(row["quantity"], "quantity"),
+            to_units(row["price"], "price"),
+            to_money(row["fee"], "fee"),
+            row["order_id"],
+        )
+        for stamp, row in zip(stamps, rows, strict=True)
+    ]

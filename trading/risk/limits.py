@@ -81,5 +81,5 @@ class RiskLimits(BaseModel):
         "reductions pass until the next session, as a share of that equity.", examples=["0.03"],
     )  # fmt: skip
     close_when_halted: bool = Field(
-        True, description="Whether a halt closes all positions after cancelling all orders."
+        default=True, description="Whether a halt closes all positions after cancelling all orders."
     )

@@ -30,6 +30,7 @@ def fixed_fraction(
 
 
 def risk_based(
+    *,
     equity: Decimal,
     risk: Decimal,
     entry: Decimal,

@@ -6,19 +6,20 @@ gain nor loss: a deposit scales the peak as it scales the equity. Money as in `t
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from fractions import Fraction
+from typing import NamedTuple
 
 from trading.risk.limits import RiskLimits, TradingState
 
+Ratio = tuple[int, int]
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RiskState:
+
+class RiskState(NamedTuple):
     """What the watch remembers; the next state follows from it and the next equity.
 
     Attributes:
         state: What the account may do.
-        reason: Why, in words; empty while it is active.
+        reason: Why: `drawdown` or `daily loss`; empty while it is active.
         peak: The highest equity so far, brought to today's deposits.
         equity: The last one seen.
         day_start: Equity at the last session's close, brought to today's deposits.
@@ -33,47 +34,56 @@ class RiskState:
     session: int = -1
 
 
+class Thresholds(NamedTuple):
+    """The falls at which the state changes, as exact ratios; None for none."""
+
+    drawdown: Ratio | None
+    daily_loss: Ratio | None
+
+    @classmethod
+    def of(cls, limits: RiskLimits) -> Thresholds:
+        """Those of some limits."""
+        return cls(
+            None if limits.max_drawdown is None else limits.max_drawdown.as_integer_ratio(),
+            None if limits.max_daily_loss is None else limits.max_daily_loss.as_integer_ratio(),
+        )
+
+    @property
+    def any(self) -> bool:
+        """Whether there is one."""
+        return self != (None, None)
+
+
 def paid_in(before: RiskState, money: int) -> RiskState:
     """The state after a deposit (below 0: a withdrawal)."""
     after = before.equity + money
     if before.equity <= 0:
-        return replace(before, peak=after, equity=after, day_start=after)
+        return before._replace(peak=after, equity=after, day_start=after)
     peak = Fraction(before.peak) * after / before.equity
-    return replace(before, peak=peak, equity=after, day_start=before.day_start + money)
+    day_start = before.day_start + money
+    return before._replace(peak=peak, equity=after, day_start=day_start)
 
 
-def watched(before: RiskState, equity: int, session: int, limits: RiskLimits) -> RiskState:
-    """The state after the equity was seen in a session."""
-    state, reason, day_start = before.state, before.reason, before.day_start
-    if session != before.session:
-        day_start = before.equity
+def watched(before: RiskState, equity: int, session: int, thresholds: Thresholds) -> RiskState:
+    """The state after the equity was seen in a session; a fall to a threshold counts."""
+    state, reason, peak, last, day_start, day = before
+    if session != day:
+        day_start = last
         if state is TradingState.REDUCING:
             state, reason = TradingState.ACTIVE, ""
-    peak = max(before.peak, equity)
+    peak = max(peak, equity)
     if state is not TradingState.HALTED:
-        if _fallen(equity, peak, limits):
-            state, reason = TradingState.HALTED, f"drawdown of {limits.max_drawdown} or more"
-        elif state is TradingState.ACTIVE and _lost(equity, day_start, limits):
-            state, reason = TradingState.REDUCING, f"loss of {limits.max_daily_loss} in a day"
-    return RiskState(
-        state=state, reason=reason, peak=peak, equity=equity, day_start=day_start, session=session
-    )
+        if equity <= 0 or _has_fallen(peak, equity, thresholds.drawdown):
+            state, reason = TradingState.HALTED, "drawdown"
+        elif state is TradingState.ACTIVE and _has_fallen(day_start, equity, thresholds.daily_loss):
+            state, reason = TradingState.REDUCING, "daily loss"
+    return RiskState(state, reason, peak, equity, day_start, session)
 
 
 def resumed(before: RiskState) -> RiskState:
     """The state after a person resumed trading; the drawdown counts from here."""
-    return replace(before, state=TradingState.ACTIVE, reason="", peak=before.equity)
+    return before._replace(state=TradingState.ACTIVE, reason="", peak=before.equity)
 
 
-def _fallen(equity: int, peak: Fraction | int, limits: RiskLimits) -> bool:
-    """Whether the drawdown is at its limit; an account without equity always is."""
-    if equity <= 0:
-        return True
-    return limits.max_drawdown is not None and peak - equity >= Fraction(limits.max_drawdown) * peak
-
-
-def _lost(equity: int, day_start: int, limits: RiskLimits) -> bool:
-    return (
-        limits.max_daily_loss is not None
-        and day_start - equity >= Fraction(limits.max_daily_loss) * day_start
-    )
+def _has_fallen(start: Fraction | int, equity: int, ratio: Ratio | None) -> bool:
+    return ratio is not None and start > 0 and (start - equity) * ratio[1] >= ratio[0] * start

@@ -9,7 +9,11 @@ import numpy as np
 
 from trading.arrays import Floats
 from trading.backtest.market import Clock, Market
+from trading.backtest.source import Desk, Request
 from trading.bars.model import VALUES, Bars
+
+Row = tuple[float, ...]
+"""Open, high, low, close, volume."""
 
 HOUR = 3_600_000_000_000
 START = int(np.datetime64("2024-01-02T14:30", "ns").astype(np.int64))
@@ -26,9 +30,7 @@ def clock_of(count: int, per_session: int = 7) -> Clock:
     return Clock(starts, ends, sessions, until)
 
 
-def bars_of(
-    symbol: str, clock: Clock, rows: Sequence[tuple[float, ...] | None]
-) -> Bars:
+def bars_of(symbol: str, clock: Clock, rows: Sequence[Row | None]) -> Bars:
     """Bars of the rows that are not None, each open, high, low, close, volume."""
     there = [i for i, row in enumerate(rows) if row is not None]
     table: Floats = np.full((len(there), len(VALUES)), np.nan)
@@ -39,7 +41,7 @@ def bars_of(
 
 
 def market_of(
-    bars: dict[str, list[tuple[float, ...] | None]],
+    bars: dict[str, list[Row | None]],
     clock: Clock,
     increment: Decimal = Decimal(1),
 ) -> Market:
@@ -48,3 +50,17 @@ def market_of(
         clock,
         dict.fromkeys(bars, increment),
     )
+
+
+class Listed:
+    """A source of orders that were written down before."""
+
+    def __init__(self, requests: dict[int, list[Request]]) -> None:
+        self._requests = requests
+
+    def rows(self) -> set[int]:
+        return set(self._requests)
+
+    def requests(self, row: int, desk: Desk) -> list[Request]:
+        del desk
+        return self._requests[row]

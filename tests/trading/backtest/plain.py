@@ -54,9 +54,7 @@ class PlainRun:
                 if bars[row] is not None:
                     self.marks[symbol] = Decimal(repr((bars[row] or ())[3]))
                     self.between.pop(symbol, None)
-            worth = [
-                self.between.get(s, q * self.marks[s]) for s, q in self.position.items() if q
-            ]
+            worth = [self.between.get(s, q * self.marks[s]) for s, q in self.position.items() if q]
             self.equity.append(self.cash + sum(worth, Decimal(0)))
             for order in orders.get(row, []):
                 self._accept(row, dict(order))
@@ -67,7 +65,11 @@ class PlainRun:
             self.resting = [o for o in self.resting if o["symbol"] != order["symbol"]]
             return
         for other in self.resting:
-            if other["symbol"] == order["symbol"] and other["side"] != order["side"] and other["quantity"]:
+            if (
+                other["symbol"] == order["symbol"]
+                and other["side"] != order["side"]
+                and other["quantity"]
+            ):
                 any_price = "market" in (order["type"], other["type"]) or order["type"] == "stop"
                 if other["type"] != "stop" and (
                     any_price or order["side"] * (order["price"] - other["price"]) >= 0
@@ -166,7 +168,9 @@ class PlainRun:
             return
         for order in [o for o in self.resting if o["symbol"] == symbol]:
             had = order["quantity"]
-            order["quantity"] = self._floor(Decimal(math.floor(Fraction(had) * 10**9 * ratio)).scaleb(-9))
+            order["quantity"] = self._floor(
+                Decimal(math.floor(Fraction(had) * 10**9 * ratio)).scaleb(-9)
+            )
             if order["price"] is not None:
                 order["price"] = _rounded(Fraction(order["price"]) / ratio)
             if had and not order["quantity"]:

@@ -8,12 +8,12 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.trading.backtest.markets import clock_of, market_of
+from tests.trading.backtest.markets import Listed, clock_of, market_of
 from tests.trading.backtest.plain import Costs as PlainCosts
 from tests.trading.backtest.plain import PlainRun
 from trading.backtest.engine import Terms, run
 from trading.backtest.result import Result
-from trading.backtest.source import CancelAll, Desk, Request
+from trading.backtest.source import CancelAll, Request
 from trading.instruments.actions import ActionKind, CorporateAction
 from trading.orders.fills import Costs
 from trading.orders.model import Order, OrderType, Side, TimeInForce
@@ -24,19 +24,6 @@ from trading.units import MONEY, from_units, to_dollars
 
 PER_SESSION = 4
 CAPITAL = Decimal(100_000)
-
-
-class Listed:
-    """A source of orders that were written down before."""
-
-    def __init__(self, requests: dict[int, list[Request]]) -> None:
-        self._requests = requests
-
-    def rows(self) -> set[int]:
-        return set(self._requests)
-
-    def requests(self, row: int, desk: Desk) -> list[Request]:
-        return self._requests[row]
 
 
 cents = st.integers(1, 400).map(lambda value: Decimal(value) * Decimal("0.05") + 90)
@@ -111,7 +98,9 @@ def cases(draw: st.DrawFn) -> tuple[PlainRun, dict[int, Any]]:
     sessions = range(1, (count - 1) // PER_SESSION + 1)
     splits = {}
     if sessions and draw(st.booleans()):
-        ratio = draw(st.sampled_from([Fraction(2), Fraction(3, 2), Fraction(1, 3), Fraction(1, 10)]))
+        ratio = draw(
+            st.sampled_from([Fraction(2), Fraction(3, 2), Fraction(1, 3), Fraction(1, 10)])
+        )
         splits[draw(st.sampled_from(sessions)) * PER_SESSION, "AAPL"] = ratio
     plain = PlainRun(
         {symbol: draw(bars(count)) for symbol in symbols}, step, costs,
