@@ -9,7 +9,7 @@ a result are folds over the ledger after.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -33,6 +33,7 @@ from trading.risk.watch import RiskState, Thresholds, paid_in, watched
 from trading.units import UNIT, from_units
 
 _MINUTE = 60 * UNIT
+_STRETCH = 1_024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +94,8 @@ class _Run:
         self._equity = 0
         self._risk = RiskState()
         self._thresholds = Thresholds.of(terms.limits)
-        self._sessions = market.clock.sessions.tolist()
+        self._quiet_above = 0
+        self._sessions: list[int] = market.clock.sessions.tolist()
         self._seen: set[str] = set()
         self._stops: set[str] = set()
         self._sent: deque[int] = deque()
@@ -106,28 +108,26 @@ class _Run:
         market, account, busy, open_ = self._market, self._account, self._busy, self._account.open
         starts, ends = market.clock.starts.tolist(), market.clock.ends.tolist()
         coming = happenings(market, self._terms.capital, self._terms.deposits, self._terms.actions)
-        asked = source.rows()
-        closes, columns = market.prices[3], self._columns
-        watches = self._thresholds.any
+        asked, columns, sessions = source.rows(), self._columns, self._sessions
         curve: list[int] = []
-        for row, end in enumerate(ends):
-            self._row, self._now = row, starts[row]
+        for row, closes in enumerate(_rows(market)):
+            self._row, self._now, self._closes = row, starts[row], closes
             if row in coming:
                 self._happen(coming[row])
             if busy:
-                self._fill(end)
-            self._closes = row_closes = closes[row].tolist()
+                self._fill(ends[row])
             equity = account.cash
             for symbol, holding in open_.items():
-                price = row_closes[columns[symbol]]
+                price = closes[columns[symbol]]
                 if price:
                     holding.mark = price
                     holding.value = holding.quantity * price
                 equity += holding.value
-            self._equity = equity
             curve.append(equity)
-            if watches or equity <= 0:
-                self._watch()
+            risk = self._risk
+            if equity <= self._quiet_above or equity > risk.peak or sessions[row] != risk.session:
+                self._watch(equity)
+            self._equity = equity
             if row in asked:
                 self._gross = self._locks = None
                 for request in source.requests(row, self):
@@ -138,7 +138,7 @@ class _Run:
             curve=curve,
             account=account,
             orders=self._orders,
-            risk=self._risk,
+            risk=self._risk._replace(equity=self._equity),
         )
 
     # What the source sees.
@@ -167,7 +167,10 @@ class _Run:
             for event in events:
                 self._book(event)
                 if event.kind is EventKind.DEPOSIT:
-                    self._risk = paid_in(self._risk, event.quantity * event.price)
+                    seen = self._risk._replace(equity=self._equity)
+                    self._risk = paid_in(seen, event.quantity * event.price)
+                    self._equity = self._risk.equity
+                    self._quiet_above = self._thresholds.quiet_above(self._risk)
             if isinstance(happening, Split):
                 book = self._books[happening.symbol]
                 book.split(happening.numerator, happening.denominator)
@@ -204,11 +207,12 @@ class _Run:
 
     # The account's state.
 
-    def _watch(self) -> None:
-        before = self._risk.state
-        session = self._sessions[self._row]
-        self._risk = watched(self._risk, self._equity, session, self._thresholds)
-        if self._risk.state is TradingState.HALTED and before is not TradingState.HALTED:
+    def _watch(self, equity: int) -> None:
+        """See what the equity means; needed only where it can mean anything."""
+        before = self._risk._replace(equity=self._equity)
+        self._risk = watched(before, equity, self._sessions[self._row], self._thresholds)
+        self._quiet_above = self._thresholds.quiet_above(self._risk)
+        if self._risk.state is TradingState.HALTED and before.state is not TradingState.HALTED:
             self._halt()
 
     def _halt(self) -> None:
@@ -318,6 +322,13 @@ class _Run:
             found = (guard.locks(trips, stops, self._now) for guard in self._terms.guards)
             self._locks = {name for names in found for name in names}
         return symbol in self._locks or EVERYWHERE in self._locks
+
+
+def _rows(market: Market) -> Iterator[list[int]]:
+    """Closes of each row, made of the array in stretches: as quick as all at once, and small."""
+    closes = market.prices[3]
+    for start in range(0, len(closes), _STRETCH):
+        yield from closes[start : start + _STRETCH].tolist()
 
 
 def _opposite(order: Order, book: Book | None) -> tuple[Opposite, ...]:

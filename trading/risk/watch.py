@@ -48,10 +48,14 @@ class Thresholds(NamedTuple):
             None if limits.max_daily_loss is None else limits.max_daily_loss.as_integer_ratio(),
         )
 
-    @property
-    def any(self) -> bool:
-        """Whether there is one."""
-        return self != (None, None)
+    def quiet_above(self, state: RiskState) -> int:
+        """The equity above which nothing happens but a new peak, until the session changes."""
+        falls = ((state.peak, self.drawdown), (state.day_start, self.daily_loss))
+        levels = (
+            start * (denominator - numerator) // denominator
+            for start, (numerator, denominator) in ((s, r) for s, r in falls if r is not None)
+        )
+        return max((0, *levels))
 
 
 def paid_in(before: RiskState, money: int) -> RiskState:

@@ -101,7 +101,7 @@ def test_an_order_without_a_price_to_judge_it_by_is_denied() -> None:
 
 
 def test_day_orders_end_with_their_session_and_others_do_not() -> None:
-    limit = {"type": OrderType.LIMIT, "price": Decimal(99)}
+    limit: dict[str, Any] = {"type": OrderType.LIMIT, "price": Decimal(99)}
     day = ordered(**limit)
     kept = ordered(client_order_id="g", time_in_force=TimeInForce.GTC, **limit)
     rows = [FLAT, FLAT, flat(98), flat(98)]
@@ -166,7 +166,11 @@ def test_a_stop_that_gaps_fills_at_the_open_not_at_its_price() -> None:
 
 
 def test_after_a_partial_exit_a_new_stop_is_for_what_remains() -> None:
-    sell = {"side": Side.SELL, "reduce_only": True, "time_in_force": TimeInForce.GTC}
+    sell: dict[str, Any] = {
+        "side": Side.SELL,
+        "reduce_only": True,
+        "time_in_force": TimeInForce.GTC,
+    }
     part = ordered(client_order_id="p", quantity=Decimal(10), type=OrderType.LIMIT,
                    price=Decimal(102), **sell)  # fmt: skip
     stop = ordered(client_order_id="n", type=OrderType.STOP, price=Decimal(95), **sell)
@@ -357,4 +361,4 @@ def test_cancelling_leaves_fills_and_ends_the_rest() -> None:
                  costs=Costs.of(participation=Decimal(1)))  # fmt: skip
     assert [fill[2] for fill in filled(result)] == [4]
     assert states(result) == {"o": OrderState.CANCELED, "o:stop_loss": OrderState.CANCELED}
-    assert HOUR == result.ledger[1].timestamp - result.ledger[0].timestamp
+    assert result.ledger[1].timestamp - result.ledger[0].timestamp == HOUR

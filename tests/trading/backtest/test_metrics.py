@@ -82,8 +82,9 @@ def test_metrics_are_those_of_empyrical(returns: Floats) -> None:
 def test_the_deepest_fall_and_how_long_it_lasts(
     returns: list[float], depth: float, bars: int
 ) -> None:
-    found = ours.max_drawdown(np.array(returns))
-    assert found == (pytest.approx(depth), bars)
+    fall, lasted = ours.max_drawdown(np.array(returns))
+    assert fall == pytest.approx(depth)
+    assert lasted == bars
 
 
 def test_the_example_of_the_paper_on_deflated_sharpe_ratios() -> None:

@@ -13,13 +13,13 @@ from trading.orders.history import (
     OVERFILL,
     UNKNOWN_STATE,
     OrderEvent,
-    OrderEventKind,
     OrderStatus,
     order_status,
 )
-from trading.orders.states import TRANSITIONS, OrderState, TransitionError, transition
+from trading.orders.history import OrderEventKind as K
+from trading.orders.states import TRANSITIONS, TransitionError, transition
+from trading.orders.states import OrderState as S
 
-K, S = OrderEventKind, OrderState
 NOON = datetime(2024, 1, 2, 12, tzinfo=UTC)
 
 
@@ -59,7 +59,8 @@ def status(*events: OrderEvent) -> OrderStatus:
         ([*SENT, event(K.CANCEL_REQUESTED, 35), event(K.CANCELED, 5)], S.CANCELED, 0, ()),
         ([event(K.SUBMITTED, 31), event(K.ACCEPTED, 1), PART], S.PARTIALLY_FILLED, 40, ()),
         # The fill wins the race against the cancel; the cancel then finds nothing to end.
-        ([*SENT, PART, event(K.CANCEL_REQUESTED, 3), REST, event(K.CANCELED, 6)], S.FILLED, 100, ()),
+        ([*SENT, PART, event(K.CANCEL_REQUESTED, 3), REST, event(K.CANCELED, 6)],
+         S.FILLED, 100, ()),
         # A fill after the end is booked and flagged.
         ([*SENT, event(K.CANCELED, 2), PART], S.CANCELED, 40, (LATE_FILL,)),
         ([*SENT, event(K.EXPIRED, 2), PART], S.EXPIRED, 40, (LATE_FILL,)),
@@ -72,7 +73,7 @@ def test_the_state_after_some_events(
     events: list[OrderEvent], state: S, filled: int, flags: tuple[str, ...]
 ) -> None:
     found = status(*events)
-    assert (found.state, found.filled, found.flags) == (state, filled, flags)
+    assert (found.state, int(found.filled), found.flags) == (state, filled, flags)
 
 
 def test_what_the_broker_says_is_filled_in_all_makes_up_for_a_lost_fill() -> None:
@@ -80,8 +81,9 @@ def test_what_the_broker_says_is_filled_in_all_makes_up_for_a_lost_fill() -> Non
     found = status(*SENT, PART, told)
     synthetic = found.fills[-1]
     assert found.state is S.FILLED
-    assert (synthetic.execution_id, synthetic.quantity) == ("o:cumulative", 60)
-    assert synthetic.price == Decimal("101")  # (100.6 * 100 - 40 * 100) / 60
+    assert synthetic.execution_id == "o:cumulative"
+    assert synthetic.quantity == 60
+    assert synthetic.price == Decimal(101)  # (100.6 * 100 - 40 * 100) / 60
     # When the lost fill arrives, it takes the synthetic one's place.
     assert [fill.execution_id for fill in status(*SENT, PART, told, REST).fills] == ["x1", "x2"]
 

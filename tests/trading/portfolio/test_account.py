@@ -47,7 +47,7 @@ def average_cost(made: Fills) -> tuple[Fraction, Fraction, Fraction]:
         if q == 0 or (q > 0) == (d > 0):
             a = (abs(q) * a + abs(d) * p) / (abs(q) + abs(d))
         else:
-            closed = min(abs(d), abs(q))
+            closed: Fraction = min(Fraction(abs(d)), abs(q))
             realized += (1 if q > 0 else -1) * closed * (p - a)
             if abs(d) > abs(q):
                 a = Fraction(p)
@@ -62,7 +62,8 @@ def fifo(made: Fills, mark: int) -> int:
     for quantity, price, _ in made:
         left = quantity
         while left and lots and (lots[0][0] > 0) != (left > 0):
-            size = min(abs(left), abs(lots[0][0])) * (1 if lots[0][0] > 0 else -1)
+            held = lots[0][0]
+            size = min(-left, held) if held > 0 else max(-left, held)
             earned += size * (price - lots[0][1])
             lots[0][0] -= size
             left += size

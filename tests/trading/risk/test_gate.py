@@ -23,9 +23,7 @@ COSTS = Costs.of(fees_bps=Decimal(10), slippage_bps=Decimal(10))
 
 
 def order(number: str = "10", side: Side = Side.BUY, **changed: Any) -> Order:
-    return Order(
-        client_order_id="o", symbol="AAPL", side=side, quantity=Decimal(number), **changed
-    )
+    return Order(client_order_id="o", symbol="AAPL", side=side, quantity=Decimal(number), **changed)
 
 
 def situation(**changed: Any) -> Situation:
