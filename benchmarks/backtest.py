@@ -23,11 +23,12 @@ import psutil
 
 from trading.arrays import Floats
 from trading.backtest.assumptions import Assumptions
-from trading.backtest.engine import Terms, run
+from trading.backtest.engine import run
 from trading.backtest.market import Clock, Market
 from trading.backtest.metrics import metrics
 from trading.backtest.result import Result
 from trading.backtest.targets import TargetOrders
+from trading.backtest.terms import Terms
 from trading.bars.intervals import Interval
 from trading.bars.model import Bars
 from trading.instruments.calendar import hourly_bars, sessions

@@ -8,54 +8,25 @@ a result are folds over the ledger after.
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from decimal import Decimal
+from collections.abc import Iterator
 
 from trading.backtest.events import Happening, Split, happenings
+from trading.backtest.gatekeeper import Gatekeeper
 from trading.backtest.market import FOREVER, Market
 from trading.backtest.result import Result
 from trading.backtest.source import Cancel, CancelAll, OrderSource, Request
+from trading.backtest.terms import Terms
 from trading.errors import ParameterError
-from trading.instruments.actions import CorporateAction
 from trading.orders.book import Book
-from trading.orders.fills import Costs
-from trading.orders.model import Leg, Order, OrderType, Side, TimeInForce, client_order_id
+from trading.orders.model import Leg, Order, Side, TimeInForce, client_order_id
 from trading.orders.working import WorkingOrder
 from trading.portfolio.account import Account
 from trading.portfolio.ledger import EventKind, LedgerEvent
-from trading.risk.exposure import Exposure
-from trading.risk.gate import Opposite, Situation, denial
-from trading.risk.guards import EVERYWHERE, Guard
-from trading.risk.limits import RiskLimits, TradingState
+from trading.risk.limits import TradingState
 from trading.risk.watch import RiskState, Thresholds, paid_in, watched
-from trading.units import UNIT, from_units
+from trading.units import from_units
 
-_MINUTE = 60 * UNIT
 _STRETCH = 1_024
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Terms:
-    """What holds during a run.
-
-    Attributes:
-        capital: Dollars to start with.
-        costs: What fills cost.
-        limits: What the gate holds orders to.
-        guards: When nothing may be entered for a while.
-        actions: Splits and dividends of unadjusted bars.
-        deposits: Row and dollars (below 0: a withdrawal) of what is paid in before the row's
-            fills.
-    """
-
-    capital: Decimal
-    costs: Costs
-    limits: RiskLimits = field(default_factory=RiskLimits)
-    guards: tuple[Guard, ...] = ()
-    actions: Sequence[CorporateAction] = ()
-    deposits: Sequence[tuple[int, Decimal]] = ()
 
 
 def run(market: Market, source: OrderSource, terms: Terms) -> Result:
@@ -96,12 +67,7 @@ class _Run:
         self._thresholds = Thresholds.of(terms.limits)
         self._quiet_above = 0
         self._sessions: list[int] = market.clock.sessions.tolist()
-        self._seen: set[str] = set()
-        self._stops: set[str] = set()
-        self._sent: deque[int] = deque()
-        self._priced: dict[str, int] = {}
-        self._gross: int | None = None
-        self._locks: set[str] | None = None
+        self._gate = Gatekeeper(self._account, self._busy, terms)
 
     def through(self, source: OrderSource) -> Result:
         """All rows, one after another."""
@@ -129,7 +95,7 @@ class _Run:
                 self._watch(equity)
             self._equity = equity
             if row in asked:
-                self._gross = self._locks = None
+                self._gate.now_at(starts[row], equity, self._risk.state)
                 for request in source.requests(row, self):
                     self._take(request)
         return Result.of(
@@ -157,7 +123,7 @@ class _Run:
         return symbol in self._busy
 
     def only_reduces(self, symbol: str) -> bool:
-        return self._risk.state is not TradingState.ACTIVE or self._is_locked(symbol)
+        return self._gate.only_reduces(symbol)
 
     # Before the fills.
 
@@ -175,6 +141,7 @@ class _Run:
                 book = self._books[happening.symbol]
                 book.split(happening.numerator, happening.denominator)
                 self._settle(happening.symbol)
+                self._gate.split(happening.symbol, happening.numerator, happening.denominator)
 
     def _book(self, event: LedgerEvent) -> None:
         self._ledger.append(event)
@@ -249,7 +216,6 @@ class _Run:
         if isinstance(request, Order):
             self._send(request)
             return
-        self._gross = None
         book = self._books[request.symbol]
         if isinstance(request, CancelAll):
             book.cancel_all()
@@ -258,13 +224,14 @@ class _Run:
                 if working.order.client_order_id == request.client_order_id:
                     book.cancel(working)
         self._settle(request.symbol)
+        self._gate.forget_gross()
 
     def _send(self, order: Order) -> None:
         day = order.time_in_force is TimeInForce.DAY
         until = int(self._market.clock.good_until[self._row]) if day else FOREVER
         working = WorkingOrder(order, until if until < FOREVER else None)
         _check_step(working, self._books[order.symbol])
-        code = denial(order, self._situation(order), self._terms.limits)
+        code = self._gate.denial(order, self.price(order.symbol))
         if code is None:
             self._accept(working)
         else:
@@ -272,56 +239,11 @@ class _Run:
             self._orders.append(working)
 
     def _accept(self, working: WorkingOrder) -> None:
-        symbol, price = working.order.symbol, self.price(working.order.symbol)
-        self._priced[symbol] = price
-        before = self._exposure(symbol).worst
+        symbol = working.order.symbol
         self._books[symbol].accept(working)
         self._busy[symbol] = self._books[symbol]
-        if self._gross is not None:
-            self._gross += (self._exposure(symbol).worst - before) * price
         self._orders += (working, *working.exits)
-        self._seen.add(working.order.client_order_id)
-        self._sent.append(self._now)
-        self._stops |= {leg.order.client_order_id for leg in working.exits if leg.is_stop_loss}
-
-    def _situation(self, order: Order) -> Situation:
-        while self._sent and self._sent[0] <= self._now - _MINUTE:
-            self._sent.popleft()
-        symbol = order.symbol
-        if self._gross is None:
-            names = {*self._account.open, *self._busy}
-            self._gross = sum(self._exposure(name).worst * self._last_price(name) for name in names)
-        return Situation(
-            state=self._risk.state,
-            price=self.price(symbol),
-            exposure=self._exposure(symbol),
-            gross=self._gross,
-            equity=self._equity,
-            costs=self._terms.costs,
-            locked=self._is_locked(symbol),
-            seen=order.client_order_id in self._seen,
-            opposite=_opposite(order, self._busy.get(symbol)),
-            recent_orders=len(self._sent),
-        )
-
-    def _exposure(self, symbol: str) -> Exposure:
-        book = self._busy.get(symbol)
-        buys, sells = book.open_quantities() if book else (0, 0)
-        return Exposure(self._account.quantity(symbol), buys, sells)
-
-    def _last_price(self, symbol: str) -> int:
-        """The last close known of a symbol that is held or has orders."""
-        holding = self._account.open.get(symbol)
-        return holding.mark if holding else self._priced[symbol]
-
-    def _is_locked(self, symbol: str) -> bool:
-        if not self._terms.guards:
-            return False
-        if self._locks is None:
-            trips, stops = self._account.trips, frozenset(self._stops)
-            found = (guard.locks(trips, stops, self._now) for guard in self._terms.guards)
-            self._locks = {name for names in found for name in names}
-        return symbol in self._locks or EVERYWHERE in self._locks
+        self._gate.accepted(working, self.price(symbol))
 
 
 def _rows(market: Market) -> Iterator[list[int]]:
@@ -329,18 +251,6 @@ def _rows(market: Market) -> Iterator[list[int]]:
     closes = market.prices[3]
     for start in range(0, len(closes), _STRETCH):
         yield from closes[start : start + _STRETCH].tolist()
-
-
-def _opposite(order: Order, book: Book | None) -> tuple[Opposite, ...]:
-    """Working orders on the other side that could trade with it: limits, and what is at any price.
-
-    A stop that was not touched rests apart from the market.
-    """
-    return tuple(
-        Opposite(price=working.price if working.type is OrderType.LIMIT else None)
-        for working in (book.orders if book else ())
-        if working.side != order.side and working.quantity and working.type is not OrderType.STOP
-    )
 
 
 def _check_step(working: WorkingOrder, book: Book) -> None:

@@ -3,18 +3,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date, timedelta
 from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.trading.backtest.markets import HOUR, Listed, Row, clock_of, market_of
 from trading.backtest.assumptions import Assumptions
-from trading.backtest.engine import Terms, run
+from trading.backtest.engine import run
 from trading.backtest.market import Clock
 from trading.backtest.result import Result
 from trading.backtest.source import Cancel, CancelAll, Request
-from trading.backtest.targets import TargetOrders, targets
+from trading.backtest.targets import TargetOrders, target_quantity, targets
+from trading.backtest.terms import Terms
 from trading.bars.intervals import Interval
 from trading.errors import DataError, ParameterError
 from trading.instruments.actions import ActionKind, CorporateAction
@@ -362,3 +366,18 @@ def test_cancelling_leaves_fills_and_ends_the_rest() -> None:
     assert [fill[2] for fill in filled(result)] == [4]
     assert states(result) == {"o": OrderState.CANCELED, "o:stop_loss": OrderState.CANCELED}
     assert result.ledger[1].timestamp - result.ledger[0].timestamp == HOUR
+
+
+@given(
+    st.integers(1, 10**9), st.floats(-1, 1), st.integers(1, 50), st.integers(1, 10**9),
+    st.sampled_from([1, 10**6, UNIT, 100 * UNIT]),
+)  # fmt: skip
+def test_a_target_is_floored_by_exact_arithmetic(
+    cents: int, target: float, symbols: int, price: int, increment: int
+) -> None:
+    equity = cents * MONEY // 100
+    found = target_quantity(equity, target, Fraction(1, symbols), price * 1000, increment)
+    exact = abs(Fraction(target)) * equity / symbols / (price * 1000)
+    assert abs(found) == exact // increment * increment
+    assert found * target >= 0
+    assert target_quantity(0, target, Fraction(1), price, increment) == 0

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from tests.trading.backtest.markets import Listed, clock_of, market_of
 from tests.trading.backtest.plain import Costs as PlainCosts
 from tests.trading.backtest.plain import PlainRun
-from trading.backtest.engine import Terms, run
+from trading.backtest.engine import run
 from trading.backtest.result import Result
 from trading.backtest.source import CancelAll, Request
+from trading.backtest.terms import Terms
 from trading.instruments.actions import ActionKind, CorporateAction
 from trading.orders.fills import Costs
 from trading.orders.model import Order, OrderType, Side, TimeInForce

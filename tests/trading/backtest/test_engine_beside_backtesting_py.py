@@ -15,8 +15,9 @@ import pandas as pd
 import pytest
 
 from tests.trading.backtest.markets import Row, clock_of, market_of
-from trading.backtest.engine import Terms, run
+from trading.backtest.engine import run
 from trading.backtest.source import CancelAll, Desk, Request
+from trading.backtest.terms import Terms
 from trading.orders.fills import Costs
 from trading.orders.model import Order, OrderType, Side, TimeInForce
 from trading.units import from_units
