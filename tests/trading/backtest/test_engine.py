@@ -30,7 +30,7 @@ from trading.portfolio.attribution import Decision, attribution
 from trading.risk.guards import CoolDown
 from trading.risk.limits import RiskLimits, TradingState
 from trading.strategies.protocol import Signals
-from trading.units import from_units, to_dollars, to_units
+from trading.units import MONEY, UNIT, from_units, to_dollars, to_units
 
 FLAT: Row = (100.0, 100.0, 100.0, 100.0, 1e6)
 FREE = Assumptions(fees_bps=Decimal(0), slippage_bps=Decimal(0), participation=None)
