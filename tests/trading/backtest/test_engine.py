@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.trading.backtest.markets import HOUR, Listed, Row, clock_of, market_of
@@ -368,6 +368,7 @@ def test_cancelling_leaves_fills_and_ends_the_rest() -> None:
     assert result.ledger[1].timestamp - result.ledger[0].timestamp == HOUR
 
 
+@settings(deadline=None)
 @given(
     st.integers(1, 10**9), st.floats(-1, 1), st.integers(1, 50), st.integers(1, 10**9),
     st.sampled_from([1, 10**6, UNIT, 100 * UNIT]),

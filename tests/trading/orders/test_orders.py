@@ -4,7 +4,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trading.errors import ParameterError
@@ -90,6 +90,7 @@ def test_slippage_is_adverse_and_not_on_limits() -> None:
     assert costs.slipped(2, -1, T.MARKET) == 1
 
 
+@settings(deadline=None)
 @given(st.integers(1, 10**9), st.integers(1, 10**12), st.integers(0, 9_999), st.integers(0, 1_000))
 def test_a_fee_is_rounded_half_up_to_the_cent(
     shares_in_thousandths: int, price_in_cents: int, bps_in_hundredths: int, per_share: int
@@ -117,6 +118,7 @@ def test_the_participation_is_floored_by_exact_arithmetic() -> None:
     assert Costs.of().available(quantity_of(103.0), UNIT) is None
 
 
+@settings(deadline=None)
 @given(st.integers(-(10**12), 10**12), st.integers(1, 10**10))
 def test_a_quantity_is_floored_towards_zero(quantity: int, increment: int) -> None:
     found = floored(quantity, increment)
@@ -132,6 +134,7 @@ def test_more_than_nine_decimals_are_refused_and_fewer_are_exact() -> None:
             to_units(Decimal(wrong))
 
 
+@settings(deadline=None)
 @given(st.integers(1, 2 * 10**12).map(lambda value: Decimal(value).scaleb(-6)))
 def test_a_float_price_is_read_as_its_decimals_say(price: Decimal) -> None:
     import numpy as np  # noqa: PLC0415

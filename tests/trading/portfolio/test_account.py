@@ -5,7 +5,7 @@ from decimal import Decimal
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trading.errors import DataError
@@ -74,6 +74,7 @@ def fifo(made: Fills, mark: int) -> int:
     return earned + sum(quantity * (mark - price) for quantity, price in lots)
 
 
+@settings(deadline=None)
 @given(fills, st.integers(1, 10**12))
 def test_average_cost_is_the_definitions_and_equity_adds_up(made: Fills, mark: int) -> None:
     account = Account.of(ledger_of(made))
@@ -88,6 +89,7 @@ def test_average_cost_is_the_definitions_and_equity_adds_up(made: Fills, mark: i
     assert account.cash + quantity * mark == account.equity
 
 
+@settings(deadline=None)
 @given(fills, st.integers(1, 10**12))
 def test_first_in_first_out_has_the_same_total(made: Fills, mark: int) -> None:
     account = Account.of(ledger_of(made))
@@ -95,6 +97,7 @@ def test_first_in_first_out_has_the_same_total(made: Fills, mark: int) -> None:
     assert account.realized + account.unrealized == fifo(made, mark)
 
 
+@settings(deadline=None)
 @given(fills)
 def test_positions_that_ended_and_what_is_left_of_the_last_add_up(made: Fills) -> None:
     account = Account.of(ledger_of(made))
@@ -134,6 +137,7 @@ def test_dividends_are_earned_by_the_long_and_paid_by_the_short() -> None:
         Account().apply(LedgerEvent(2, "AAPL", EventKind.DIVIDEND, UNIT, UNIT))
 
 
+@settings(deadline=None)
 @given(fills)
 def test_the_ledgers_table_gives_the_same_events_back(made: Fills) -> None:
     ledger = ledger_of(made)
@@ -144,6 +148,7 @@ def test_the_ledgers_table_gives_the_same_events_back(made: Fills) -> None:
     assert from_table(table) == ledger
 
 
+@settings(deadline=None)
 @given(fills, st.data())
 def test_the_attribution_adds_up_to_the_change_of_equity(made: Fills, data: st.DataObject) -> None:
     ledger = ledger_of(made)

@@ -4,7 +4,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trading.orders.fills import Costs
@@ -100,6 +100,7 @@ quantities = st.integers(-50, 50)
 open_ = st.integers(0, 50)
 
 
+@settings(deadline=None)
 @given(quantities, open_, open_, st.sampled_from([1, -1]), st.integers(1, 60))
 def test_a_reduction_never_makes_the_worst_case_worse(
     position: int, buys: int, sells: int, side: int, quantity: int

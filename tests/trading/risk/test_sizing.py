@@ -5,7 +5,7 @@ from decimal import Decimal
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trading.errors import ParameterError
@@ -15,6 +15,7 @@ D = Decimal
 money = st.integers(1, 10**12).map(lambda value: D(value) / 100)
 
 
+@settings(deadline=None)
 @given(
     money, st.integers(0, 1_000).map(lambda v: D(v) / 1000), money, st.sampled_from(["1", ".01"])
 )

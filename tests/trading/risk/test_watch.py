@@ -3,7 +3,7 @@ from __future__ import annotations
 from datetime import timedelta
 from decimal import Decimal
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trading.portfolio.account import RoundTrip
@@ -45,6 +45,7 @@ def test_an_account_without_equity_is_halted_whatever_its_limits() -> None:
     assert state.state is HALTED
 
 
+@settings(deadline=None)
 @given(st.integers(1, 10**6), st.integers(-900, 10**6))
 def test_what_is_paid_in_or_out_is_no_drawdown(equity: int, paid: int) -> None:
     before = after((1_000, 0), (950, 1))
