@@ -156,7 +156,7 @@ async def bronze(
         reprocess=reprocess,
         only=None if partitions is None else frozenset(partitions),
     )
-    asked = [await source_of(name, *_of_files(name, source_dir, timezone)) for name in names]
+    asked = await named_sources(names, source_dir, timezone)
     serving = await asyncio.to_thread(checked_sources, asked, request)
     await asyncio.to_thread(check_writable, lake, "lake_dir")
     placed = job_per or settings().job_per
@@ -175,11 +175,22 @@ async def bronze(
     return summary
 
 
-def _of_files(
-    name: SourceName, source_dir: str | None, timezone: str | None
-) -> tuple[str | None, str | None]:
-    """The parameters of the source `files`, which are no other's in a chain with it."""
-    return (source_dir, timezone) if name is SourceName.FILES else (None, None)
+async def named_sources(
+    names: Sequence[SourceName], source_dir: str | None, timezone: str | None
+) -> list[BarSource]:
+    """The sources of a run, in order.
+
+    Raises:
+        ParameterError: A key or the folder of `files` is missing, or is of use to none of them.
+    """
+    files = SourceName.FILES in names
+    return [
+        # In a chain with `files` its parameters are no other's.
+        await source_of(name, source_dir, timezone)
+        if name is SourceName.FILES or not files
+        else await source_of(name, None, None)
+        for name in names
+    ]
 
 
 def _universe(lake_dir: str) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 import numpy as np
 
 from adapters.market_data.bar_source import BarSource
+from adapters.market_data.sources import SourceName
 from lake.bronze.keys import (
     BronzeKey,
     Stretch,
@@ -62,7 +63,7 @@ class BronzeDataset:
     def wanted(self, request: BronzeRequest, symbol: str) -> Sequence[Wanted[BronzeKey]]:
         """The partitions of one symbol that cover the request's sessions that have begun."""
         directory, now = self._lake(request), self.clock()
-        within = self._sessions(request, symbol, now)
+        within = self.sessions(request, symbol)
         folder = symbol_folder(request.source, request.interval, symbol)
         stored = stored_stretches(directory.list_files(folder))
         unfinished = open_stretches(directory, folder)
@@ -112,14 +113,14 @@ class BronzeDataset:
             "source": key.source,
             "lake_dir": request.lake_dir,
         }
-        if request.source_dir is not None:
-            told["source_dir"] = request.source_dir
-        if request.timezone is not None:
-            told["timezone"] = request.timezone
+        of_files = {"source_dir": request.source_dir, "timezone": request.timezone}
+        if request.source == SourceName.FILES:
+            told |= {name: value for name, value in of_files.items() if value is not None}
         return told
 
-    def _sessions(self, request: BronzeRequest, symbol: str, now: datetime) -> Sessions:
+    def sessions(self, request: BronzeRequest, symbol: str) -> Sessions:
         """The sessions of the request that have begun, on which the instrument was listed."""
+        now = self.clock()
         last = min(request.last, now.astimezone(NEW_YORK).date())
         within = sessions(request.first, last)
         within = within[within.opens <= to_datetime64(now)]

@@ -55,7 +55,7 @@ def maintained(
 
 
 def _update(kept: list[Instrument], fresh: Instrument) -> bool:
-    """Put what is fresh in the place of the same instrument, else at the end; tell if it is known."""
+    """Put what is fresh in place of the same instrument, or at the end; tell if it was there."""
     for number, old in enumerate(kept):
         if old.symbol == fresh.symbol and _same(old, fresh):
             kept[number] = replace(
