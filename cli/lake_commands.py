@@ -137,7 +137,7 @@ def ingest(
 
 @lake.command()
 def status(
-    layer: Annotated[Literal["bronze"], typer.Argument(help="Which layer of the lake.")] = "bronze",
+    layer: Annotated[Literal["bronze"], typer.Argument(help="Which layer of the lake.")] = "bronze",  # noqa: ARG001 - the one there is
     *,
     symbols: Symbols = None,
     universe: Universe = None,
@@ -227,7 +227,7 @@ def gaps(
 @lake.command()
 def redo(
     *,
-    only_gaps: Annotated[
+    only_gaps: Annotated[  # noqa: ARG001 - nothing else is redone
         bool, typer.Option("--gaps", help="Fetch the partitions with open gaps, and no others.")
     ],
     symbols: Symbols = None,

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import date
 
 import numpy as np
 import numpy.typing as npt
@@ -188,12 +187,6 @@ def _without(price: float, action: CorporateAction) -> float:
 def worst(checks: Sequence[CheckResult]) -> Status:
     """The most severe outcome; PASS of none."""
     return max((c.status for c in checks), key=lambda status: status.severity, default=Status.PASS)
-
-
-def failing_dates(checks: Sequence[CheckResult]) -> frozenset[date]:
-    """UTC dates named by the findings of checks that failed, as far as they are listed."""
-    failed = (f for check in checks if check.status is Status.FAIL for f in check.findings)
-    return frozenset(date.fromisoformat(f.timestamp[:10]) for f in failed if f.timestamp)
 
 
 def _rows(bars: Bars, where: Mask, detail: str | Callable[[int], str]) -> Found:
