@@ -7,6 +7,7 @@ import os
 import typer
 
 from cli.cluster_commands import prepare_storage, register
+from cli.lake_commands import lake, settings
 from cli.pipeline_commands import demo, up
 from cli.result_commands import prune, redo, report, status
 from servers.loopback import bypass_proxies
@@ -17,8 +18,9 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for command in (demo, up, status, redo, report, prune, prepare_storage, register):
+for command in (demo, up, status, redo, report, prune, settings, prepare_storage, register):
     app.command()(command)
+app.add_typer(lake, name="lake")
 
 
 def main() -> None:
