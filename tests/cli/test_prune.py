@@ -52,8 +52,8 @@ def test_status_counts_and_names_what_is_orphaned_with_a_command_that_removes_it
     assert answer["orphaned"] == GONE
     shown = results.command("status")
     assert f"2 results: 2 the input has no such bars\n  {', '.join(GONE)}\n" in shown.stdout
-    (command,) = re.findall(r"^  trading (prune .*)$", shown.stdout, re.MULTILINE)
-    assert answer["prune_command"] == f"trading {command}"
+    (command,) = re.findall(r"^  .*?trading (prune .*)$", shown.stdout, re.MULTILINE)
+    assert answer["prune_command"].endswith(f"trading {command}")
     done = CliRunner().invoke(app, [*shlex.split(command), "--yes"])
     assert done.exit_code == 0, done.output
     assert results.answer("status", exit_code=3)["orphaned"] == []

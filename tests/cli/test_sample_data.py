@@ -7,7 +7,7 @@ import pytest
 from cli.pipeline.sample_data import FILES, ensure_market_data
 from lake.market.inputs import open_market_data
 from servers.errors import CommandError
-from trading.errors import ParameterError
+from storage.errors import LocationError
 
 
 def test_the_sample_is_made_once_and_can_be_read(tmp_path: Path) -> None:
@@ -39,6 +39,6 @@ def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None
     assert "\n" not in str(caught.value)
 
 
-def test_a_location_that_cannot_be_opened_is_a_parameter_error() -> None:
-    with pytest.raises(ParameterError, match="input_dir='nowhere://x'"):
+def test_a_location_that_cannot_be_opened_is_told_by_its_parameter() -> None:
+    with pytest.raises(LocationError, match="input_dir='nowhere://x'"):
         ensure_market_data("nowhere://x", 10)
