@@ -43,6 +43,7 @@ def test_the_contracts_say_what_the_documented_table_of_rooms_says() -> None:
     rooms = documented_rooms()
     assert set(rooms) == set(tools["importlinter"]["root_packages"])
     assert set(rooms) == set(tools["uv"]["build-backend"]["module-name"])
+    assert set(rooms) == set(tools["coverage"]["run"]["source_pkgs"])
     contracts = {
         room: set(contract["forbidden_modules"]) & set(rooms)
         for contract in tools["importlinter"]["contracts"]

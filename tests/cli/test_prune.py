@@ -60,6 +60,7 @@ def test_status_counts_and_names_what_is_orphaned_with_a_command_that_removes_it
     assert set(results.files()) == {"AAPL/20240102.parquet", "BRK-B/20240102.parquet"}
 
 
+@pytest.mark.slow
 def test_nothing_is_removed_without_a_word(results: SmallResults) -> None:
     before = results.files()
     dry = results.command("prune", "--dry-run")
