@@ -5,7 +5,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 
-from lake.grain import Grain
 from prefect import flow
 from prefect.artifacts import acreate_markdown_artifact
 from prefect.logging import get_run_logger
@@ -31,6 +30,7 @@ from flows.boundary.settings import settings
 from flows.deploy.deployments import ANALYZE_TIME_PARTITION
 from flows.runs import rendering
 from flows.runs.commands import redo_partition
+from lake.grain import Grain
 from lake.keys import Partition
 from lake.market.inputs import MarketData, open_market_data
 from lake.planning import ContractPlan, plan

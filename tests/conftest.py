@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from servers.prefect import REGISTERED_BLOCKS, available_port, start_server
+from servers.prefect import available_port, start_server
 from tests.s3 import s3_bucket, s3_server  # noqa: F401 - fixtures for all rooms
 
 if TYPE_CHECKING:
@@ -175,13 +175,11 @@ def _keep_tables(folder: Path, session: Path) -> None:
         closing(sqlite3.connect(_tables(session))) as copy,
     ):
         database.backup(copy)
-    shutil.copy(folder / REGISTERED_BLOCKS, session)
 
 
 def _copy_tables(session: Path, folder: Path) -> None:
     (folder / "prefect").mkdir(parents=True)
     shutil.copy(_tables(session), folder / "prefect" / "prefect.db")
-    shutil.copy(session / REGISTERED_BLOCKS, folder)
 
 
 def _tables(session: Path) -> Path:

@@ -9,8 +9,6 @@ status of the price endpoint into an exception before yfinance sees it.
 from __future__ import annotations
 
 import json
-import logging
-import warnings
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -19,7 +17,6 @@ import numpy as np
 import yfinance as yf
 from curl_cffi import requests
 from curl_cffi.requests.session import HttpMethod
-from yfinance.data import YfData
 from yfinance.exceptions import YFException, YFPricesMissingError, YFRateLimitError
 
 from adapters.market_data.pacing import RequestPacer
@@ -29,6 +26,7 @@ from adapters.market_data.protocol import (
     ClosePrices,
     SourceError,
 )
+from adapters.market_data.yfinance_internals import let_failures_through
 from trading.instruments.clock import EXCHANGE_ZONE
 
 PRICES_PATH = "/v8/finance/chart/"
@@ -112,12 +110,7 @@ class YahooSource:
 
     def __init__(self, session: YahooSession | None = None) -> None:
         self._session = session or YahooSession()
-        yf.config.debug.hide_exceptions = False
-        # Else an answer of an earlier ingestion in this process would come back as new.
-        YfData.cache_get.cache_clear()
-        # What it logs as errors we raise, and report once; its warnings are to its authors.
-        logging.getLogger("yfinance").setLevel(logging.CRITICAL)
-        warnings.filterwarnings("ignore", module=r"yfinance\.")
+        let_failures_through()
 
     def history(self, interval: CloseInterval) -> timedelta | None:
         """Hourly bars reach back 730 days."""

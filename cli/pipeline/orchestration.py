@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import inspect
 import signal
 import time
 from collections.abc import AsyncIterator, Mapping
@@ -19,17 +18,15 @@ from uuid import UUID, uuid4
 
 import httpx
 from prefect.client.orchestration import PrefectClient, get_client
-from prefect.client.schemas.objects import FlowRun, State, WorkPool
-from prefect.events.worker import EventsWorker
-from prefect.exceptions import Abort, ObjectNotFound, TerminationSignal
-from prefect.flow_engine import run_flow_async
-from prefect.logging.handlers import APILogHandler
+from prefect.client.schemas.objects import State, WorkPool
+from prefect.exceptions import ObjectNotFound, TerminationSignal
 from prefect.states import Cancelled, Pending
 
 from cli.display.progress import Display, ProgressMeter
 from cli.pipeline.run_counts import UNFINISHED, RunCounts
 from cli.pipeline.summary import PartitionCounts
 from cli.stop_signals import stopping_once
+from fanout.prefect_engine.execution import deliver, run_to_end
 from fanout.runs import set_states
 from flows.boundary.errors import UnfinishedError
 from flows.deploy.deployments import ORCHESTRATOR
@@ -176,7 +173,7 @@ async def orchestrate(
         async with _settling(counts, display):
             with lease, worker as local:
                 async with needing(local), watching(counts, display):
-                    state = await _execute(flow_run)
+                    state = await run_to_end(trading_orchestrator, flow_run)
         return await _ended(counts, state)
 
 
@@ -191,20 +188,13 @@ async def stoppable(display: Display) -> AsyncIterator[None]:
 
 @contextlib.asynccontextmanager
 async def delivering() -> AsyncIterator[None]:
-    """Send the block's logs and events before leaving it, while their server is still there.
-
-    Prefect sends them from background threads, and at the interpreter's exit it would try for
-    more than a minute to reach a server that this command has stopped by then.
-    """
+    """Send the block's logs and events before leaving it, while their server is still there."""
     try:
         yield
     finally:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(DELIVERY_SECONDS):
-                await APILogHandler.aflush()
-                drained = EventsWorker.drain_all()
-                if inspect.isawaitable(drained):
-                    await drained
+                await deliver()
 
 
 @contextlib.asynccontextmanager
@@ -248,22 +238,6 @@ async def _settling(counts: RunCounts, display: Display) -> AsyncIterator[None]:
                 due = await counts.due_partitions()
                 display.phase(f"{done} of {due or 'the'} partitions were completed.")
         raise
-
-
-async def _execute(flow_run: FlowRun) -> State[Any] | None:
-    """Run the orchestrator's flow run to its end in this process, as a job would."""
-    try:
-        state = await run_flow_async(
-            trading_orchestrator,
-            flow_run=flow_run,
-            parameters=dict(flow_run.parameters),
-            return_type="state",
-        )
-    except Abort:
-        return None
-    if not isinstance(state, State):
-        raise TypeError(state)
-    return state
 
 
 async def _ended(counts: RunCounts, state: State[Any] | None) -> Orchestration:

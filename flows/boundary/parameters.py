@@ -2,10 +2,10 @@
 
 from typing import Annotated
 
-from lake.grain import Grain
 from pydantic import Field
 
 from flows.boundary.settings import JobPer, settings
+from lake.grain import Grain
 from trading.instruments.symbols import CONTRACT_PATTERN
 from trading.strategies.market_model.parameters import StrategyParameters
 

@@ -55,6 +55,12 @@ async def parent(body: str) -> Any:
     return await BODIES[body]()
 
 
+@flow(name="toy-constant")
+async def constant() -> int:
+    """What a process of its own can run: it needs no body."""
+    return 1
+
+
 @flow(name="toy-middle")
 async def middle(body: str, item: int) -> Any:
     """A child that fans out itself."""

@@ -6,12 +6,12 @@ from collections import Counter
 from pathlib import Path
 
 import pyarrow.parquet as pq
-from lake.grain import Grain
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.filters import FlowRunFilter
 from prefect.client.schemas.objects import TERMINAL_STATES, FlowRun
 
 from fanout.runs import read_all
+from lake.grain import Grain
 from lake.keys import partitions
 from lake.market.compute import run_partition
 from lake.market.inputs import open_market_data

@@ -7,9 +7,9 @@ import signal
 from pathlib import Path
 
 import pytest
-from lake.grain import Grain
 from prefect.client.orchestration import PrefectClient
 
+from lake.grain import Grain
 from tests.cli.conftest import Start, start  # noqa: F401 - a fixture
 from tests.reliability.faults import POINTS, Faults
 from tests.reliability.runs import (

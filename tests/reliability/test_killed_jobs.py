@@ -7,10 +7,10 @@ import signal
 from pathlib import Path
 
 import pytest
-from lake.grain import Grain
 from prefect.client.orchestration import PrefectClient
 
 from benchmarks.outages import MortalServer
+from lake.grain import Grain
 from tests.cli.conftest import Start, start  # noqa: F401 - a fixture
 from tests.reliability.faults import POINTS, Faults
 from tests.reliability.runs import (
