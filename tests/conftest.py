@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 _FOLDER_VARIABLE = "TRADING_TEST_SERVER_FOLDER"
 _SOAK_ENDS_VARIABLE = "TRADING_TEST_SOAK_ENDS"
+_REGISTERS_BLOCKS = "PREFECT_SERVER_REGISTER_BLOCKS_ON_START"
 _SPARED_MINUTES = 3
 _NO_TIME = "no time is left for it"
 _lifeline = pytest.StashKey[int]()
@@ -60,6 +61,9 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ["PREFECT_HOME"] = str(folder / "prefect")
     # No test may start a server by accident: a flow without `prefect_server` fails at once.
     os.environ["PREFECT_SERVER_ALLOW_EPHEMERAL_MODE"] = "false"
+    # The session's first server has the block types of all packages, which takes it seconds; the
+    # others have copies of its tables, or no test that looks.
+    os.environ[_REGISTERS_BLOCKS] = "false"
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -161,7 +165,11 @@ def _started(folder: Path) -> str:
             _copy_tables(session, folder)
         fcntl.flock(lock, fcntl.LOCK_SH)
         lifeline = os.open(session / "lifeline", os.O_RDONLY)
-        server = start_server(folder, available_port(0), stdin=lifeline, keep_open=[lock.fileno()])
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv(_REGISTERS_BLOCKS, str(first).lower())
+            server = start_server(
+                folder, available_port(0), stdin=lifeline, keep_open=[lock.fileno()]
+            )
         os.close(lifeline)
         server.wait_until_healthy()
         if first:

@@ -24,8 +24,8 @@ async def run_to_end(flow: Flow[..., Any], flow_run: FlowRun) -> State[Any] | No
         flow_run: The run as read from the server: Pending, or created Running.
 
     Returns:
-        The state in which the engine left it; None when the server refused to let the run start
-        or go on, because it was cancelled or paused meanwhile.
+        The state in which the engine left it, which is not final when the run was being cancelled
+        before it began; None when the server refused to let it start or go on.
     """
     parameters = dict(flow_run.parameters)
     try:

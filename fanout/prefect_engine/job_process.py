@@ -1,16 +1,19 @@
 """The process of one flow run: Prefect's engine as a program, and what a worker tells it.
 
-`python -m prefect.flow_engine ENTRYPOINT` executes the run that the environment names. It is what
-a worker's command comes to in the end, without the process that watches over it.
+`python -m prefect.flow_engine ENTRYPOINT` executes the run that the environment names: what a
+worker's command comes to in the end, without the process that watches over it. Its `_main` is
+called here, since this process has loaded that module already.
 """
 
 from __future__ import annotations
 
 import os
-import runpy
+from typing import NoReturn
 from uuid import UUID
 
-RUN_ID = "PREFECT__FLOWRUN_ID"
+from prefect.flow_engine import _main
+
+RUN_ID = "PREFECT__FLOW_RUN_ID"
 """The variable with the flow run that a process shall execute."""
 
 WATCHED = "PREFECT__ENABLE_CANCELLATION_AND_CRASHED_HOOKS"
@@ -27,10 +30,10 @@ def is_watched() -> bool:
     return os.environ.get(WATCHED) == "false"
 
 
-def run_engine() -> None:
+def run_engine() -> NoReturn:
     """Execute the run with the flow whose entrypoint is this program's only argument.
 
     Raises:
         SystemExit: The engine has ended; its code is not 0 when the run broke off.
     """
-    runpy.run_module("prefect.flow_engine", run_name="__main__", alter_sys=True)
+    raise SystemExit(_main())
