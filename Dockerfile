@@ -43,6 +43,7 @@ COPY storage storage
 COPY trading trading
 COPY adapters adapters
 COPY lake lake
+COPY database database
 COPY fanout fanout
 COPY flows flows
 COPY servers servers

@@ -16,10 +16,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lake.grain import Grain
-
 from benchmarks.market import market_of, write_market
 from benchmarks.measuring import Bench, Measurement, bench_server
+from lake.grain import Grain
 from trading.bars.synthetic import contract_names
 from trading.errors import ParameterError
 

@@ -26,6 +26,7 @@ from prefect.runtime import flow_run
 
 from benchmarks.measuring import Bench, Measurement
 from fanout import runs
+from fanout.prefect_engine.bulk import CREATE_LIMIT
 from flows.analyze_symbol_flow import analyze_symbol, partition_parameters
 from flows.boundary.parameters import DEFAULT_STRATEGY
 from flows.boundary.settings import JobPer
@@ -139,7 +140,7 @@ async def _bulk_create(
 ) -> list[str]:
     created: list[str] = []
     while len(created) < lives:
-        count = min(runs.CREATE_LIMIT, lives - len(created))
+        count = min(CREATE_LIMIT, lives - len(created))
         answer = await http.post(
             f"/deployments/{deployment}/create_flow_run/bulk",
             json=[

@@ -8,7 +8,7 @@ import typer
 
 from cli.cluster_commands import prepare_storage, register
 from cli.pipeline_commands import demo, up
-from cli.result_commands import redo, report, status
+from cli.result_commands import prune, redo, report, status
 from servers.loopback import bypass_proxies
 
 app = typer.Typer(
@@ -17,7 +17,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for command in (demo, up, status, redo, report, prepare_storage, register):
+for command in (demo, up, status, redo, report, prune, prepare_storage, register):
     app.command()(command)
 
 

@@ -1,4 +1,4 @@
-"""The commands that look at results: `status`, `redo` and `report`."""
+"""The commands that look at results: `status`, `redo`, `report` and `prune`."""
 
 from __future__ import annotations
 
@@ -39,7 +39,8 @@ def status(
 
     A partition is stale when its prices, parameters or the analysis have changed since it was
     computed, and failed when it is not done and its last flow run failed, which the server of
-    PREFECT_API_URL is asked for. The commands that complete it come last. Nothing is written.
+    PREFECT_API_URL is asked for. The commands that complete it come last. What the input does
+    not ask for is orphaned: counted and named, too. Nothing is written.
 
     \b
     Examples:
@@ -132,12 +133,8 @@ def redo(
 def report(
     *,
     output_dir: OutputDir = None,
-    input_dir: Annotated[
-        str | None,
-        typer.Option(
-            help="Market data to measure each partition against. Default: none.", metavar="URL"
-        ),
-    ] = None,
+    input_dir: InputDir = None,
+    grain: StoredGrain = None,
     cost_bps: Annotated[
         float | None,
         typer.Option(
@@ -155,7 +152,8 @@ def report(
     """Make the portfolio and its report from existing results.
 
     The report is one HTML file that opens offline: OUTPUT_DIR/_portfolio/report.html. Needs
-    no Prefect server. With --input-dir it shows what is stale or missing as well.
+    no Prefect server. It is made of what the market data ask for, and tells what of that is
+    stale or missing, and what lies there besides.
 
     \b
     Examples:
@@ -170,5 +168,49 @@ def report(
         from cli.commands.report import run_report  # noqa: PLC0415 - --help stays quick
         from cli.pipeline.query import Question  # noqa: PLC0415 - as above
 
-        question = Question(output_dir=output_dir, input_dir=input_dir)
+        question = Question(output_dir=output_dir, input_dir=input_dir, grain=grain)
         run_report(question, cost_bps=cost_bps, show=open_it, as_object=json_output)
+
+
+def prune(
+    *,
+    contracts: Annotated[
+        str | None,
+        typer.Option(
+            help="Only of these contracts, in the market data or not. Default: all.",
+            metavar="NAMES",
+        ),
+    ] = None,
+    output_dir: OutputDir = None,
+    input_dir: InputDir = None,
+    grain: StoredGrain = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print what would be removed, and stop.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Remove it without asking.")] = False,
+    json_output: Json = False,
+) -> None:
+    """Remove results that the market data no longer ask for.
+
+    These are orphaned: of bars or contracts that have left the market data, or of another grain.
+    No portfolio counts them, and nothing but this command removes them. It prints them and asks
+    first.
+
+    \b
+    Examples:
+      trading prune --dry-run
+      trading prune --contracts AAPL,MSFT
+      trading prune --output-dir s3://bucket/results --input-dir s3://bucket/input --yes
+
+    \b
+    Exit codes: 0 removed or there was nothing, 1 failed or declined, 2 wrong usage.
+    """  # noqa: D301 - \b is how Click keeps lines as they are
+    with exit_codes(as_json=json_output):
+        from cli.commands.prune import PruneOptions, run_prune  # noqa: PLC0415 - --help stays quick
+        from cli.pipeline.query import Question  # noqa: PLC0415 - as above
+
+        question = Question(
+            contracts=contracts, input_dir=input_dir, output_dir=output_dir, grain=grain
+        )
+        options = PruneOptions(dry_run=dry_run, yes=yes, json=json_output)
+        raise typer.Exit(run_prune(question, options))

@@ -41,13 +41,15 @@ def installation() -> Settings:
 
 def job_environment() -> dict[str, str]:
     """What the jobs of a worker on this machine are told beside its environment."""
+    from flows.boundary.settings import PROJECT_DIR, project_root  # noqa: PLC0415 - loads Prefect
     from flows.runs.commands import SHELL_PATH  # noqa: PLC0415 - loads Prefect
 
     here = installation()
     return {
         # Where the user's own shell looks for programs: printed commands are meant for it.
         SHELL_PATH: os.environ.get(SHELL_PATH) or os.environ.get("PATH", os.defpath),
-        # Jobs start in folders of their own, where an installed project would look for its own.
+        # Jobs run in folders of their own: what is relative for this command is so for them.
+        PROJECT_DIR: os.environ.get(PROJECT_DIR) or str(project_root()),
         "TRADING_INPUT_DIR": here.input_dir,
         "TRADING_OUTPUT_DIR": here.output_dir,
     }

@@ -4,7 +4,6 @@ import asyncio
 import base64
 from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,11 +14,20 @@ from pydantic import Field
 
 from flows.boundary.documented import documented
 from flows.boundary.errors import fails_plainly
-from flows.boundary.parameters import DEFAULT_STRATEGY, ContractNames, OutputDir, output_url
+from flows.boundary.parameters import (
+    DEFAULT_STRATEGY,
+    ContractNames,
+    InputDir,
+    OutputDir,
+    StoredGrain,
+    StoredStrategy,
+    input_url,
+    output_url,
+)
 from flows.runs import rendering
-from flows.runs.commands import shell_command
-from lake.market.aggregate import aggregate
-from trading.portfolio.origin import Aggregation
+from flows.runs.commands import report_commands
+from lake.market.aggregate import Aggregation, AggregationRequest, aggregate
+from lake.market.orphaned import Orphan
 from trading.report.content import RunAccount
 
 run_account: ContextVar[RunAccount | None] = ContextVar("run_account", default=None)
@@ -27,6 +35,9 @@ run_account: ContextVar[RunAccount | None] = ContextVar("run_account", default=N
 
 TIMESERIES_ROWS = 500
 """Most rows of the time-series artifact; the file has all."""
+
+LISTED_ORPHANS = 200
+"""Most orphaned results that the artifact names."""
 
 
 @flow(name="aggregate-portfolio", flow_run_name="aggregate portfolio")
@@ -39,18 +50,30 @@ async def aggregate_portfolio(
         float,
         Field(ge=0, le=1_000, description="Cost of one trade in basis points.", examples=[1.0]),
     ] = DEFAULT_STRATEGY.cost_bps,
+    input_dir: InputDir = None,
+    grain: StoredGrain = None,
+    strategy: StoredStrategy = None,
 ) -> dict[str, Any]:
-    """Compute P&L, win rate, Sharpe, beta and more from all results; write them and a report.
+    """Compute P&L, win rate, Sharpe, beta and more from the results that the input asks for.
+
+    Writes them and a report. Other results are named, and left out.
 
     Returns:
         The portfolio's metrics by name; None where one is not defined.
     """
-    aggregation = await asyncio.to_thread(aggregate, output_url(output_dir), contracts, cost_bps)
+    request = AggregationRequest(
+        input_dir=input_url(input_dir),
+        output_dir=output_url(output_dir),
+        contracts=contracts,
+        grain=grain,
+        strategy=strategy,
+        cost_bps=cost_bps,
+    )
+    aggregation = await asyncio.to_thread(aggregate, request)
     report, pictures = await asyncio.to_thread(_report, aggregation)
-    made, files = aggregation.portfolio, [report, *aggregation.files]
-    metrics = asdict(made.summary)
+    made, metrics = aggregation.portfolio, aggregation.metrics
     await acreate_markdown_artifact(
-        _markdown(metrics, files, pictures),
+        _markdown(aggregation, [report, *aggregation.files], pictures),
         key="portfolio-summary",
         description=f"{metrics['contracts']} contracts, {metrics['bars']} bars: the portfolio",
     )
@@ -64,7 +87,10 @@ async def aggregate_portfolio(
         key="portfolio-timeseries",
         description=f"Bar by bar; the last {tail.num_rows} of {bars}",
     )
-    get_run_logger().info(
+    logger = get_run_logger()
+    for note in rendering.standing_notes(metrics):
+        logger.warning("%s", note)
+    logger.info(
         "%d trades of %d contracts: P&L %s %%, win rate %s, Sharpe %s, beta %s",
         metrics["trades"],
         metrics["contracts"],
@@ -85,16 +111,17 @@ def _report(aggregation: Aggregation) -> tuple[str, dict[str, bytes]]:
     pictures = {"Equity (blue) and the S&P 500 (grey)": charts.png(charts.equity, content)}
     if len(content.trade_returns):
         pictures["Returns of the trades"] = charts.png(charts.trade_returns, content)
-    again = shell_command("trading", "report", "--output-dir", aggregation.output_dir)
-    return making.write_report(content, again), pictures
+    return making.write_report(content, *report_commands(aggregation)), pictures
 
 
-def _markdown(
-    metrics: Mapping[str, Any], files: Sequence[str], pictures: Mapping[str, bytes]
-) -> str:
+def _markdown(aggregation: Aggregation, files: Sequence[str], pictures: Mapping[str, bytes]) -> str:
+    metrics, wanted = aggregation.metrics, aggregation.wanted
     return "\n\n".join(
         [
             "# Portfolio",
+            rendering.places_text(wanted.input_dir, aggregation.output_dir),
+            f"Results by {wanted.grain.value}.",
+            *rendering.standing_notes(metrics),
             _link(files[0]),
             rendering.table(("metric", "value"), rendering.headlines(metrics)),
             *(
@@ -105,8 +132,19 @@ def _markdown(
             rendering.table(("metric", "value"), metrics.items()),
             "## Files",
             "\n".join(f"- {file}" for file in files),
+            *_orphans(aggregation.orphaned),
         ]
     )
+
+
+def _orphans(orphaned: Sequence[Orphan]) -> list[str]:
+    if not orphaned:
+        return []
+    named = rendering.table(
+        ("orphaned result", "why"), [(o.file, o.reason.value) for o in orphaned[:LISTED_ORPHANS]]
+    )
+    more = len(orphaned) - LISTED_ORPHANS
+    return ["## Left out", named, *([f"... and {more:,} more."] if more > 0 else [])]
 
 
 def _link(report: str) -> str:

@@ -108,7 +108,9 @@ async def analyze_symbol(
     )
     failures = _failures(run_set)
     await acreate_markdown_artifact(
-        rendering.symbol_summary(contract, summary, failures),
+        rendering.symbol_summary(
+            contract, summary, failures, rendering.places_text(source, target)
+        ),
         key=rendering.artifact_key("symbol", contract),
         description=f"{contract}: {rendering.counts_text(summary)}",
     )

@@ -80,11 +80,14 @@ async def ingest_market_data(
     logger = get_run_logger()
     for failed in summary.failed:
         logger.warning("%s was not fetched: %s", failed.symbol, failed.reason)
+    if summary.interval_folder:
+        logger.warning("%s", _own_folder(summary))
     logger.info(
-        "%d of %d contracts are up to date to %s",
+        "%d of %d contracts are up to date to %s in %s",
         len(summary.contracts),
         len(summary.symbols),
         summary.last_session,
+        summary.input_dir,
     )
     return summary
 
@@ -106,15 +109,26 @@ def _markdown(summary: IngestionSummary) -> str:
     parts = [
         f"# Ingestion from {summary.source}",
         f"Sessions {summary.first_session} to {summary.last_session}, bars of {summary.interval}.",
+        f"Files in {summary.input_dir}.",
         rendering.table(
             ("symbol", "status", "bars", "new", "restated", "first", "last", "reason"), rows
         ),
         "## Files written",
         "\n".join(f"- {file}" for file in written),
     ]
+    if summary.interval_folder:
+        parts.insert(1, _own_folder(summary))
     if summary.kept_copy:
         parts.append(f"What was there before is kept in {summary.kept_copy}.")
     return "\n\n".join(parts)
+
+
+def _own_folder(summary: IngestionSummary) -> str:
+    return (
+        f"The input_dir holds bars of another interval, so those of {summary.interval} are in "
+        f"{summary.input_dir}: pass that as input_dir to analyse them, and an output_dir of their "
+        "own. The orchestrator does so by itself when it ingests."
+    )
 
 
 def _row(symbol: SymbolSummary) -> tuple[object, ...]:

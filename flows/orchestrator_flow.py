@@ -60,6 +60,7 @@ from lake.keys import partitions
 from lake.market.inputs import open_market_data
 from storage.checks import check_writable
 from storage.directory import open_directory
+from storage.location import below
 from trading.arrays import Timestamps
 from trading.bars.quality.findings import ValidationReport
 from trading.instruments.symbols import selected_contracts
@@ -166,6 +167,9 @@ async def trading_orchestrator(
             },
         )
         contracts = contracts or ingested.value.contracts
+        if folder := ingested.value.interval_folder:
+            # Bars of an interval of their own: so are their results.
+            source, target = below(source, folder), below(target, folder)
     if partitions is not None:
         contracts = sorted({file.partition("/")[0] for file in partitions})
     selected = await asyncio.to_thread(_selected, source, contracts, num_contracts)
@@ -256,6 +260,9 @@ async def _aggregated(
                 # What was redone in part is aggregated with the rest.
                 "contracts": contracts if work.only is None else None,
                 "cost_bps": work.strategy.cost_bps,
+                "input_dir": work.input_dir,
+                "grain": work.grain.value,
+                "strategy": work.strategy.model_dump(mode="json"),
             },
         )
     finally:
@@ -290,6 +297,7 @@ async def _ended(
             cells,
             failures,
             portfolio,
+            rendering.places_text(work.input_dir, work.output_dir),
             warnings=validation.warnings if validation else (),
         ),
         key="orchestration-summary",

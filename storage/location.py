@@ -51,6 +51,16 @@ def checked_location(url: object, parameter: str) -> str:
     return url
 
 
+def below(url: str, folder: str) -> str:
+    """The location of a folder directly in a directory.
+
+    Args:
+        url: The directory, a path or URL.
+        folder: The folder's name.
+    """
+    return f"{url.rstrip('/')}/{folder}"
+
+
 def _may_hold_credentials(rest: str) -> bool:
     """Whether there is more after `://` than a host, a port and a path.
 

@@ -23,6 +23,9 @@ HEAVY = (
     "matplotlib",
     "s3fs",
     "skfolio",
+    "psycopg",
+    "adbc_driver_manager",
+    "alembic",
 )
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 
 
 class RequestPacer:
@@ -45,3 +48,36 @@ class RequestPacer:
             if left <= 0:
                 self._next = now + self._spacing
             return left
+
+
+_PACERS: dict[tuple[str, str, float], RequestPacer] = {}
+_PACERS_LOCK = threading.Lock()
+
+
+def shared_pacer(host: str, per_second: float, key: str = "") -> RequestPacer:
+    """The one pacer of this process for a service and a key, whoever asks for it.
+
+    A service counts by key and address, not by object: two sources of the same key share a limit.
+
+    Args:
+        host: The service's address.
+        per_second: Requests a second.
+        key: What the service counts by; only its hash is kept.
+    """
+    name = (host, hashlib.sha256(key.encode()).hexdigest(), per_second)
+    with _PACERS_LOCK:
+        if name not in _PACERS:
+            _PACERS[name] = RequestPacer(per_second)
+        return _PACERS[name]
+
+
+def retry_after_seconds(header: str | None) -> float | None:
+    """Seconds to wait by a `Retry-After` header (RFC 9110, 10.2.3): a number or a date."""
+    if header is None:
+        return None
+    if header.strip().isdecimal():
+        return float(header)
+    try:
+        return max(0.0, (parsedate_to_datetime(header) - datetime.now(UTC)).total_seconds())
+    except (TypeError, ValueError):
+        return None

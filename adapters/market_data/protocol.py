@@ -1,4 +1,7 @@
-"""Where market data come from: the protocol that a source of close prices keeps.
+"""Where close prices come from: the protocol that a source of them keeps.
+
+The main pipeline needs closes alone, adjusted for splits; raw bars of open, high, low, close and
+volume are `adapters.market_data.bar_source`.
 
 A third source is one class with the members of `MarketDataSource`, handed to
 `lake.market.ingestion.ingest`. It only has to fetch one symbol's closes over a range and to say of
@@ -84,16 +87,23 @@ class SourceError(TradingError):
 
     def __reduce__(self) -> tuple[object, ...]:
         """Prefect pickles exceptions between processes; two arguments go by keyword."""
-        return _source_error, (self.symbol, self.reason, self.transient, self.retry_after)
+        return _source_error, (
+            type(self),
+            self.symbol,
+            self.reason,
+            self.transient,
+            self.retry_after,
+        )
 
 
 def _source_error(
+    kind: type[SourceError],
     symbol: str,
     reason: str,
     transient: bool,  # noqa: FBT001 - called by pickle
     retry_after: float | None,
 ) -> SourceError:
-    return SourceError(symbol, reason, transient=transient, retry_after=retry_after)
+    return kind(symbol, reason, transient=transient, retry_after=retry_after)
 
 
 class MarketDataSource(Protocol):

@@ -9,10 +9,21 @@ from itertools import pairwise
 
 import typer
 
+from cli.commands.prune import prune_command
 from cli.pipeline.failures import named_server, server_note, with_failures
-from cli.pipeline.query import Places, Question, as_json, counts, places, read_status
+from cli.pipeline.query import (
+    Places,
+    Question,
+    as_json,
+    contract_names,
+    counts,
+    places,
+    read_orphaned,
+    read_status,
+)
 from cli.settings import installation
 from flows.runs.commands import shell_command
+from lake.market.orphaned import Orphan, counted
 from lake.status import ContractStatus, PartitionStatus
 
 INCOMPLETE = 3
@@ -28,6 +39,9 @@ SIGNS = {
 of several partitions in one column the first of these shows."""
 
 NARROWEST, WIDEST = 10, 120
+
+NAMED_ORPHANS = 5
+"""Orphaned results that are named for people; the JSON object names all."""
 
 
 def run_status(question: Question, *, as_object: bool) -> int:
@@ -46,14 +60,19 @@ def run_status(question: Question, *, as_object: bool) -> int:
     statuses = read_status(where, question)
     if server is not None:
         statuses = with_failures(where.output_dir, statuses)
+    orphaned = read_orphaned(where, contract_names(question.contracts))
     text = status_json if as_object else status_text
-    typer.echo(text(where, question, statuses, server_note(server)))
+    typer.echo(text(where, question, statuses, orphaned, server_note(server)))
     done = all(s.count(PartitionStatus.DONE) == len(s.states) for s in statuses)
     return 0 if done else INCOMPLETE
 
 
 def status_json(
-    where: Places, question: Question, statuses: Sequence[ContractStatus], note: str
+    where: Places,
+    question: Question,
+    statuses: Sequence[ContractStatus],
+    orphaned: Sequence[Orphan],
+    note: str,
 ) -> str:
     """The status as one JSON object."""
     return as_json(
@@ -74,12 +93,18 @@ def status_json(
                 for s in statuses
             },
             "commands": commands(where, question, counts(statuses)),
+            "orphaned": [orphan.file for orphan in orphaned],
+            "prune_command": prune_command(where, question.contracts) if orphaned else None,
         }
     )
 
 
 def status_text(
-    where: Places, question: Question, statuses: Sequence[ContractStatus], note: str
+    where: Places,
+    question: Question,
+    statuses: Sequence[ContractStatus],
+    orphaned: Sequence[Orphan],
+    note: str,
 ) -> str:
     """The status for people: a line per contract, a legend and what to do."""
     totals = counts(statuses)
@@ -105,7 +130,20 @@ def status_text(
     ]
     if todo := commands(where, question, totals):
         lines += ["", "To complete it:", *(f"  {command}" for command in todo)]
+    if orphaned:
+        lines += ["", *_orphaned_lines(where, question, orphaned)]
     return "\n".join(lines)
+
+
+def _orphaned_lines(where: Places, question: Question, orphaned: Sequence[Orphan]) -> list[str]:
+    named = [orphan.file for orphan in orphaned[:NAMED_ORPHANS]]
+    more = len(orphaned) - len(named)
+    return [
+        f"Orphaned, which no portfolio counts: {counted(orphaned)}",
+        f"  {', '.join(named)}{f' and {more:,} more' if more else ''}",
+        "To list them, and to remove them once you confirm it:",
+        f"  {prune_command(where, question.contracts)}",
+    ]
 
 
 def commands(where: Places, question: Question, totals: Mapping[str, int]) -> list[str]:

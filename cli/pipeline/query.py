@@ -12,6 +12,8 @@ from pydantic import ValidationError
 from cli.settings import absolute
 from lake.grain import Grain
 from lake.market.inputs import open_market_data
+from lake.market.orphaned import Orphan, orphaned_results
+from lake.market.wanted import wanted_results
 from lake.status import (
     ContractStatus,
     PartitionStatus,
@@ -81,7 +83,7 @@ def places(settings: Settings, question: Question) -> Places:
     chosen = _strategy(question.strategy)
     source = absolute(question.input_dir or settings.input_dir, "input_dir")
     target = absolute(question.output_dir or settings.output_dir, "output_dir")
-    stored = stored_settings(target)
+    stored = stored_settings(open_market_data(source), target)
     return Places(
         input_dir=source,
         output_dir=target,
@@ -135,6 +137,20 @@ def read_status(where: Places, question: Question) -> list[ContractStatus]:
             USAGE,
         )
     return found
+
+
+def read_orphaned(where: Places, contracts: Collection[str] | None) -> list[Orphan]:
+    """The stored results that the input does not ask for.
+
+    Args:
+        where: Where to look.
+        contracts: Contracts to look at, whether the input has them or not; None for all.
+
+    Raises:
+        TradingError: Input or results cannot be read.
+    """
+    wanted = wanted_results(open_market_data(where.input_dir), where.grain)
+    return orphaned_results(where.output_dir, wanted, contracts)
 
 
 def contract_names(text: str | None) -> list[str] | None:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from flows.runs.rendering import headlines
+from flows.runs.rendering import headlines, standing_notes
 from lake.market.aggregate import REPORT
 from servers.errors import FAILED
 
@@ -89,8 +89,12 @@ def as_text(report: Report) -> str:
     ]
     if report.portfolio:
         rows.append(("Report", f"{report.output_dir}/{REPORT}"))
-    text = "\n".join(f"{name:<18}{value}" for name, value in rows)
-    return f"{text}\n\n{warned}" if (warned := _warnings(report.validation)) else text
+    lines = [f"{name:<18}{value}" for name, value in rows]
+    if notes := standing_notes(report.portfolio):
+        lines += ["", *notes]
+    if warned := _warnings(report.validation):
+        lines += ["", warned]
+    return "\n".join(lines)
 
 
 def _warnings(validation: Mapping[str, Any]) -> str:

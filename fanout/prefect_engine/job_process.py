@@ -20,6 +20,11 @@ WATCHED = "PREFECT__ENABLE_CANCELLATION_AND_CRASHED_HOOKS"
 """`false` where a process worker watches over the process and ends its run itself."""
 
 
+def is_job() -> bool:
+    """Whether this process was started to execute one flow run."""
+    return RUN_ID in os.environ
+
+
 def run_id() -> UUID:
     """The flow run that a worker started this process for."""
     return UUID(os.environ[RUN_ID])

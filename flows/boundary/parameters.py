@@ -4,8 +4,16 @@ from typing import Annotated
 
 from pydantic import Field
 
-from flows.boundary.settings import JobPer, settings
+from flows.boundary.settings import (
+    PROJECT_DIR,
+    JobPer,
+    below_project,
+    is_lost_with_the_job,
+    settings,
+)
 from lake.grain import Grain
+from storage.location import checked_location
+from trading.errors import ParameterError
 from trading.instruments.symbols import CONTRACT_PATTERN
 from trading.strategies.market_model.parameters import StrategyParameters
 
@@ -26,6 +34,13 @@ ContractNames = Annotated[
 ]
 PartitionGrain = Annotated[
     Grain, Field(description="What one partition covers.", examples=["bar", "session"])
+]
+StoredGrain = Annotated[
+    Grain | None,
+    Field(
+        description="What one result covers. Empty: what most of the results do.",
+        examples=["bar", "session"],
+    ),
 ]
 JobPerChoice = Annotated[
     JobPer | None,
@@ -53,17 +68,27 @@ Strategy = Annotated[
         examples=[{"beta_window": 60, "base_threshold_pct": 0.4}],
     ),
 ]
+StoredStrategy = Annotated[
+    StrategyParameters | None,
+    Field(
+        description="What results should have been computed with: others count as stale. "
+        "Empty: that of the last result.",
+        examples=[{"beta_window": 60, "base_threshold_pct": 0.4}],
+    ),
+]
 InputDir = Annotated[
     str | None,
     Field(
-        description="Folder or fsspec URL of the market data. Empty: TRADING_INPUT_DIR.",
+        description="Folder, absolute or below the project's, or fsspec URL of the market data. "
+        "Empty: TRADING_INPUT_DIR.",
         examples=["input", "s3://bucket/input"],
     ),
 ]
 OutputDir = Annotated[
     str | None,
     Field(
-        description="Folder or fsspec URL of the results. Empty: TRADING_OUTPUT_DIR.",
+        description="Folder, absolute or below the project's, or fsspec URL of the results. "
+        "Empty: TRADING_OUTPUT_DIR.",
         examples=["output", "s3://bucket/output"],
     ),
 ]
@@ -72,10 +97,30 @@ DEFAULT_STRATEGY = StrategyParameters()
 
 
 def input_url(input_dir: str | None) -> str:
-    """The input directory asked for, or the installation's."""
-    return input_dir or settings().input_dir
+    """The input directory asked for, or the installation's; absolute, whatever process asks.
+
+    Raises:
+        ParameterError: It cannot name a directory, or would be gone with this process.
+    """
+    return _located(input_dir, settings().input_dir, "input_dir")
 
 
 def output_url(output_dir: str | None) -> str:
-    """The output directory asked for, or the installation's."""
-    return output_dir or settings().output_dir
+    """The output directory asked for, or the installation's; absolute, whatever process asks.
+
+    Raises:
+        ParameterError: It cannot name a directory, or would be gone with this process.
+    """
+    return _located(output_dir, settings().output_dir, "output_dir")
+
+
+def _located(asked: str | None, installed: str, parameter: str) -> str:
+    location = below_project(checked_location(asked, parameter)) if asked else installed
+    if is_lost_with_the_job(location):
+        raise ParameterError(
+            parameter,
+            asked or installed,
+            "an absolute path or a URL, and this run's worker knows no folder of the project",
+            f"pass an absolute one, or start the worker with {PROJECT_DIR} set",
+        )
+    return location

@@ -1,5 +1,8 @@
 """The settings of this project: environment variables that start with `TRADING_`."""
 
+import os
+import re
+import sys
 from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
@@ -9,6 +12,7 @@ from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from fanout import FanOutPolicy, Placement
+from fanout.prefect_engine.job_process import is_job
 
 
 class JobPer(StrEnum):
@@ -32,13 +36,51 @@ class JobPer(StrEnum):
         return Placement.JOB if self is JobPer.PARTITION else Placement.INLINE
 
 
+PROJECT_DIR = "TRADING_PROJECT_DIR"
+"""The variable that names the project's folder where no checkout or image is."""
+
+
 def project_root() -> Path:
     """The folder of this checkout or image, or the working directory when there is none.
 
-    Relative defaults are meant below it, so that a worker finds the same files as a shell.
+    Relative folders are meant below it, so that a worker finds the same files as a shell.
     """
-    checkout = Path(__file__).resolve().parents[2]
-    return checkout if (checkout / "prefect.yaml").is_file() else Path.cwd()
+    return _project() or Path.cwd()
+
+
+def _project() -> Path | None:
+    # A checkout holds this package, the image the virtual environment that holds it.
+    for folder in (Path(__file__).resolve().parents[2], Path(sys.prefix).parent):
+        if (folder / "prefect.yaml").is_file():
+            return folder
+    named = os.environ.get(PROJECT_DIR)
+    return Path(named).absolute() if named else None
+
+
+def below_project(location: str) -> str:
+    """A location as every process of this installation means it: a relative path is made absolute.
+
+    Args:
+        location: A path, with or without `file://`, or another fsspec URL, which stays as it is.
+    """
+    path = re.sub(r"^(file|local):(//)?", "", location)
+    if "://" in path or path.startswith("~"):
+        return location
+    return os.path.abspath(project_root() / path)  # noqa: PTH100 - Path.resolve would follow links
+
+
+def is_lost_with_the_job(location: str) -> bool:
+    """Whether it lies in the folder in which a worker executes one run, and then removes.
+
+    Args:
+        location: As `below_project` returns it.
+    """
+    return (
+        is_job()
+        and _project() is None
+        and "://" not in location
+        and Path(location).is_relative_to(Path.cwd())
+    )
 
 
 class Settings(BaseSettings):
@@ -96,9 +138,7 @@ class Settings(BaseSettings):
     @field_validator("input_dir", "output_dir")
     @classmethod
     def _below_the_project(cls, value: str) -> str:
-        if "://" in value or value.startswith("~"):
-            return value
-        return str(project_root() / value)
+        return below_project(value)
 
     def symbol_policy(self, placement: Placement, widest: int) -> FanOutPolicy:
         """The limits of an orchestrator's fan-out over contracts.

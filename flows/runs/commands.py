@@ -12,6 +12,7 @@ from typing import Any
 
 from flows.deploy.deployments import ANALYZE_TIME_PARTITION
 from lake.grain import Grain
+from lake.market.aggregate import Aggregation
 from trading.strategies.market_model.parameters import StrategyParameters
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -84,3 +85,11 @@ def telling(parameters: Mapping[str, Any]) -> dict[str, Any]:
     if told.get("strategy") == _DEFAULT_STRATEGY:
         del told["strategy"]
     return {name: value for name, value in told.items() if value is not None}
+
+
+def report_commands(aggregation: Aggregation) -> tuple[str, str]:
+    """The commands that make a portfolio's page again, and that remove what it left out."""
+    wanted = aggregation.wanted
+    places = ["--output-dir", aggregation.output_dir, "--input-dir", wanted.input_dir]
+    places += ["--grain", wanted.grain.value]
+    return shell_command("trading", "report", *places), shell_command("trading", "prune", *places)

@@ -108,9 +108,22 @@ def failure_message(failures: Sequence[Failure], total: int) -> str:
     return "\n".join(lines)
 
 
-def symbol_summary(contract: str, counts: Counts, failures: Sequence[Failure]) -> str:
-    """The Markdown of one contract's summary."""
-    return "\n\n".join([f"# {contract}", _counts_table(counts), *_failures_section(failures)])
+def symbol_summary(contract: str, counts: Counts, failures: Sequence[Failure], places: str) -> str:
+    """The Markdown of one contract's summary.
+
+    Args:
+        contract: The contract's name.
+        counts: Of its partitions.
+        failures: Partitions that are not done.
+        places: See `places_text`.
+    """
+    parts = [f"# {contract}", places, _counts_table(counts), *_failures_section(failures)]
+    return "\n\n".join(parts)
+
+
+def places_text(input_dir: str, output_dir: str) -> str:
+    """Where a run reads and writes, as absolute locations."""
+    return f"Input: {input_dir}\n\nResults: {output_dir}"
 
 
 def orchestration_summary(
@@ -120,6 +133,7 @@ def orchestration_summary(
     cells: Mapping[str, Sequence[Cell]],
     failures: Sequence[Failure],
     portfolio: Mapping[str, Any] | None,
+    places: str,
     *,
     warnings: Sequence[Warned] = (),
 ) -> str:
@@ -132,14 +146,16 @@ def orchestration_summary(
         cells: Status of each partition, by contract, as long as `labels`.
         failures: Partitions that are not done.
         portfolio: The portfolio's metrics, when it was aggregated.
+        places: See `places_text`.
         warnings: The checks of the data that found something.
     """
-    parts = ["# Trading orchestrator", _counts_table(counts)]
+    parts = ["# Trading orchestrator", places, _counts_table(counts)]
     if warnings:
         found = [(warned.check, warned.message) for warned in warnings]
         parts += ["## Validation: WARN", table(("check", "what it says"), found)]
     if portfolio:
-        parts += ["## Portfolio", table(("metric", "value"), headlines(portfolio))]
+        parts += ["## Portfolio", *standing_notes(portfolio)]
+        parts.append(table(("metric", "value"), headlines(portfolio)))
     parts += ["## Runs", _tree(contracts), "## Status by contract and time", grid(labels, cells)]
     return "\n\n".join(parts + _failures_section(failures))
 
@@ -178,6 +194,44 @@ def _headline(portfolio: Mapping[str, Any], key: str, form: str) -> str:
         return form.format(portfolio[key])
     reason = portfolio.get("not_annualised") if key == "sharpe" else ""
     return f"n/a ({reason})" if reason else "n/a"
+
+
+def standing_notes(portfolio: Mapping[str, Any]) -> list[str]:
+    """What the reader of a portfolio must know of its results; nothing when all is as it should be.
+
+    Args:
+        portfolio: Metrics as `lake.market.aggregate.metrics` has them.
+    """
+    stale, missing, orphaned = (
+        portfolio.get(f"{status}_results", 0) for status in ("stale", "missing", "orphaned")
+    )
+    notes = []
+    if stale:
+        notes.append(
+            f"The portfolio mixes: {_results(stale)} in it {_are(stale)} stale, computed from "
+            "other prices or parameters or by another version of the analysis; trading status "
+            "prints the command that makes them again."
+        )
+    if missing:
+        notes.append(
+            f"The portfolio lacks {_results(missing)} that the input asks for; trading status "
+            "prints the command that computes them."
+        )
+    if orphaned:
+        notes.append(
+            f"{_results(orphaned)} in the folder {_are(orphaned)} orphaned: the input does not ask "
+            "for what is in there, and the portfolio leaves it out; trading prune lists and "
+            "removes what is orphaned."
+        )
+    return notes
+
+
+def _results(count: int) -> str:
+    return f"{count:,} result{'' if count == 1 else 's'}"
+
+
+def _are(count: int) -> str:
+    return "is" if count == 1 else "are"
 
 
 def _tree(contracts: Mapping[str, Counts]) -> str:

@@ -7,13 +7,12 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from lake.market.aggregate import REPORT
+from lake.market.aggregate import REPORT, Aggregation
 from lake.market.series import read_market_series
 from lake.status import ContractStatus, PartitionStatus
 from storage.directory import open_directory
 from trading.arrays import Timestamps
 from trading.bars.quality.findings import ValidationReport
-from trading.portfolio.origin import Aggregation
 from trading.portfolio.positions import Trades
 from trading.report.content import (
     DONE,
@@ -44,12 +43,22 @@ def read_content(
 ) -> ReportContent:
     """What the report of an aggregation shows; reads the market of the results.
 
+    Args:
+        aggregation: The portfolio and where it comes from.
+        run: The run that made the results, when there was one.
+        status: Of every partition, when more is known than the results tell; None for what they do.
+        validation: What validation found, when it was looked at.
+
     Raises:
         DataError: A file is not a result of its contract.
         StorageError: A file cannot be read.
     """
     made = aggregation.portfolio.trades
-    market = read_market_series(aggregation.output_dir, made.contracts, made.timestamps)
+    wanted = aggregation.wanted
+    market = read_market_series(aggregation.output_dir, made.contracts, made.timestamps, wanted)
+    if status is None:
+        basis = f"{wanted.input_dir}, by {wanted.grain.value}"
+        status = known_status(aggregation.statuses, wanted.timestamps, made, basis)
     now = datetime.now(UTC).isoformat(timespec="seconds")
     return report_content(
         aggregation, market, made_at=now, run=run, status=status, validation=validation
@@ -76,16 +85,17 @@ def known_status(
     return KnownStatus(codes, basis)
 
 
-def write_report(content: ReportContent, command: str) -> str:
+def write_report(content: ReportContent, command: str, prune: str) -> str:
     """Write `_portfolio/report.html`, whole or not at all, and return its URL.
 
     Args:
         content: What it shows.
         command: The shell command that makes it again.
+        prune: The shell command that removes results that nothing asks for.
 
     Raises:
         StorageError: It cannot be written; an earlier one is still there.
     """
     directory = open_directory(content.aggregation.output_dir, "output_dir")
-    directory.write_bytes(REPORT, page(content, command).encode())
+    directory.write_bytes(REPORT, page(content, command, prune).encode())
     return directory.url_of(REPORT)

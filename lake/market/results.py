@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 
 from lake.fingerprint_index import WORTHWHILE, Index, known_fingerprints, read_index, write_index
 from lake.keys import Partition
+from lake.market.wanted import Wanted
 from storage.backends import FileIdentity
 from storage.directory import Directory, open_directory
 from storage.parquet.arrays import category_column, float_column, integers, timestamp_column
@@ -129,7 +130,10 @@ def read_fingerprints(directory: Directory, contract: str) -> dict[str, str]:
 
 
 def read_rows(
-    output_dir: str, contracts: Sequence[str] | None = None, columns: Sequence[str] | None = None
+    output_dir: str,
+    contracts: Sequence[str] | None = None,
+    columns: Sequence[str] | None = None,
+    wanted: Wanted | None = None,
 ) -> pa.Table:
     """The stored rows of all or some contracts, sorted by contract, then timestamp.
 
@@ -139,39 +143,58 @@ def read_rows(
         output_dir: Where the results are.
         contracts: Contracts to read, or None for all that have results.
         columns: Names out of `SCHEMA` to read besides `timestamp` and `contract`, or None for all.
+        wanted: What the input asks for, to read only that; None for whatever lies there.
 
     Raises:
         ParameterError: `output_dir` or a contract's name is not usable.
         DataError: There are no results, or a file is not a result of its contract.
         StorageError: A file cannot be read.
     """
-    return read_results(output_dir, contracts, columns)[0]
+    return read_results(output_dir, contracts, columns, wanted)[0]
 
 
 def read_results(
-    output_dir: str, contracts: Sequence[str] | None = None, columns: Sequence[str] | None = None
-) -> tuple[pa.Table, list[Metadata]]:
-    """As `read_rows`, with the metadata that `write_result` put into each file that was read."""
+    output_dir: str,
+    contracts: Sequence[str] | None = None,
+    columns: Sequence[str] | None = None,
+    wanted: Wanted | None = None,
+) -> tuple[pa.Table, dict[str, Metadata]]:
+    """As `read_rows`, with what `write_result` put into each file that was read, by its name."""
     directory = open_directory(output_dir, "output_dir")
-    wanted = SCHEMA.names if columns is None else list(dict.fromkeys([*_KEYS, *columns]))
+    names = SCHEMA.names if columns is None else list(dict.fromkeys([*_KEYS, *columns]))
     stored = [name for name in directory.list_folders() if re.fullmatch(CONTRACT_PATTERN, name)]
     chosen = stored if contracts is None else [checked_contract(name) for name in contracts]
-    files = {name: _result_files(directory, name) for name in sorted(set(chosen))}
+    files = {name: _result_files(directory, name, wanted) for name in sorted(set(chosen))}
     if contracts is None:  # a folder whose results were deleted holds none
         files = {name: found for name, found in files.items() if found}
-    missing = [contract for contract, names in files.items() if not names]
+    missing = [contract for contract, found in files.items() if not found]
     if missing or not files:
-        raise DataError(
-            directory.url,
-            f"there are no results of {', '.join(missing[:5]) or 'any contract'}",
-            "run trading-orchestrator/orchestrator with this output_dir first",
-        )
-    tables, metadata = [], []
-    for contract, names in files.items():
-        read = _read_files(directory, contract, _believable(directory, contract, names), wanted)
-        tables.append(_latest_rows([rows for _, rows in read]))
-        metadata += [written for written, _ in read]
+        raise _no_results(directory, missing, wanted)
+    tables = []
+    metadata: dict[str, Metadata] = {}
+    for contract, found in files.items():
+        read = _read_files(directory, contract, _believable(directory, contract, found), names)
+        rows = _latest_rows([rows for _, _, rows in read])
+        tables.append(rows if wanted is None else _rows_of(rows, wanted))
+        metadata |= {name: written for name, written, _ in read}
     return pa.concat_tables(tables).unify_dictionaries(), metadata
+
+
+def _no_results(directory: Directory, contracts: list[str], wanted: Wanted | None) -> DataError:
+    of = "" if wanted is None else f" by {wanted.grain.value} for the bars of {wanted.input_dir}"
+    other = "" if wanted is None else ", or pass the input_dir and grain of those that are there"
+    return DataError(
+        directory.url,
+        f"there are no results of {', '.join(contracts[:5]) or 'any contract'}{of}",
+        f"run trading-orchestrator/orchestrator with this output_dir first{other}",
+    )
+
+
+def _rows_of(rows: pa.Table, wanted: Wanted) -> pa.Table:
+    """The rows at bars of the input: a stale result of a coarse grain may hold others."""
+    stamps = integers(rows.column("timestamp")).view("datetime64[us]").astype("datetime64[ns]")
+    there = wanted.has_bars(stamps)
+    return rows if there.all() else rows.filter(pa.array(there))
 
 
 def _encoded(partition: Partition, analysis: Analysis, metadata: dict[str, str]) -> memoryview:
@@ -197,9 +220,26 @@ def _code_version() -> str:
     return version("trading-fanout")
 
 
-def _result_files(directory: Directory, contract: str) -> dict[str, FileIdentity]:
+def _result_files(
+    directory: Directory, contract: str, wanted: Wanted | None = None
+) -> dict[str, FileIdentity]:
+    if wanted is not None and contract not in wanted.contracts:
+        return {}
     files = directory.list_files(contract)
-    return {f"{contract}/{name}": files[name] for name in files if name.endswith(".parquet")}
+    return {
+        f"{contract}/{name}": files[name]
+        for name in files
+        if (name.endswith(".parquet") if wanted is None else name in wanted.names)
+    }
+
+
+def is_result(directory: Directory, name: str, contract: str) -> bool:
+    """Whether a stored file is a result of the contract; reads its end.
+
+    Raises:
+        StorageError: The file cannot be accessed.
+    """
+    return bool(_stored_metadata(directory, name, contract))
 
 
 def read_parameters(directory: Directory, name: str, contract: str) -> StrategyParameters | None:
@@ -251,15 +291,15 @@ def _believable(
 
 def _read_files(
     directory: Directory, contract: str, names: list[str], columns: list[str]
-) -> list[tuple[Metadata, pa.Table]]:
-    """Metadata and rows of a contract's files, in the order in which they were written."""
+) -> list[tuple[str, Metadata, pa.Table]]:
+    """Name, metadata and rows of a contract's files, in the order in which they were written."""
 
     def read(name: str) -> tuple[Metadata, pa.Table]:
         return _file_rows(directory, name, contract, columns)
 
     found = directory.map(read, names)
     order = sorted(range(len(names)), key=lambda i: (found[i][0][b"written_at"], names[i]))
-    return [found[i] for i in order]
+    return [(names[i], *found[i]) for i in order]
 
 
 def _latest_rows(tables: list[pa.Table]) -> pa.Table:

@@ -11,30 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adapters.market_data.pacing import RequestPacer
 from adapters.market_data.protocol import CloseInterval, ClosePrices, SourceError
 from adapters.market_data.synthetic import SyntheticSource
+from tests.adapters.pacers import paced
 from trading.instruments.clock import NEW_YORK
-
-
-class FakeTime:
-    """A clock that only sleeping moves."""
-
-    def __init__(self) -> None:
-        self.now = 1_000.0
-        self.slept: list[float] = []
-
-    def clock(self) -> float:
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        self.slept.append(seconds)
-        self.now += seconds
-
-
-def paced(per_second: float) -> tuple[RequestPacer, FakeTime]:
-    time = FakeTime()
-    return RequestPacer(per_second, clock=time.clock, sleep=time.sleep), time
 
 
 def test_the_first_request_does_not_wait() -> None:

@@ -118,7 +118,7 @@ def test_a_missing_price_is_nan_or_left_out(server: YahooServer, source: YahooSo
 def test_a_split_is_in_the_prices_already(server: YahooServer, source: YahooSource) -> None:
     bars = stock_day(DAY, 230.0)
     server.put("AAPL", bars)
-    server.splits["AAPL"] = (next(iter(bars)), 4)
+    server.splits["AAPL"] = [(next(iter(bars)), 4)]
     assert fetched(source).close.tolist() == list(bars.values())
 
 

@@ -21,12 +21,16 @@ from zoneinfo import ZoneInfo
 from curl_cffi import requests
 
 from adapters.market_data.pacing import RequestPacer
-from adapters.market_data.yahoo import YahooSession
+from adapters.market_data.yahoo_session import YahooSession
 
 NEW_YORK = ZoneInfo("America/New_York")
 CHICAGO = ZoneInfo("America/Chicago")
 
+Row = tuple[float | None, float | None, float | None, float | None, float | None]
+"""Open, high, low, close, volume."""
+
 Closes = Mapping[datetime, float | None]
+"""Closes by bar start; each stands for open, high, low and volume as well."""
 
 
 @dataclass(frozen=True)
@@ -68,8 +72,10 @@ class YahooServer:
     """What the server holds and what it was asked.
 
     Attributes:
-        closes: Closes by symbol and interval, by bar start.
+        closes: Closes by symbol and interval, by bar start; adjusted for splits.
+        rows: Whole rows, as `closes`; they come before a close of the same start.
         splits: Splits by symbol: when, and the ratio new shares per old one.
+        dividends: Dividends by symbol: when, and the amount, adjusted for splits.
         answers: Answers to give, in order, to the next requests for prices of a symbol.
         always: Answer to give to every request for prices of a symbol.
         gates: Requests for prices of a symbol are not answered before its event is set.
@@ -79,7 +85,9 @@ class YahooServer:
 
     def __init__(self) -> None:
         self.closes: dict[tuple[str, str], dict[datetime, float | None]] = defaultdict(dict)
-        self.splits: dict[str, tuple[datetime, int]] = {}
+        self.rows: dict[tuple[str, str], dict[datetime, Row]] = defaultdict(dict)
+        self.splits: dict[str, list[tuple[datetime, float]]] = defaultdict(list)
+        self.dividends: dict[str, list[tuple[datetime, float]]] = defaultdict(list)
         self.answers: dict[str, deque[Answer]] = defaultdict(deque)
         self.always: dict[str, Answer] = {}
         self.gates: dict[str, threading.Event] = {}
@@ -105,6 +113,9 @@ class YahooServer:
     def put(self, symbol: str, closes: Closes, interval: str = "1h") -> None:
         self.closes[symbol, interval].update(closes)
 
+    def put_rows(self, symbol: str, rows: Mapping[datetime, Row], interval: str) -> None:
+        self.rows[symbol, interval].update(rows)
+
     def asked(self, symbol: str) -> list[PriceRequest]:
         return [request for request in self.requests if request.symbol == symbol]
 
@@ -115,8 +126,8 @@ class YahooServer:
             return Answer(200, "<html></html>")
         symbol = path.rsplit("/", 1)[1]
         if "period1" not in query:  # yfinance asks for a symbol's time zone this way
-            known = any(name == symbol for name, _ in self.closes)
-            body = json.dumps(_chart(symbol, "1d", {}, None))
+            known = any(name == symbol for name, _ in (*self.closes, *self.rows))
+            body = json.dumps(_chart(symbol, "1d", {}))
             return Answer(200, body) if known else self.always.get(symbol, not_found(symbol))
         request = _price_request(symbol, query)
         self.requests.append(request)
@@ -127,13 +138,30 @@ class YahooServer:
         return self.always.get(symbol) or self._prices(request)
 
     def _prices(self, request: PriceRequest) -> Answer:
-        closes = {
-            start: close
-            for start, close in sorted(self.closes[request.symbol, request.interval].items())
-            if request.start <= start < request.end
+        key = (request.symbol, request.interval)
+        every = {start: (close,) * 5 for start, close in self.closes[key].items()} | self.rows[key]
+        rows = {s: row for s, row in sorted(every.items()) if request.start <= s < request.end}
+        chart = _chart(request.symbol, request.interval, rows)
+        events: dict[str, list[dict[str, Any]]] = {
+            "splits": [
+                {"date": at, "numerator": ratio, "denominator": 1, "splitRatio": f"{ratio}:1"}
+                for at, ratio in _within(self.splits[request.symbol], request)
+            ],
+            "dividends": [
+                {"date": at, "amount": amount}
+                for at, amount in _within(self.dividends[request.symbol], request)
+            ],
         }
-        split = self.splits.get(request.symbol)
-        return Answer(200, json.dumps(_chart(request.symbol, request.interval, closes, split)))
+        chart["chart"]["result"][0]["events"] = {
+            kind: {str(event["date"]): event for event in found}
+            for kind, found in events.items()
+            if found
+        }
+        return Answer(200, json.dumps(chart))
+
+
+def _within(events: list[tuple[datetime, float]], request: PriceRequest) -> list[tuple[int, float]]:
+    return [(int(at.timestamp()), value) for at, value in events if request.start <= at]
 
 
 def _price_request(symbol: str, query: dict[str, str]) -> PriceRequest:
@@ -143,9 +171,7 @@ def _price_request(symbol: str, query: dict[str, str]) -> PriceRequest:
     return PriceRequest(symbol, start, end, query["interval"])
 
 
-def _chart(
-    symbol: str, interval: str, closes: Closes, split: tuple[datetime, int] | None
-) -> dict[str, Any]:
+def _chart(symbol: str, interval: str, rows: Mapping[datetime, Row]) -> dict[str, Any]:
     zone = CHICAGO if symbol == "^VIX" else NEW_YORK
     meta: dict[str, Any] = {
         "currency": "USD",
@@ -157,21 +183,17 @@ def _chart(
         "range": "",
         "validRanges": ["1d", "5d", "1mo", "max"],
     }
-    values = list(closes.values())
     result: dict[str, Any] = {"meta": meta, "indicators": {"quote": [{}]}}
-    if closes:
-        days = sorted({start.astimezone(zone).date() for start in closes})
-        if interval == "1h":
+    if rows:
+        days = sorted({start.astimezone(zone).date() for start in rows})
+        if interval != "1d":
             meta["tradingPeriods"] = [[_period(symbol, day)] for day in days]
-        result["timestamp"] = [int(start.timestamp()) for start in closes]
+        result["timestamp"] = [int(start.timestamp()) for start in rows]
         names = ("open", "high", "low", "close", "volume")
-        result["indicators"]["quote"] = [dict.fromkeys(names, values)]
+        columns = {name: [row[i] for row in rows.values()] for i, name in enumerate(names)}
+        result["indicators"]["quote"] = [columns]
         if interval == "1d":
-            result["indicators"]["adjclose"] = [{"adjclose": values}]
-    if split is not None:
-        at, ratio = int(split[0].timestamp()), split[1]
-        event = {"date": at, "numerator": ratio, "denominator": 1, "splitRatio": f"{ratio}:1"}
-        result["events"] = {"splits": {str(at): event}}
+            result["indicators"]["adjclose"] = [{"adjclose": columns["close"]}]
     return {"chart": {"result": [result], "error": None}}
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser, Locator
 
-from lake.market.aggregate import aggregate
+from lake.market.aggregate import AggregationRequest, aggregate
 from lake.market.report import read_content, write_report
 from tests.browser.conftest import watched_page
 from tests.cli.results import small_results
@@ -17,8 +17,9 @@ from tests.cli.results import small_results
 def report(tmp_path: Path) -> str:
     """The report of two contracts and sixteen bars, as a URL."""
     results = small_results(tmp_path)
-    content = read_content(aggregate(str(results.output), None, 1.0))
-    return Path(write_report(content, "trading report")).as_uri()
+    request = AggregationRequest(input_dir=str(results.input), output_dir=str(results.output))
+    content = read_content(aggregate(request))
+    return Path(write_report(content, "trading report", "trading prune")).as_uri()
 
 
 async def names(table: Locator) -> list[str]:

@@ -30,9 +30,7 @@ class SmallResults:
 
     def command(self, *arguments: str) -> Result:
         """Run `trading` in this process on these folders."""
-        folders = ["--output-dir", str(self.output)]
-        if arguments[0] != "report":
-            folders += ["--input-dir", str(self.input)]
+        folders = ["--output-dir", str(self.output), "--input-dir", str(self.input)]
         return CliRunner().invoke(app, [*arguments, *folders])
 
     def answer(self, *arguments: str, exit_code: int = 0) -> dict[str, Any]:

@@ -35,7 +35,7 @@ def test_help_lists_the_commands_and_loads_no_prefect() -> None:
     assert re.search(r"^  up ", done.stdout, re.MULTILINE)
 
 
-@pytest.mark.parametrize("command", ["demo", "up", "status", "redo", "report"])
+@pytest.mark.parametrize("command", ["demo", "up", "status", "redo", "report", "prune"])
 def test_each_commands_help_has_examples_that_its_options_know(run: Run, command: str) -> None:
     done = run(command, "--help")
     assert done.returncode == 0
@@ -188,7 +188,7 @@ def test_an_unexpected_error_keeps_its_trace() -> None:
 def test_every_option_of_every_command_has_a_help_text() -> None:
     commands = get_command(app).commands  # type: ignore[attr-defined] # a group
     assert list(commands) == [
-        "demo", "up", "status", "redo", "report", "prepare-storage", "register",
+        "demo", "up", "status", "redo", "report", "prune", "prepare-storage", "register",
     ]  # fmt: skip
     for name, command in commands.items():
         assert [option.name for option in command.params if not option.help] == [], name

@@ -5,19 +5,18 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 
 import pytest
-from lake.grain import Grain
 from prefect.client.orchestration import PrefectClient
 from prefect.flow_engine import run_flow_async
 from prefect.states import Pending
 
 from cli.pipeline.sample_data import FILES, SAMPLE_CONTRACTS, ensure_market_data
 from flows.aggregate_portfolio_flow import aggregate_portfolio
+from lake.grain import Grain
 from lake.keys import partitions
-from lake.market.aggregate import aggregate
+from lake.market.aggregate import AggregationRequest, aggregate
 from lake.market.compute import run_partition
 from lake.market.inputs import open_market_data
 from lake.market.results import read_rows
@@ -52,9 +51,11 @@ async def test_the_demo_on_s3_stores_what_is_computed_on_local_files(
         for variable, value in server.client_settings().items():
             monkeypatch.setenv(variable, value)
         assert_equal_to_local(local_input, local_output)
-        assert await aggregated_alone(prefect_client, OUTPUT) == report["portfolio"]
-    local = aggregate(str(local_output), None, STRATEGY.cost_bps)
-    assert asdict(local.portfolio.summary) == report["portfolio"]
+        assert await aggregated_alone(prefect_client) == report["portfolio"]
+    asked = AggregationRequest(
+        input_dir=str(local_input), output_dir=str(local_output), cost_bps=STRATEGY.cost_bps
+    )
+    assert aggregate(asked).metrics == report["portfolio"]
 
 
 def assert_equal_to_local(local_input: Path, local_output: Path) -> None:
@@ -87,10 +88,10 @@ def computed(source: str, target: str) -> set[str]:
     return {part.relative_path for part in every}
 
 
-async def aggregated_alone(client: PrefectClient, output_dir: str) -> object:
+async def aggregated_alone(client: PrefectClient) -> object:
     """What `prefect deployment run aggregate-portfolio/aggregate-portfolio` comes to."""
     deployment = await client.read_deployment_by_name("aggregate-portfolio/aggregate-portfolio")
     run = await client.create_flow_run_from_deployment(
-        deployment.id, parameters={"output_dir": output_dir}, state=Pending()
+        deployment.id, parameters={"input_dir": INPUT, "output_dir": OUTPUT}, state=Pending()
     )
     return await run_flow_async(aggregate_portfolio, flow_run=run, parameters=dict(run.parameters))

@@ -94,3 +94,21 @@ def test_exactly_what_is_asked_for_runs(results: SmallResults) -> None:
     nothing = results.command("redo", "--only", "stale")
     assert nothing.exit_code == 0
     assert nothing.stdout == "Nothing is stale.\n"
+
+
+@pytest.mark.soak
+def test_a_portfolio_that_mixes_says_so_and_how_many(results: SmallResults) -> None:
+    (results.output / "AAPL" / "20240103.parquet").unlink()
+    results.market.with_price(7, 1, 70.0).write(results.input)
+    assert results.answer("status", exit_code=3)["partitions"] == {
+        "done": 1, "stale": 2, "missing": 1, "failed": 0,
+    }  # fmt: skip
+    redone = results.command("redo", "--only", "missing")
+    assert redone.exit_code == 0, redone.output
+    assert "The portfolio mixes: 2 results in it are stale" in redone.stdout
+    page = (results.output / "_portfolio" / "report.html").read_text()
+    assert "<strong>2 stale:</strong>" in page
+    whole = results.answer("redo", "--only", "stale")
+    assert {name: n for name, n in whole["portfolio"].items() if name.endswith("_results")} == {
+        "stale_results": 0, "missing_results": 0, "orphaned_results": 0,
+    }  # fmt: skip

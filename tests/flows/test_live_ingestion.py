@@ -71,13 +71,14 @@ async def orchestrate(
     monkeypatch: pytest.MonkeyPatch,
     *,
     now: datetime,
+    input_dir: str = "fetched",
     **parameters: Any,
 ) -> Ended:
     """Run the orchestrator at a moment; only the clock and Yahoo's address are not its own."""
     source = YahooSource(LocalSession(server.port))
     monkeypatch.setattr(ingest_market_data_flow, "_source", lambda _: source)
     monkeypatch.setattr(ingest_market_data_flow, "ingest", partial(ingest, now=now))
-    fetched = str(pipeline.input.parent / "fetched")
+    fetched = str(pipeline.input.parent / input_dir)
     places = {"input_dir": fetched, "output_dir": str(pipeline.output)}
     asked = printed_parameters() | parameters
     return await pipeline.run(ORCHESTRATOR, {"job_per": "run", **asked, **places})
@@ -130,3 +131,30 @@ async def test_days_too_long_ago_for_hourly_bars_are_told_and_taken_as_daily_one
     assert list(data.contracts) == SYMBOLS
     bars = data.prices.values("MSFT", 0, data.rows)
     assert bars.tolist() == [201.0, 202.0, 203.0, 204.0]
+
+
+@pytest.mark.soak
+async def test_the_readmes_lines_in_their_order_work_in_one_folder(
+    pipeline: Pipeline, server: YahooServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Hourly bars, then the README's daily ones in the same folders, then the first line again."""
+    first = await pipeline.orchestrate()
+    hourly = await first.value()
+    saturday = datetime(2024, 10, 19, 12, tzinfo=NEW_YORK)
+    for computed, skipped in ((20, 0), (0, 20)):
+        ended = await orchestrate(pipeline, server, monkeypatch, now=saturday, input_dir="input")
+        assert ended.state.is_completed(), ended.message
+        daily = await ended.value()
+        assert (daily.completed, daily.skipped, daily.failed) == (computed, skipped, 0)
+        assert (daily.portfolio["contracts"], daily.portfolio["bars"]) == (5, 4)
+        assert daily.portfolio["orphaned_results"] == 0
+    shown = (await pipeline.artifacts(ended.id))["orchestration-summary"]
+    assert f"Input: {pipeline.input}/1d\n" in shown
+    assert f"Results: {pipeline.output}/1d\n" in shown
+    below = {run.name: run.id for run in await pipeline.children(ended.id)}
+    told = (await pipeline.artifacts(below["ingest 1d"]))["ingestion-summary"]
+    assert f"those of 1d are in {pipeline.input}/1d" in told
+
+    again = await (await pipeline.orchestrate()).value()
+    assert (again.completed, again.skipped) == (0, 16)
+    assert again.portfolio == hourly.portfolio

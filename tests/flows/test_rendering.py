@@ -115,8 +115,13 @@ def test_the_orchestration_summary_has_totals_tree_grid_and_failures() -> None:
         ["t1"],
         {"AAPL": [Cell.FAILED], "V": [Cell.COMPLETED]},
         failures(1),
-        {"sharpe": None},
+        {"sharpe": None, "stale_results": 1, "missing_results": 0, "orphaned_results": 2_000},
+        "Results: /results",
     )
+    assert "Results: /results" in text
+    assert "mixes: 1 result in it is stale" in text
+    assert "2,000 results in the folder are orphaned" in text
+    assert "lacks" not in text
     assert "| 4 | 2 | 1 | 1 |" in text
     assert "├── AAPL: 2 computed, 1 up to date, 1 failed" in text
     assert "└── V: 2 computed, 1 up to date, 0 failed" in text
@@ -125,13 +130,13 @@ def test_the_orchestration_summary_has_totals_tree_grid_and_failures() -> None:
 
 
 def test_an_artifact_lists_a_bounded_number_of_failures() -> None:
-    text = symbol_summary("AAPL", Counted(), failures(LISTED_FAILURES + 7))
+    text = symbol_summary("AAPL", Counted(), failures(LISTED_FAILURES + 7), "/results")
     assert text.count("`prefect redo") == LISTED_FAILURES
     assert "... and 7 more." in text
 
 
 def test_a_summary_without_failures_has_no_section_for_them() -> None:
-    assert "Not done" not in symbol_summary("AAPL", Counted(failed=0), [])
+    assert "Not done" not in symbol_summary("AAPL", Counted(failed=0), [], "/results")
 
 
 def test_a_sharpe_ratio_that_is_not_annualised_says_why() -> None:

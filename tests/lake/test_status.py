@@ -19,7 +19,7 @@ from lake.status import (
     rows_between,
     stored_settings,
 )
-from tests.markets import SMALL, Market, random_market
+from tests.markets import SMALL, Market, random_market, session_timestamps
 from trading.errors import ParameterError
 from trading.instruments.calendar import sessions
 from trading.strategies.market_model.parameters import StrategyParameters
@@ -129,9 +129,26 @@ def test_a_range_keeps_the_partitions_that_have_any_of_its_rows(
     assert found.within((8, 8)).partitions == ()
 
 
-def test_results_tell_what_they_were_computed_with(output_dir: str, tmp_path: Path) -> None:
-    assert stored_settings(output_dir) == StoredSettings(("AAPL",), Grain.SESSION, SMALL)
-    assert stored_settings(str(tmp_path / "nothing")) == StoredSettings((), None, None)
+def test_results_tell_what_they_were_computed_with(
+    input_dir: str, output_dir: str, tmp_path: Path
+) -> None:
+    market = open_market_data(input_dir)
+    assert stored_settings(market, output_dir) == StoredSettings(("AAPL",), Grain.SESSION, SMALL)
+    assert stored_settings(market, str(tmp_path / "nothing")) == StoredSettings((), None, None)
     for file in (Path(output_dir) / "AAPL").iterdir():
         file.write_bytes(b"no result")
-    assert stored_settings(output_dir) == StoredSettings(("AAPL",), Grain.SESSION, None)
+    assert stored_settings(market, output_dir) == StoredSettings(("AAPL",), Grain.SESSION, None)
+
+
+def test_results_of_other_data_do_not_tell_what_those_of_the_input_were_computed_with(
+    input_dir: str, output_dir: str, tmp_path: Path
+) -> None:
+    other = random_market(session_timestamps(1, "2024-05-01"), contracts=1)
+    elsewhere, eager = other.write(tmp_path / "other"), StrategyParameters(beta_window=30)
+    for grain in (Grain.SESSION, Grain.BAR):
+        for part in partitions(other.timestamps, "AAPL", grain):
+            run_partition("AAPL", part.timestamp, grain, eager, elsewhere, output_dir, "run-2")
+    market = open_market_data(input_dir)
+    assert stored_settings(market, output_dir) == StoredSettings(("AAPL",), Grain.SESSION, SMALL)
+    of_other = stored_settings(open_market_data(elsewhere), output_dir)
+    assert of_other == StoredSettings(("AAPL",), Grain.BAR, eager)

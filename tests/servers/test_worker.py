@@ -6,12 +6,15 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
 
+from cli.settings import job_environment
+from flows.boundary.settings import PROJECT_DIR, project_root
 from servers import worker
 from servers.errors import CommandError
 from servers.process import start_child
-from servers.worker import LocalWorker, needing
+from servers.worker import LocalWorker, needing, process_worker
 from tests.waiting import wait_until
 
 
@@ -57,3 +60,11 @@ async def test_a_block_that_needs_no_worker_is_cancelled_by_others_only() -> Non
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.01), needing(None):
             await asyncio.Event().wait()
+
+
+def test_the_worker_tells_its_jobs_where_the_project_is(tmp_path: Path) -> None:
+    with process_worker("trading", tmp_path / "log", job_environment()) as started:
+        process = psutil.Process(started.pid)
+        # Until it has begun its program it has the environment of this process.
+        wait_until(lambda: PROJECT_DIR in process.environ(), "its own environment")
+        assert process.environ()[PROJECT_DIR] == str(project_root())

@@ -120,6 +120,14 @@ def bar_dates(timestamps: Timestamps) -> npt.NDArray[np.datetime64]:
     return wall_times(timestamps).astype("datetime64[D]")
 
 
+def midnights(dates: npt.NDArray[np.datetime64]) -> Timestamps:
+    """The moments, UTC, at which New York dates (`datetime64[D]`) begin, shape (n,)."""
+    # Five hours behind at most; offsets change at two in the morning, after midnight.
+    guesses = (dates + np.timedelta64(0, "ns")) + np.timedelta64(5, "h")
+    starts: Timestamps = guesses - (local_times(guesses) - dates)
+    return starts
+
+
 @lru_cache(maxsize=512)
 def _offsets(year: int) -> list[tuple[datetime, timedelta]]:
     """From when on which UTC offset holds in New York within a UTC year, from its first second."""

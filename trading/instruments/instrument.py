@@ -16,7 +16,7 @@ class Instrument:
     Attributes:
         symbol: Its symbol today, e.g. `AAPL`.
         name: What it is called, e.g. `Apple Inc.`.
-        kind: `stock`, `etf` or `index`.
+        kind: `stock`, `etf` or `index`; empty when unknown.
         exchange: Where it is listed, e.g. `XNAS`; empty when unknown.
         sector: Its sector; empty when unknown.
         calendar: The exchange calendar of its sessions, as `exchange_calendars` names it.

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
 
 from trading.portfolio.performance import Portfolio
 
@@ -34,19 +37,53 @@ class Origin:
     last_written: str
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Aggregation:
-    """A stored portfolio and where it comes from.
+class LeftOut(Protocol):
+    """A stored result that no portfolio counts, because the input does not ask for it."""
 
-    Attributes:
-        output_dir: Where the results are, as an absolute URL.
-        portfolio: The portfolio.
-        origin: The lineage of the results.
-        files: URLs of the files written: `portfolio.parquet` (one row, the summary),
-            `contracts.parquet` and `timeseries.parquet`.
-    """
+    @property
+    def file(self) -> str:
+        """Its file, relative to the output directory."""
 
-    output_dir: str
-    portfolio: Portfolio
-    origin: Origin
-    files: tuple[str, ...]
+    @property
+    def reason(self) -> StrEnum:
+        """Why, in words."""
+
+
+class AskedFor(Protocol):
+    """What the input asks for."""
+
+    @property
+    def input_dir(self) -> str:
+        """Where the input is."""
+
+    @property
+    def grain(self) -> StrEnum:
+        """What one result covers."""
+
+
+class StoredPortfolio(Protocol):
+    """A portfolio made of stored results, and how those stand; `lake` makes it."""
+
+    @property
+    def output_dir(self) -> str:
+        """Where the results are, as an absolute URL."""
+
+    @property
+    def portfolio(self) -> Portfolio:
+        """The portfolio."""
+
+    @property
+    def origin(self) -> Origin:
+        """The lineage of the results."""
+
+    @property
+    def wanted(self) -> AskedFor:
+        """What the input asks for."""
+
+    @property
+    def metrics(self) -> Mapping[str, object]:
+        """The portfolio's metrics by name, and how the results stand that it was made of."""
+
+    @property
+    def orphaned(self) -> Sequence[LeftOut]:
+        """What lies beside the results, and was left out."""

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from trading.arrays import Floats, Timestamps
 from trading.bars.quality.findings import ValidationReport
 from trading.portfolio.benchmark import BuyAndHold, MarketModel, buy_and_hold, market_model
-from trading.portfolio.origin import Aggregation
+from trading.portfolio.origin import StoredPortfolio
 from trading.portfolio.positions import Trades
 from trading.report.timeline import Timeline, timeline
 
@@ -122,7 +122,7 @@ class ReportContent:
         made_at: When it was made, ISO 8601 in UTC.
     """
 
-    aggregation: Aggregation
+    aggregation: StoredPortfolio
     market: MarketSeries
     benchmark: BuyAndHold | None
     model: MarketModel
@@ -153,7 +153,7 @@ class KnownStatus:
 
 
 def report_content(
-    aggregation: Aggregation,
+    aggregation: StoredPortfolio,
     market: MarketSeries,
     *,
     made_at: str,

@@ -18,12 +18,13 @@ from trading.report.content import ReportContent
 from trading.report.headlines import headlines, number
 
 
-def page(content: ReportContent, command: str) -> str:
+def page(content: ReportContent, command: str, prune: str) -> str:
     """The report as one HTML document that refers to nothing outside itself.
 
     Args:
         content: What it shows.
         command: The shell command that makes it again.
+        prune: The shell command that removes results that nothing asks for.
     """
     environment = jinja2.Environment(
         autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
@@ -38,6 +39,10 @@ def page(content: ReportContent, command: str) -> str:
         output_dir=content.aggregation.output_dir,
         content=content,
         command=command,
+        prune=prune,
+        wanted=content.aggregation.wanted,
+        metrics=content.aggregation.metrics,
+        orphaned=content.aggregation.orphaned,
         run=content.run,
         headlines=headlines(held.summary, content.benchmark),
         pictures=_pictures(content),

@@ -14,13 +14,12 @@ from datetime import UTC, date, datetime
 from adapters.market_data.protocol import CloseInterval, ClosePrices, MarketDataSource, SourceError
 from lake.market.ingestion.fetching import fetcher
 from lake.market.ingestion.merging import Merged
+from lake.market.ingestion.place import Place, place_for
 from lake.market.ingestion.request import IngestionRequest, checked_request
 from lake.market.ingestion.stored import (
     FILES,
     Market,
-    finish_interrupted,
     has_files,
-    is_ingested,
     keep_copy,
     read_market,
     replace_market,
@@ -33,10 +32,8 @@ from lake.market.ingestion.summary import (
     failed,
     succeeded,
 )
-from lake.market.manifest import Manifest, read_manifest
 from storage.checks import check_writable
 from storage.directory import Directory, open_directory
-from trading.errors import ParameterError
 
 __all__ = ["IngestionError", "IngestionSummary", "SymbolStatus", "SymbolSummary", "ingest"]
 
@@ -58,7 +55,8 @@ def ingest(  # noqa: PLR0917 - the user's parameters, in the order they know
     Only bars that are over are taken. What an earlier ingestion from the same source stored is
     kept and added to: of each symbol only the missing sessions are fetched, and one stored session
     beside them, which shows restated bars; when there are any, the symbol's whole stored history
-    is fetched again. Other files in their place are replaced, after a copy was kept.
+    is fetched again. Other files in their place are replaced, after a copy was kept; where they
+    hold bars of another interval they stay, and a sub-folder called like the interval is used.
 
     Args:
         source: Where to fetch from.
@@ -80,9 +78,9 @@ def ingest(  # noqa: PLR0917 - the user's parameters, in the order they know
     request = checked_request(source, symbols, start, end, interval, now)
     directory = open_directory(input_dir, "input_dir")
     check_writable(directory, "input_dir")
-    finish_interrupted(directory)
-    manifest = read_manifest(directory)
-    stored = _stored(directory, manifest, source, request)
+    place = place_for(directory, request.interval)
+    directory = place.directory
+    stored = _stored(place, source)
     fetched = _fetch(source, request, stored or Market())
     files: tuple[str, ...] = ()
     kept_copy = None
@@ -91,7 +89,7 @@ def ingest(  # noqa: PLR0917 - the user's parameters, in the order they know
         if stored is None and has_files(directory):
             kept_copy = _kept_copy(directory, request)
         market = fetched.market(stored or Market())
-        replace_market(directory, market, source.name, request.interval.value, seen=manifest)
+        replace_market(directory, market, source.name, request.interval.value, seen=place.manifest)
         files = tuple(directory.url_of(name) for name in FILES)
     return IngestionSummary(
         source.name,
@@ -102,26 +100,17 @@ def ingest(  # noqa: PLR0917 - the user's parameters, in the order they know
         succeeded(source.spx_symbol, fetched.spx),
         files,
         kept_copy,
+        directory.url,
+        place.folder,
     )
 
 
-def _stored(
-    directory: Directory,
-    manifest: Manifest | None,
-    source: MarketDataSource,
-    request: IngestionRequest,
-) -> Market | None:
+def _stored(place: Place, source: MarketDataSource) -> Market | None:
     """What an earlier ingestion from the same source stored, None without one."""
-    if manifest is None or manifest.source != source.name or not is_ingested(directory, manifest):
+    manifest = place.manifest
+    if manifest is None or manifest.source != source.name or not place.ingested:
         return None
-    if manifest.interval != request.interval.value:
-        raise ParameterError(
-            "interval",
-            request.interval.value,
-            f"that of the bars already in {directory.url}, {manifest.interval!r}",
-            f"pass interval={manifest.interval!r}, or another input_dir",
-        )
-    return read_market(directory)
+    return read_market(place.directory)
 
 
 def _kept_copy(directory: Directory, request: IngestionRequest) -> str:

@@ -60,6 +60,9 @@ class IngestionSummary:
         files: URLs of the files written; none when everything was current.
         kept_copy: URL of the folder that holds what the files were before, when that was not of
             an earlier ingestion from the same source.
+        input_dir: URL of the directory that holds the bars now.
+        interval_folder: Its name below the directory that was asked for, because that one holds
+            bars of another interval; None when it is that one.
     """
 
     source: str
@@ -71,6 +74,8 @@ class IngestionSummary:
     spx: SymbolSummary
     files: tuple[str, ...]
     kept_copy: str | None
+    input_dir: str
+    interval_folder: str | None
 
     @property
     def contracts(self) -> list[str]:

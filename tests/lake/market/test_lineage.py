@@ -38,19 +38,19 @@ def test_the_origin_counts_and_names_what_the_files_say(
     market: Market, input_dir: str, output_dir: str
 ) -> None:
     _, before = read_results(output_dir)
-    first = origin(before)
+    first = origin([*before.values()])
     assert (first.files, first.flow_runs, first.grains) == (5, 1, ("session",))
     assert [StrategyParameters.model_validate_json(text) for text in first.strategies] == [SMALL]
     assert first.first_written <= first.last_written
 
     compute(market, input_dir, output_dir, "run-2", SMALL)
     (Path(output_dir) / "AAPL" / "20240102.parquet").unlink()
-    again = origin(read_results(output_dir)[1])
+    again = origin([*read_results(output_dir)[1].values()])
     assert again.fingerprint == first.fingerprint, "the same inputs, computed by another run"
     other = SMALL.model_copy(update={"beta_window": 5})
     last = partitions(market.timestamps, "AAPL", Grain.SESSION)[2]
     run_partition("AAPL", last.timestamp, last.grain, other, input_dir, output_dir, "run-3")
-    changed = origin(read_results(output_dir)[1])
+    changed = origin([*read_results(output_dir)[1].values()])
     assert changed.fingerprint != first.fingerprint
     assert changed.flow_runs == 2
     assert [StrategyParameters.model_validate_json(t) for t in changed.strategies] == [SMALL, other]

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lake.market.aggregate import aggregate
+from lake.market.aggregate import AggregationRequest, aggregate
 from lake.market.inputs import MarketData, open_market_data
 from lake.market.results import read_fingerprints, read_rows
 from storage.directory import open_directory
@@ -65,7 +65,9 @@ def test_results_equal_the_local_ones(bucket: str, market: Market, tmp_path: Pat
         for row in range(24):
             run(row)
         tables.append(read_rows(f"{place}/output"))
-        portfolios.append(aggregate(f"{place}/output", None, 1.0))
+        portfolios.append(
+            aggregate(AggregationRequest(input_dir=f"{place}/input", output_dir=f"{place}/output"))
+        )
         assert len(read_fingerprints(open_directory(f"{place}/output", "x"), "AAPL")) == 24
     assert tables[0].equals(tables[1])
     assert portfolios[0].portfolio.summary == portfolios[1].portfolio.summary

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
+from lake.grain import Grain
+from lake.market.aggregate import Aggregation
+from lake.market.wanted import Wanted
 from tests.oracles import Row
 from tests.trading.portfolio.test_positions import table
 from trading.arrays import Floats
 from trading.instruments.pace import Pace
-from trading.portfolio.origin import Aggregation, Origin
+from trading.portfolio.origin import Origin
 from trading.portfolio.performance import portfolio
 from trading.report.content import KnownStatus, MarketSeries, ReportContent, report_content
 
@@ -40,5 +43,6 @@ def report_of(
     threshold = 0.5 * known / 15
     index = np.linspace(4000, 4100, len(stamps)) if spx is None else spx
     market = MarketSeries(stamps, known, index, threshold, -threshold)
-    aggregation = Aggregation("/results", held, ORIGIN, ())
+    wanted = Wanted("/input", tuple(held.trades.contracts), stamps, Grain.BAR)
+    aggregation = Aggregation("/results", held, ORIGIN, (), wanted, (), ())
     return report_content(aggregation, market, made_at="2024-01-05T00:02:00+00:00", status=status)

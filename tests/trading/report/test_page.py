@@ -28,7 +28,10 @@ NO_PRICES = history("A", [NAN, NAN], "..")
 def text_of(content: ReportContent) -> str:
     """The page's text, without its pictures."""
     body = re.sub(
-        r"<(svg|script|style)\b.*?</\1>", "", page(content, "trading report"), flags=re.DOTALL
+        r"<(svg|script|style)\b.*?</\1>",
+        "",
+        page(content, "trading report", "trading prune"),
+        flags=re.DOTALL,
     )
     return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", body))
 
@@ -74,7 +77,7 @@ def test_the_page_refers_to_nothing_outside_and_escapes_what_it_shows() -> None:
     content = report_of(ONE_TRADE)
     hostile = "/results/<script>alert(1)</script>&\"'"
     object.__setattr__(content.aggregation, "output_dir", hostile)
-    whole = page(content, "trading report")
+    whole = page(content, "trading report", "trading prune")
     assert "<script>alert" not in whole
     assert re.findall(r"(?:src|href|url)\s*[=(]\s*[\"']?(?!data:|#)(\w+:)?//", whole) == []
     assert re.findall(r"https?://(?!www\.w3\.org/)[\w./-]+", whole) == []
@@ -89,7 +92,9 @@ def test_a_large_portfolio_makes_a_page_of_less_than_a_megabyte_and_a_half() -> 
         for k in range(419)
         for t in range(300)
     ]
-    whole = page(report_of(rows, vix=random.uniform(10, 40, 300)), "trading report")
+    whole = page(
+        report_of(rows, vix=random.uniform(10, 40, 300)), "trading report", "trading prune"
+    )
     assert len(whole.encode()) < 1_500_000
     assert whole.count('<th scope="row">SYN') == 419
 

@@ -22,7 +22,7 @@ class MarketModelStrategy:
 
     name = "market_model"
     version = ANALYSIS_VERSION
-    context = (VIX, SPX)
+    context: tuple[str, ...] = (VIX, SPX)
 
     @property
     def parameters(self) -> type[BaseModel]:

@@ -77,7 +77,7 @@ def test_a_split_restates_the_whole_history(
     run(WEEK[0], WEEK[2])
     bars = server.closes["AAPL", "1h"]
     server.put("AAPL", {start: round(close / 4, 4) for start, close in bars.items() if close})
-    server.splits["AAPL"] = (datetime.combine(WEEK[3], time(9, 30), NEW_YORK), 4)
+    server.splits["AAPL"] = [(datetime.combine(WEEK[3], time(9, 30), NEW_YORK), 4)]
     summary = run()
     assert summary.symbols[0].restated == 21
     at_once = Ingestion(source, str(tmp_path / "at-once"))

@@ -6,21 +6,25 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from datetime import date
+from datetime import date, datetime, time
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from adapters.market_data.synthetic import SyntheticSource
 from adapters.market_data.yahoo import YahooSource
 from lake.market.ingestion import ingest
+from lake.market.ingestion.place import interval_of
 from lake.market.inputs import PRICES_FILE, MarketData, open_market_data
 from lake.market.manifest import MANIFEST
 from lake.market.validation import validate
 from storage.directory import Directory
 from storage.errors import LocationError, StorageError
-from tests.adapters.yahoo_server import YahooServer
+from tests.adapters.yahoo_server import NEW_YORK, YahooServer
 from tests.lake.market.ingestion.conftest import FILES, SATURDAY, WEEK, Ingestion, expected
+from tests.markets import random_market, session_timestamps
 from trading.errors import ParameterError
 
 
@@ -66,15 +70,69 @@ def test_a_failure_does_not_bring_back_what_the_user_removed(
     assert run.contents() == dict.fromkeys(FILES)
 
 
+DAILY = [230.0, 231.0, 232.0, 233.0, 234.0]
+
+
+def put_daily(server: YahooServer) -> None:
+    """Daily bars of the week, as Yahoo has them: stamped with the open."""
+    for symbol, price in {"AAPL": 230.0, "MSFT": 420.0, "^GSPC": 5_800.0, "^VIX": 19.0}.items():
+        for offset, day in enumerate(WEEK):
+            opened = datetime.combine(day, time(9, 30), NEW_YORK)
+            server.put(symbol, {opened: price + offset}, "1d")
+
+
 def test_two_intervals_do_not_mix(run: Ingestion, server: YahooServer) -> None:
     run(WEEK[0], WEEK[0])
     before = run.contents()
-    server.requests.clear()
-    with pytest.raises(ParameterError, match="interval='1d'") as raised:
-        run(interval="1d")
-    assert "another input_dir" in str(raised.value)
-    assert not server.requests
+    put_daily(server)
+    summary = run(interval="1d")
+    assert (summary.interval_folder, summary.kept_copy) == ("1d", None)
+    assert summary.input_dir == f"{run.input_dir}/1d"
     assert run.contents() == before
+    daily = open_market_data(summary.input_dir)
+    assert daily.prices.values("AAPL", 0, daily.rows).tolist() == DAILY
+
+    again = run(WEEK[0], WEEK[1])
+    assert (again.interval_folder, again.symbols[0].new) == (None, 7)
+    assert run(interval="1d").files == (), "both go on where they were"
+    assert open_market_data(summary.input_dir).rows == 5
+
+
+def test_files_of_somebody_else_keep_their_interval_to_themselves(
+    run: Ingestion, server: YahooServer
+) -> None:
+    theirs = random_market(session_timestamps(1), contracts=2)
+    theirs.write(run.input_dir)
+    before = run.contents()
+    put_daily(server)
+    assert run(interval="1d").interval_folder == "1d"
+    assert run.contents() == before
+
+
+def test_a_directory_without_bars_takes_any_interval(run: Ingestion, server: YahooServer) -> None:
+    put_daily(server)
+    summary = run(interval="1d")
+    assert (summary.interval_folder, summary.input_dir) == (None, run.input_dir)
+    assert run.closes("AAPL") == DAILY
+    assert run(WEEK[0], WEEK[0]).interval_folder == "1h"
+    assert run.closes("AAPL") == DAILY
+
+
+def test_a_folder_called_like_an_interval_that_holds_another_is_refused(
+    run: Ingestion, server: YahooServer
+) -> None:
+    run(WEEK[0], WEEK[0])
+    random_market(session_timestamps(1), contracts=2).write(f"{run.input_dir}/1d")
+    server.requests.clear()
+    with pytest.raises(ParameterError, match=r"interval='1d' is not that of the bars in .*/1d"):
+        run(interval="1d")
+    assert not server.requests
+
+
+@given(days=st.integers(2, 40), bars=st.integers(1, 7))
+def test_an_interval_is_told_by_whether_a_date_has_two_bars(days: int, bars: int) -> None:
+    stamps = session_timestamps(days).reshape(days, -1)[:, :bars].ravel()
+    assert interval_of(stamps) == ("1d" if bars == 1 else "1h")
 
 
 def undisturbed(run: Ingestion, last: date) -> dict[str, bytes | None]:

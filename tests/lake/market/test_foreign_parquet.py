@@ -13,6 +13,7 @@ import pytest
 
 from lake.market.inputs import FILES, PRICES_FILE, SPX_FILE
 from lake.market.validation import validate
+from storage.errors import ContentError
 from tests.market_files import opened, rewritten
 from tests.markets import Market, random_market
 from trading.bars.quality.findings import Status
@@ -36,7 +37,9 @@ def test_row_groups_out_of_order_are_refused_on_opening(
     input_dir: str, name: str, *, statistics: bool
 ) -> None:
     swapped(Path(input_dir) / name, 8, write_statistics=statistics)
-    with pytest.raises(DataError, match=f"{name}: its row groups are out of order: row 8 and .*"):
+    with pytest.raises(
+        ContentError, match=f"{name}: its row groups are out of order: row 8 and .*"
+    ):
         opened(input_dir)
 
 
@@ -56,7 +59,7 @@ def test_row_groups_in_order_are_read(
 def test_row_groups_that_share_a_timestamp_are_refused(input_dir: str, name: str) -> None:
     path = Path(input_dir) / name
     rewritten(path, lambda t: t.take([*range(8), *range(7, 24)]), row_group_size=8)
-    with pytest.raises(DataError, match=f"{name}: its row groups are out of order"):
+    with pytest.raises(ContentError, match=f"{name}: its row groups are out of order"):
         opened(input_dir)
 
 
@@ -65,7 +68,9 @@ def test_disorder_beside_the_window_is_noticed_where_it_hides_rows(input_dir: st
     the window that it finds is empty, and so in order."""
     order = [*range(1, 13), 0, *range(13, 24)]
     rewritten(Path(input_dir) / SPX_FILE, lambda t: t.take(order))
-    with pytest.raises(DataError, match=f"{SPX_FILE}: timestamp 2024-.* in row 12 is out of order"):
+    with pytest.raises(
+        ContentError, match=f"{SPX_FILE}: timestamp 2024-.* in row 12 is out of order"
+    ):
         opened(input_dir).bars("AAPL", 4, 6, STRATEGY)
 
 
@@ -97,7 +102,7 @@ def test_int96_timestamps_are_instants(
 
 def test_row_groups_of_int96_timestamps_out_of_order_are_refused(input_dir: str) -> None:
     swapped(Path(input_dir) / SPX_FILE, 8, use_deprecated_int96_timestamps=True)
-    with pytest.raises(DataError, match="its row groups are out of order"):
+    with pytest.raises(ContentError, match="its row groups are out of order"):
         opened(input_dir)
 
 
@@ -105,7 +110,7 @@ def test_int96_timestamps_beyond_nanoseconds_are_refused(input_dir: str) -> None
     far = pa.array([253_402_300_799_000_000], pa.timestamp("us", "UTC"))
     table = pa.table({"timestamp": far, "SPX": [1.0]})
     pq.write_table(table, Path(input_dir) / SPX_FILE, use_deprecated_int96_timestamps=True)
-    with pytest.raises(DataError, match="outside the years 1678 to 2261"):
+    with pytest.raises(ContentError, match="outside the years 1678 to 2261"):
         opened(input_dir).bars("AAPL", 0, 24, STRATEGY)
 
 

@@ -1,0 +1,1 @@
+"""Bars: loading, correcting, reading and dropping them."""

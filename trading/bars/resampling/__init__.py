@@ -1,0 +1,1 @@
+"""Longer bars from shorter ones: within a session by minutes, over sessions by blocks."""
