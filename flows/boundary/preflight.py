@@ -5,8 +5,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from prefect.context import FlowRunContext
-
+from fanout.prefect_engine.context import current_flow_run
 from flows.boundary.parameters import input_url, lake_url, output_url
 from storage.checks import check_reachable
 
@@ -32,8 +31,8 @@ async def check_places(
         ParameterError: One of them is no usable URL.
         StorageError: One of them cannot be reached, or refuses.
     """
-    context = FlowRunContext.get()
-    if context is None or context.flow_run is None or context.flow_run.parent_task_run_id:
+    run = current_flow_run()
+    if run is None or run.parent_task_run_id:
         return
     signature = inspect.signature(function)
     given = signature.bind(*args, **kwargs).arguments

@@ -21,6 +21,7 @@ from pydantic_settings import (
 
 from adapters.market_data.sources import SourceKeys, SourceName
 from fanout import FanOutPolicy, Placement
+from fanout.prefect_engine.job_process import is_job
 from trading.bars.intervals import Interval
 from trading.errors import ParameterError
 
@@ -51,9 +52,6 @@ PROJECT_DIR = "TRADING_PROJECT_DIR"
 
 SETTINGS_FILE = "TRADING_SETTINGS_FILE"
 """The variable that names the settings file; unset, it is the project's `trading.yaml`."""
-
-_JOB = "PREFECT__FLOW_RUN_ID"
-"""In the environment of a process that executes one flow run."""
 
 
 def project_root() -> Path:
@@ -92,7 +90,7 @@ def is_lost_with_the_job(location: str) -> bool:
         location: As `below_project` returns it.
     """
     return (
-        _JOB in os.environ
+        is_job()
         and _project() is None
         and "://" not in location
         and Path(location).is_relative_to(Path.cwd())
