@@ -16,10 +16,10 @@ import numpy as np
 import pyarrow as pa
 
 from lake.files import read_file, stored_fingerprints, stored_metadata
+from lake.folders import folders_in
 from lake.grain import Grain
 from lake.stretch import SUFFIX, Stretch
-from storage.directory import Directory, open_directory
-from storage.location import below
+from storage.directory import Directory
 from storage.parquet.arrays import floats, integers
 from trading.arrays import Timestamps
 from trading.bars.intervals import Interval
@@ -152,8 +152,8 @@ def bronze_symbols(directory: Directory, interval: Interval, sources: Sequence[s
         sources: Sources to look at; none for all.
     """
     found: set[str] = set()
-    for source in sources or _folders(directory, BRONZE):
-        found.update(_folders(directory, f"{BRONZE}/{source}/{interval}"))
+    for source in sources or folders_in(directory, BRONZE):
+        found.update(folders_in(directory, f"{BRONZE}/{source}/{interval}"))
     return sorted(found)
 
 
@@ -173,7 +173,7 @@ def bronze_of(
         DataError: A file's name says no stretch of time.
     """
     files: list[BronzeFile] = []
-    for source in sources or _folders(directory, BRONZE):
+    for source in sources or folders_in(directory, BRONZE):
         folder = f"{BRONZE}/{source}/{interval}/{symbol}"
         files += [
             BronzeFile(source, Stretch.of_file(name), f"{folder}/{name}")
@@ -247,11 +247,6 @@ def _last_known(parts: Sequence[Bars], symbol: str) -> Bars:
     bars = joined(list(parts), symbol)
     if len(parts) > 1 or not (np.diff(bars.timestamps) > np.timedelta64(0)).all():
         bars = bars[np.argsort(bars.timestamps, kind="stable")]
-        last = np.append(bars.timestamps[1:] != bars.timestamps[:-1], True)  # noqa: FBT003
+        last = np.append(bars.timestamps[1:] != bars.timestamps[:-1], True)
         bars = bars[last[: len(bars)]]
     return bars
-
-
-def _folders(directory: Directory, folder: str) -> list[str]:
-    location = directory.path if directory.is_local else directory.url
-    return open_directory(below(location, folder), directory.parameter).list_folders()

@@ -105,11 +105,9 @@ def within_request(found: Mapping[str, str], request: SilverRequest) -> dict[str
 
 def _whole_months(request: SilverRequest) -> tuple[date | None, date | None]:
     """The time asked for, widened to months: a month's file takes all that bronze has of it."""
-    first, last = (
-        None if day is None else Stretch.around(day, Grain.MONTH)
-        for day in (request.first, request.last)
-    )
-    return first and first.first, last and last.last
+    first = request.first and Stretch.around(request.first, Grain.MONTH).first
+    last = request.last and Stretch.around(request.last, Grain.MONTH).last
+    return first, last
 
 
 def _minutes(request: SilverRequest, symbol: str) -> Bronze:

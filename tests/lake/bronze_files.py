@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -66,7 +66,7 @@ def write_days(lake: Path | str, symbol: str, first: date, last: date) -> Bars:
 
 def with_value(bars: Bars, row: int, **values: float) -> Bars:
     """The bars but for some values of one row."""
-    changed: Mapping[str, np.ndarray] = {name: getattr(bars, name).copy() for name in values}
+    changed: dict[str, Any] = {name: getattr(bars, name).copy() for name in values}
     for name, value in values.items():
         changed[name][row] = value
     return replace(bars, **changed)
