@@ -52,6 +52,7 @@ def job_environment() -> dict[str, str]:
         PROJECT_DIR: os.environ.get(PROJECT_DIR) or str(project_root()),
         "TRADING_INPUT_DIR": here.input_dir,
         "TRADING_OUTPUT_DIR": here.output_dir,
+        "TRADING_LAKE_DIR": here.lake_dir,
     }
 
 

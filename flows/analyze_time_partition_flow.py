@@ -4,7 +4,6 @@ import asyncio
 from datetime import UTC
 from typing import Annotated, Any
 
-from lake.grain import Grain
 from prefect import flow
 from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
@@ -22,6 +21,7 @@ from flows.boundary.parameters import (
     input_url,
     output_url,
 )
+from lake.grain import Grain
 from lake.keys import Partition
 from lake.market.compute import PartitionSummary, run_partition
 from trading.errors import ParameterError, shown

@@ -7,10 +7,10 @@ from typing import Any
 
 from prefect.context import FlowRunContext
 
-from flows.boundary.parameters import input_url, output_url
+from flows.boundary.parameters import input_url, lake_url, output_url
 from storage.checks import check_reachable
 
-_URL_OF = {"input_dir": input_url, "output_dir": output_url}
+_URL_OF = {"input_dir": input_url, "output_dir": output_url, "lake_dir": lake_url}
 
 
 async def check_places(
@@ -23,7 +23,8 @@ async def check_places(
     and in an outage in the middle they are to wait.
 
     Args:
-        function: The flow's function; its parameters `input_dir` and `output_dir` are looked at.
+        function: The flow's function; its parameters `input_dir`, `output_dir` and `lake_dir`
+            are looked at.
         args: What it is called with, by position.
         kwargs: What it is called with, by name.
 

@@ -96,6 +96,9 @@ class Settings(BaseSettings):
     output_dir: str = Field(
         default="output", description="Where results go: a folder or an fsspec URL."
     )
+    lake_dir: str = Field(
+        default="output/lake", description="Where the lake is: a folder or an fsspec URL."
+    )
     market_data_source: Literal["yahoo", "synthetic"] = Field(
         default="yahoo", description="Where ingestion fetches from."
     )
@@ -106,7 +109,7 @@ class Settings(BaseSettings):
         "AwsCredentials block, or minio-credentials/NAME. Unset: the AWS environment and profile.",
     )
     job_per: JobPer = Field(default=JobPer.RUN, description="How much runs in a job of its own.")
-    work_pool: str = Field(default="trading", description="The work pool of the six deployments.")
+    work_pool: str = Field(default="trading", description="The work pool of the deployments.")
     inline_in_flight: int = Field(
         default=4,
         ge=1,
@@ -137,7 +140,7 @@ class Settings(BaseSettings):
         default=2.0, gt=0, le=60, description="Pause between two looks at children in jobs."
     )
 
-    @field_validator("input_dir", "output_dir")
+    @field_validator("input_dir", "output_dir", "lake_dir")
     @classmethod
     def _below_the_project(cls, value: str) -> str:
         return below_project(value)

@@ -1,4 +1,4 @@
-"""The full names of the six deployments, `flow/deployment`, as `prefect.yaml` defines them."""
+"""The full names of the deployments, `flow/deployment`, as `prefect.yaml` defines them."""
 
 INGEST_MARKET_DATA = "ingest-market-data/ingest-market-data"
 VALIDATE_DATA = "validate-data/validate-data"
@@ -6,3 +6,10 @@ ORCHESTRATOR = "trading-orchestrator/orchestrator"
 ANALYZE_SYMBOL = "analyze-symbol/analyze-symbol"
 ANALYZE_TIME_PARTITION = "analyze-time-partition/analyze-time-partition"
 AGGREGATE_PORTFOLIO = "aggregate-portfolio/aggregate-portfolio"
+
+BRONZE = "bronze/bronze"
+SILVER = "silver/silver"
+SILVER_PARTITION = "silver-partition/silver-partition"
+GOLD = "gold/gold"
+GOLD_PARTITION = "gold-partition/gold-partition"
+MEDALLION = "medallion/medallion"

@@ -5,14 +5,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lake.grain import Grain
-
 from fanout import Child, Outcome, Placement, RunSet, fan_out, latest_runs
 from flows.analyze_symbol_flow import analyze_symbol, partition_parameters, report_progress
 from flows.boundary.settings import JobPer, settings
 from flows.deploy.deployments import ANALYZE_SYMBOL
 from flows.runs.accounting import Account, all_done, partly_done
 from flows.runs.progress import progress_artifact
+from lake.grain import Grain
 from lake.keys import Partition
 from lake.market.inputs import open_market_data
 from lake.planning import ContractPlan, plan

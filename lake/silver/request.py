@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -47,19 +47,20 @@ class SilverRequest:
         """
         return open_directory(self.lake_dir, "lake_dir")
 
-    def symbols_in_bronze(self, intervals: Iterable[Interval]) -> Sequence[str]:
-        """The symbols asked for, or all with bronze of one of the intervals.
+    def symbols_in_bronze(self, intervals: Sequence[Interval]) -> Sequence[str]:
+        """Those of the symbols asked for, or of all, that have bronze of one of the intervals.
 
         Raises:
-            ParameterError: One is no symbol or has no bronze, or there are none.
+            ParameterError: One is no symbol or has no bronze at all, or there are none.
         """
         known = {
-            symbol
-            for interval in intervals
-            for symbol in bronze_symbols(self.lake, interval, self.sources)
+            interval: set(bronze_symbols(self.lake, interval, self.sources))
+            for interval in (Interval.DAY, Interval.MINUTE)
         }
         named = self.symbols or (() if self.only is None else tuple(symbols_of(self.only)))
-        return chosen_symbols(named, known, "bronze", "trading lake ingest")
+        every = set().union(*known.values())
+        chosen = chosen_symbols(named, every, "bronze", "trading lake ingest")
+        return [symbol for symbol in chosen if any(symbol in known[i] for i in intervals)]
 
 
 def chosen_symbols(
