@@ -7,8 +7,11 @@ import os
 import typer
 
 from cli.cluster_commands import prepare_storage, register
+from cli.lake_data_commands import build, sql
+from cli.lake_data_commands import redo as redo_lake
 from cli.pipeline_commands import demo, up
 from cli.result_commands import prune, redo, report, status
+from cli.strategy_commands import list_strategies, show
 from servers.loopback import bypass_proxies
 
 app = typer.Typer(
@@ -19,6 +22,23 @@ app = typer.Typer(
 )
 for command in (demo, up, status, redo, report, prune, prepare_storage, register):
     app.command()(command)
+
+lake_app = typer.Typer(
+    help="Bars, indicators and signals of many symbols, as files that SQL can read.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+lake_app.command()(build)
+lake_app.command("redo")(redo_lake)
+lake_app.command()(sql)
+app.add_typer(lake_app, name="lake")
+
+strategy_app = typer.Typer(
+    help="The strategies that make signals.", no_args_is_help=True, rich_markup_mode=None
+)
+strategy_app.command("list")(list_strategies)
+strategy_app.command()(show)
+app.add_typer(strategy_app, name="strategy")
 
 
 def main() -> None:

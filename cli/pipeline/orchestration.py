@@ -173,7 +173,7 @@ async def orchestrate(
             raise RuntimeError("the server did not say when it created the flow run")
         counts = RunCounts(client, flow_run.id, flow_run.created)
         lease = leases.held(flow_run.id) if leases else contextlib.nullcontext()
-        async with _settling(counts, display):
+        async with settling(counts, display):
             with lease, worker as local:
                 async with needing(local), watching(counts, display):
                     state = await _execute(flow_run)
@@ -230,7 +230,7 @@ async def watching(counts: RunCounts, display: Display) -> AsyncIterator[None]:
 
 
 @contextlib.asynccontextmanager
-async def _settling(counts: RunCounts, display: Display) -> AsyncIterator[None]:
+async def settling(counts: RunCounts, display: Display) -> AsyncIterator[None]:
     """When the block is interrupted, end the runs that no process of ours executes any more.
 
     The worker that the block stopped took its runs' processes with it: they cannot say so. What

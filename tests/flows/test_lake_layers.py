@@ -80,7 +80,7 @@ async def test_the_medallion_stops_a_symbol_whose_layer_failed_and_no_other(
     ended = await pipeline.run("medallion/medallion", asked)
     assert ended.state.is_failed()
     assert "AAPL silver failed" in ended.message
-    assert "silver-partition/silver-partition" in ended.message
+    assert "deployment run silver/silver" in ended.message
     assert (lake / "gold/vegas_channel/13m/BRK-B/2024-02.parquet").is_file()
     assert not (lake / "gold/vegas_channel/13m/AAPL").exists()
 
@@ -95,7 +95,7 @@ async def test_the_medallion_stops_a_symbol_whose_layer_failed_and_no_other(
 async def test_what_is_wrong_is_said_in_a_sentence_before_anything_runs(
     pipeline: Pipeline, lake: Path
 ) -> None:
-    refused = {
+    refused: dict[str, dict[str, Any]] = {
         "one of bollinger_reversion": {"strategies": ["vega"]},
         "valid: ": {"strategy_parameters": {"vegas_channel": {"lost_window": 0}}},
         "a symbol that bronze has": {"symbols": ["MSFT"]},
