@@ -128,8 +128,8 @@ class LakeConnection:
 
     def _months(self, lake: Directory) -> list[str]:
         """The months that silver has as one file, as `AAPL/2024-01`."""
-        pattern = _text(_quoted(f"{_root(lake)}/{SILVER}") + "/*/????-??.parquet")
-        found = self._connection.execute(f"SELECT file FROM glob({pattern})").fetchall()
+        pattern = _quoted(f"{_root(lake)}/{SILVER}") + "/*/????-??.parquet"
+        found = self._connection.execute("SELECT file FROM glob(?)", [pattern]).fetchall()
         return ["/".join(name.removesuffix(".parquet").split("/")[-2:]) for (name,) in found]
 
     def _check_reads(self, query: str) -> None:

@@ -112,8 +112,16 @@ class StretchKey:
         return " ".join([self.symbol, *self.folder.split("/")[1:], self.stretch.label])
 
 
-def check_only(only: Collection[str] | None, symbol: str, keys: Iterable[PartitionKey]) -> None:
-    """Refuse files of a symbol that are no partition's.
+def check_only(
+    only: Collection[str] | None, dataset: str, symbol: str, keys: Iterable[PartitionKey]
+) -> None:
+    """Refuse files of a dataset and symbol that are no partition's.
+
+    Args:
+        only: Files, relative to the lake; None for all.
+        dataset: The dataset's folder; files of others are not looked at.
+        symbol: The symbol.
+        keys: Its partitions.
 
     Raises:
         ParameterError: One is not.
@@ -121,7 +129,8 @@ def check_only(only: Collection[str] | None, symbol: str, keys: Iterable[Partiti
     if only is None:
         return
     files = {key.relative_path for key in keys}
-    if unknown := {name for name in only if name.split("/")[-2:-1] == [symbol]} - files:
+    of_symbol = {name for name in only if is_file_of(name, dataset, symbol)}
+    if unknown := of_symbol - files:
         near = f", e.g. {min(files)}" if files else ""
         raise ParameterError(
             "partitions",
@@ -129,6 +138,11 @@ def check_only(only: Collection[str] | None, symbol: str, keys: Iterable[Partiti
             f"the file of a partition of {symbol}",
             f"name them as trading lake redo --dry-run does{near}",
         )
+
+
+def is_file_of(name: str, dataset: str, symbol: str) -> bool:
+    """Whether a file is named as one of a dataset's folder and a symbol."""
+    return name.startswith(f"{dataset}/") and name.split("/")[-2:-1] == [symbol]
 
 
 def symbols_of(only: Collection[str]) -> list[str]:

@@ -9,7 +9,7 @@ from flows.boundary.settings import JobPer
 from flows.deploy.deployments import BRONZE, GOLD, SILVER
 from lake.gold.request import GoldRequest
 from lake.silver.request import SilverRequest
-from lake.stretch import symbols_of
+from lake.stretch import is_file_of, symbols_of
 from trading.bars.intervals import Interval
 from trading.errors import ParameterError
 from trading.strategies.registry import strategy_named
@@ -76,16 +76,22 @@ class MedallionPlan:
         """The deployment of a layer, and its flow runs."""
         if layer == "bronze":
             fetched = self.ingestion or {}
-            return BRONZE, [self._child(layer, symbol, fetched) for symbol in symbols]
-        own = {"job_per": self.job_per.value, "partitions": None, **self.shared}
+            return BRONZE, [_child(layer, symbol, fetched) for symbol in symbols]
+        own = {"job_per": self.job_per.value, **self.shared}
         if layer == "silver":
             own["sources"] = list(self.sources) or None
-            return SILVER, [self._child(layer, symbol, own) for symbol in symbols]
+            folders = ("silver", "silver_days")
+            return SILVER, [
+                _child(layer, symbol, own | {"partitions": files})
+                for symbol in symbols
+                if (files := self._files(symbol, *folders)) != []
+            ]
         return GOLD, [
-            self._child(f"gold {strategy}", symbol, own | self._gold(strategy))
+            _child(f"gold {strategy}", symbol, own | self._gold(strategy) | {"partitions": files})
             for strategy in self.strategies
             for symbol in symbols
             if symbol not in self._beside(strategy)
+            and (files := self._files(symbol, f"gold/{strategy_named(strategy).name}")) != []
         ]
 
     @property
@@ -112,15 +118,20 @@ class MedallionPlan:
     def _beside(self, strategy: str) -> set[str | None]:
         return {self.context_symbols.get(name) for name in strategy_named(strategy).context}
 
-    def _child(self, layer: str, symbol: str, parameters: Mapping[str, Any]) -> Child:
-        own = {**parameters, "symbols": [symbol]}
-        if self.only is not None and layer != "bronze":
-            own["partitions"] = sorted(
-                name for name in self.only if name.split("/")[-2:-1] == [symbol]
-                and name.startswith(layer.split(maxsplit=1)[0])
-            )  # fmt: skip
-        return Child(key=f"{layer}/{symbol}", name=f"{symbol} {layer}", parameters=own,
-                     tags=(symbol,))  # fmt: skip
+    def _files(self, symbol: str, *folders: str) -> list[str] | None:
+        """Those of the files asked for that are a symbol's in one of the folders; None for all."""
+        if self.only is None:
+            return None
+        return sorted(n for n in self.only if any(is_file_of(n, f, symbol) for f in folders))
+
+
+def _child(layer: str, symbol: str, parameters: Mapping[str, Any]) -> Child:
+    return Child(
+        key=f"{layer}/{symbol}",
+        name=f"{symbol} {layer}",
+        parameters={**parameters, "symbols": [symbol]},
+        tags=(symbol,),
+    )
 
 
 def _told_to_bronze(ingestion: Mapping[str, Any] | None, named: Sequence[str] | None) -> list[str]:

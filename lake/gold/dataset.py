@@ -55,7 +55,7 @@ class GoldDataset:
             for inputs in inputs_of(request, symbol, interval)
             if inputs.stretch.overlaps(request.first, request.last)
         ]
-        check_only(request.only, symbol, [one.key for one in found])
+        check_only(request.only, GOLD, symbol, [one.key for one in found])
         return found
 
     def stored(self, request: GoldRequest, symbol: str) -> Mapping[str, str]:

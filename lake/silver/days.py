@@ -54,7 +54,7 @@ class SilverDaysDataset:
                 continue
             key = StretchKey(SILVER_DAYS, symbol, year)
             found.append(Wanted(key, _fingerprint(bronze, within, fingerprints)))
-        check_only(request.only, symbol, [one.key for one in found])
+        check_only(request.only, SILVER_DAYS, symbol, [one.key for one in found])
         return found
 
     def stored(self, request: SilverRequest, symbol: str) -> Mapping[str, str]:

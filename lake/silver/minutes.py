@@ -46,7 +46,7 @@ class SilverDataset:
             for stretch, within in _partitions(bronze)
             if stretch.overlaps(request.first, request.last)
         ]
-        check_only(request.only, symbol, [one.key for one in found])
+        check_only(request.only, SILVER, symbol, [one.key for one in found])
         return found
 
     def stored(self, request: SilverRequest, symbol: str) -> Mapping[str, str]:

@@ -189,8 +189,8 @@ def due_files(selection: Selection, lake_dir: str, wanted: set[PartitionStatus])
         )  # fmt: skip
         signals = GoldDataset()
         for symbol in signals.symbols(gold):
-            status = symbol_status(signals, gold, symbol)
-            found += [key.relative_path for key in status.having(wanted)]
+            of_gold = symbol_status(signals, gold, symbol)
+            found += [key.relative_path for key in of_gold.having(wanted)]
     return found
 
 
