@@ -36,6 +36,9 @@ CONTEXT_HOURS = 24.0
 KEPT = 4
 """Histories, and passes, that a process keeps: it makes the partitions of few symbols at once."""
 
+CUTS = 8
+"""Ends at which a strategy of a user's own is asked again, without the bars after them."""
+
 T = TypeVar("T")
 
 
@@ -169,7 +172,8 @@ def _check_looks_back(
     Raises:
         DataError: It does; its partitions would depend on when they were computed.
     """
-    for end in (len(bars) // 2, len(bars) - 1):
+    # At several ends: one who looks a single bar ahead changes its mind at some of them alone.
+    for end in np.unique(np.linspace(len(bars) // CUTS, len(bars) - 1, CUTS).astype(int)).tolist():
         if end < 1:
             continue
         beside = {name: values[:end] for name, values in context.items()}
