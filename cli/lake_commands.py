@@ -11,7 +11,7 @@ from cli.options import DEFAULT_FOLDER, JobPer, Json, Port, ServerDir
 from servers.prefect import DEFAULT_PORT
 
 lake = typer.Typer(
-    help="Raw bars of real sources: ingest them, and see what is missing.",
+    help="Bars of many symbols from raw to signals, as files that SQL can read.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )

@@ -18,15 +18,15 @@ from uuid import UUID, uuid4
 import httpx
 from prefect import Flow
 from prefect.client.orchestration import get_client
-from prefect.client.schemas.objects import FlowRun, State
-from prefect.exceptions import Abort, TerminationSignal
-from prefect.flow_engine import run_flow_async
+from prefect.client.schemas.objects import State
+from prefect.exceptions import TerminationSignal
 from prefect.states import Cancelled, Pending
 
 from cli.display.progress import Display, EstimatedProgress
 from cli.pipeline.orchestration import DELIVERY_SECONDS, delivering, stoppable
 from cli.pipeline.run_counts import UNFINISHED, RunCounts
 from fanout import Outcome, Progress
+from fanout.prefect_engine.execution import run_to_end
 from fanout.runs import set_states
 from flows.boundary.errors import UnfinishedError
 from servers.leases import Leases
@@ -121,7 +121,7 @@ def run_flow(
             async with _settling(counts, watch):
                 with lease, worker as local:
                     async with needing(local):
-                        return await _ended(flow_run.id, await _execute(flow, flow_run))
+                        return await _ended(flow_run.id, await run_to_end(flow, flow_run))
 
     try:
         with server_errors():
@@ -145,21 +145,6 @@ async def _settling(counts: RunCounts, watch: ProgressWatch) -> AsyncIterator[No
                 await set_states(counts.client, left, stopped, only=UNFINISHED, force=True)
                 watch.display.phase(watch.sentence)
         raise
-
-
-async def _execute(flow: Flow[..., Any], flow_run: FlowRun) -> State[Any] | None:
-    try:
-        state = await run_flow_async(
-            flow,
-            flow_run=flow_run,
-            parameters=dict(flow_run.parameters),
-            return_type="state",
-        )
-    except Abort:
-        return None
-    if not isinstance(state, State):
-        raise TypeError(state)
-    return state
 
 
 async def _ended(flow_run_id: UUID, state: State[Any] | None) -> EndedFlow:

@@ -1,1 +1,1 @@
-"""The flows of the bars: bronze."""
+"""The flows that make bars, indicators and signals: bronze to silver to gold."""

@@ -1,1 +1,1 @@
-"""The commands of the lake: `trading lake ingest`, `status`, `gaps`, `redo`."""
+"""The commands `trading lake`, one module each."""
