@@ -43,7 +43,6 @@ class OrderEventKind(StrEnum):
 
 _RANK = {kind: rank for rank, kind in enumerate(OrderEventKind)}
 _OURS = (OrderEventKind.INITIALIZED, OrderEventKind.DENIED, OrderEventKind.SUBMITTED)
-_REQUESTS = (OrderEventKind.CANCEL_REQUESTED, OrderEventKind.CANCEL_REFUSED)
 _ANY_TIME = datetime.min.replace(tzinfo=UTC)
 _ENDS = {
     OrderEventKind.DENIED: OrderState.DENIED,
@@ -147,17 +146,15 @@ def _content(event: OrderEvent) -> tuple[datetime, int, str, Decimal, Decimal, s
 def _in_order(events: list[OrderEvent]) -> list[OrderEvent]:
     """The events as they must have happened.
 
-    Ours come before the broker's, whose clock is another. The broker has an order before it
-    fills, and a request to cancel is made before the end, whatever the two clocks say.
+    Ours come before the broker's, whose clock is another; and the broker has an order before it
+    fills. A request to cancel that our clock puts after the end changes nothing there.
     """
-    end = min((event.at for event in events if event.kind in _ENDS), default=None)
 
     def place(event: OrderEvent) -> tuple[int, datetime, int, str]:
         rank = _RANK[event.kind]
         if event.kind in _OURS or event.kind is OrderEventKind.ACCEPTED:
             return rank, _ANY_TIME, rank, ""
-        moot = end is not None and event.kind in _REQUESTS and event.at > end
-        return len(_RANK), end if moot and end else event.at, rank, event.execution_id
+        return len(_RANK), event.at, rank, event.execution_id
 
     return sorted(events, key=place)
 

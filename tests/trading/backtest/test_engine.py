@@ -111,6 +111,8 @@ def test_day_orders_end_with_their_session_and_others_do_not() -> None:
     rows = [FLAT, FLAT, flat(98), flat(98)]
     result = ran(rows, {0: [day, kept]}, per_session=2)
     assert states(result) == {"o": OrderState.EXPIRED, "g": OrderState.FILLED}
+    # Its end is known at the close, not only at the next open.
+    assert states(ran(rows[:2], {0: [day]}, per_session=2)) == {"o": OrderState.EXPIRED}
     # Made at a session's close, an order is for the next session.
     assert filled(ran(rows, {1: [day]}, per_session=2)) == [(2, "o", 10, 98)]
 
@@ -118,6 +120,33 @@ def test_day_orders_end_with_their_session_and_others_do_not() -> None:
 def test_a_day_order_for_a_halted_session_is_not_filled_in_a_later_one() -> None:
     rows = [FLAT, None, FLAT]
     assert states(ran(rows, {0: [ordered()]}, per_session=1)) == {"o": OrderState.EXPIRED}
+
+
+def test_a_day_order_is_for_the_next_session_even_if_no_symbol_has_a_bar_in_it() -> None:
+    within = sessions(date(2024, 1, 2), date(2024, 1, 5))
+    stamps = within.opens[[0, 2]]  # nothing at all traded in the session between
+    clock = Clock.of(stamps, Interval.DAY, within)
+    market = market_of({"AAPL": [FLAT, FLAT]}, clock)
+    made = Terms(capital=Decimal(10_000), costs=Costs.of())
+    result = run(market, Listed({0: [ordered()]}), made)
+    assert states(result) == {"o": OrderState.EXPIRED}
+
+
+def test_a_signal_that_turns_a_position_around_still_ends_it_while_only_reductions_pass() -> None:
+    rows = [flat(100), flat(100), flat(90), flat(90), flat(90)]
+    short = FREE.model_copy(update={"allow_short": True})
+    limits = RiskLimits(max_daily_loss=Decimal("0.05"))
+    result = signalled(rows, [1, 1, -1, -1, -1], short, limits=limits)
+    assert [fill[2] for fill in filled(result)] == [100, -100]
+    assert result.denials() == {}
+
+
+def test_orders_of_one_bar_count_for_each_others_limits() -> None:
+    limits = RiskLimits(max_gross=Decimal("1.5"))
+    asks: list[Request] = [ordered(90), ordered(90, client_order_id="b")]
+    assert ran([FLAT, FLAT], {0: asks}, limits=limits).denials() == {"MAX_GROSS": 1}
+    between: list[Request] = [asks[0], CancelAll("AAPL"), asks[1]]
+    assert ran([FLAT, FLAT], {0: between}, limits=limits).denials() == {}
 
 
 def test_the_clock_knows_early_closes_and_both_days_of_daylight_saving() -> None:
@@ -229,6 +258,17 @@ def test_orders_and_position_follow_a_split() -> None:
     assert result.equity.tolist() == [10_000, 10_000, 10_000, 9_945]  # 5 dollars of dividend
 
 
+def test_a_dividend_of_a_splits_day_is_per_new_share() -> None:
+    kinds = {ActionKind.DIVIDEND: 0.5, ActionKind.SPLIT: 2.0}
+    actions = [
+        CorporateAction(symbol="AAPL", kind=kind, value=value, ex_date=date(2024, 1, 4))
+        for kind, value in kinds.items()
+    ]
+    rows = [FLAT, flat(100), flat(50)]
+    result = ran(rows, {0: [ordered(7)]}, per_session=1, actions=actions)
+    assert result.equity.tolist() == [10_000, 10_000, 10_007]
+
+
 def test_a_deposit_is_neither_a_gain_nor_a_drawdown() -> None:
     rows = [flat(100), flat(100), flat(90), flat(90), flat(90)]
     limits = RiskLimits(max_drawdown=Decimal("0.11"))
@@ -261,6 +301,14 @@ def test_a_days_loss_lets_only_reductions_pass_until_the_next_session() -> None:
         "l": OrderState.FILLED,
     }  # fmt: skip
     assert result.denials() == {"REDUCING_WOULD_INCREASE": 1}
+
+
+def test_a_days_loss_counts_from_the_last_sessions_close() -> None:
+    rows = [flat(price) for price in (100, 100, 110, 108, 106, 104.5, 104.5)]
+    requests: dict[int, list[Request]] = {0: [ordered(100)], 5: [ordered(client_order_id="b")]}
+    limits = RiskLimits(max_daily_loss=Decimal("0.03"))
+    result = ran(rows, requests, limits=limits, per_session=4)
+    assert result.denials() == {"REDUCING_WOULD_INCREASE": 1}  # 350 of 10,800
 
 
 def test_a_cool_down_bars_entries_for_a_while() -> None:

@@ -88,6 +88,12 @@ def test_what_the_broker_says_is_filled_in_all_makes_up_for_a_lost_fill() -> Non
     assert [fill.execution_id for fill in status(*SENT, PART, told, REST).fills] == ["x1", "x2"]
 
 
+def test_of_two_accounts_of_one_fill_the_earlier_counts_whichever_came_first() -> None:
+    other = event(K.FILL, 9, 41, "100", "x1")
+    assert status(*SENT, PART, other) == status(*SENT, other, PART)
+    assert status(*SENT, other, PART).filled == 40
+
+
 KINDS = [kind for kind in K if kind not in {K.DENIED, K.REJECTED, K.CANCELED, K.EXPIRED}]
 
 
