@@ -138,6 +138,7 @@ def test_a_killed_command_leaves_no_process(start: Start) -> None:
     assert_all_end(server)
 
 
+@pytest.mark.slow
 def test_a_second_command_is_told_of_the_first(start: Start, run: Run, tmp_path: Path) -> None:
     lock = tmp_path / "server" / "server.lock"
     first = start("up", "--port", "0")

@@ -151,6 +151,7 @@ def test_a_run_prints_one_object_skips_what_is_done_and_tells_what_failed(
     assert "Traceback" not in invalid.stderr
 
 
+@pytest.mark.slow
 async def test_what_the_folders_tell_is_refused_before_anything_is_submitted(
     run: Run, prefect_server: str, prefect_client: PrefectClient, tmp_path: Path
 ) -> None:
@@ -171,6 +172,7 @@ async def test_what_the_folders_tell_is_refused_before_anything_is_submitted(
     assert not await of_this_test(prefect_client, tmp_path)
 
 
+@pytest.mark.slow
 def test_a_folder_that_somebody_named_gets_no_sample_unasked(
     prefect_server: str, tmp_path: Path
 ) -> None:

@@ -61,6 +61,7 @@ def test_the_variable_is_named(run: Run, variable: str, value: str, said: str) -
     assert "secret" not in told
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("file", "text", "said"),
     [
