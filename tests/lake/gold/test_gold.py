@@ -266,11 +266,15 @@ class Peeking:
     context: tuple[str, ...] = ()
     parameters = Nothing
 
-    def warm_up_bars(self, parameters: Nothing) -> int:
+    def warm_up_bars(self, parameters: Nothing) -> int:  # noqa: ARG002 - as the protocol has it
         return 0
 
     def evaluate(
-        self, bars: Bars, interval: Interval, context: Context, parameters: Nothing
+        self,
+        bars: Bars,
+        interval: Interval,  # noqa: ARG002 - as the protocol has it
+        context: Context,  # noqa: ARG002
+        parameters: Nothing,  # noqa: ARG002
     ) -> Signals:
         rises = np.append(bars.close[1:] > bars.close[:-1], False)
         return Signals(rises.astype(np.int8))
@@ -282,7 +286,11 @@ class Doubled(Peeking):
     name = "doubled"
 
     def evaluate(
-        self, bars: Bars, interval: Interval, context: Context, parameters: Nothing
+        self,
+        bars: Bars,
+        interval: Interval,  # noqa: ARG002 - as the protocol has it
+        context: Context,  # noqa: ARG002
+        parameters: Nothing,  # noqa: ARG002
     ) -> Signals:
         return Signals(np.zeros(len(bars), np.int8), {"ema_8": bars.close})
 
