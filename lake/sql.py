@@ -82,9 +82,10 @@ class LakeConnection:
         months = self._months(lake)
         for view in VIEWS:
             run(_view(lake, view, months if view == SILVER else ()))
-        if lake.is_local:
-            run(f"SET allowed_directories=[{_text(lake.path)}]")
-            run("SET enable_external_access=false")
+        # As they are, and as the views' patterns have them.
+        places = sorted({_text(_root(lake)), _text(_quoted(_root(lake)))})
+        run(f"SET allowed_directories=[{', '.join(places)}]")
+        run("SET enable_external_access=false")
         run("SET lock_configuration=true")
 
     def __enter__(self) -> Self:

@@ -16,7 +16,7 @@ from tests.lake.bronze_files import with_value, write_bronze, write_minutes
 FIRST, LAST = date(2024, 1, 29), date(2024, 2, 2)
 AS_OF = "2024-02-03T00:00:00+00:00"
 
-pytestmark = pytest.mark.soak
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture

@@ -270,7 +270,11 @@ class Peeking:
         return 0
 
     def evaluate(
-        self, bars: Bars, interval: Interval, context: Context, parameters: Nothing
+        self,
+        bars: Bars,
+        interval: Interval,
+        context: Context,
+        parameters: Nothing,
     ) -> Signals:
         rises = np.append(bars.close[1:] > bars.close[:-1], False)
         return Signals(rises.astype(np.int8))
@@ -282,7 +286,11 @@ class Doubled(Peeking):
     name = "doubled"
 
     def evaluate(
-        self, bars: Bars, interval: Interval, context: Context, parameters: Nothing
+        self,
+        bars: Bars,
+        interval: Interval,
+        context: Context,
+        parameters: Nothing,
     ) -> Signals:
         return Signals(np.zeros(len(bars), np.int8), {"ema_8": bars.close})
 
