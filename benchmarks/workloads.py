@@ -26,6 +26,7 @@ from prefect.runtime import flow_run
 
 from benchmarks.measuring import Bench, Measurement
 from fanout import runs
+from fanout.prefect_engine.bulk import CREATE_LIMIT
 from flows.analyze_symbol_flow import analyze_symbol
 from flows.boundary.settings import JobPer
 from flows.deploy.deployments import ANALYZE_TIME_PARTITION
@@ -148,7 +149,7 @@ async def _bulk_create(
 ) -> list[str]:
     created: list[str] = []
     while len(created) < bare_runs:
-        count = min(runs.CREATE_LIMIT, bare_runs - len(created))
+        count = min(CREATE_LIMIT, bare_runs - len(created))
         answer = await http.post(
             f"/deployments/{deployment}/create_flow_run/bulk",
             json=[

@@ -7,8 +7,11 @@ import os
 import typer
 
 from cli.cluster_commands import prepare_storage, register
+from cli.lake_commands import lake, settings
+from cli.lake_data_commands import build, rebuild, sql
 from cli.pipeline_commands import demo, up
 from cli.result_commands import prune, redo, report, status
+from cli.strategy_commands import list_strategies, show
 from servers.loopback import bypass_proxies
 
 app = typer.Typer(
@@ -17,8 +20,19 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for command in (demo, up, status, redo, report, prune, prepare_storage, register):
+for command in (demo, up, status, redo, report, prune, settings, prepare_storage, register):
     app.command()(command)
+lake.command()(build)
+lake.command()(rebuild)
+lake.command()(sql)
+app.add_typer(lake, name="lake")
+
+strategy_app = typer.Typer(
+    help="The strategies that make signals.", no_args_is_help=True, rich_markup_mode=None
+)
+strategy_app.command("list")(list_strategies)
+strategy_app.command()(show)
+app.add_typer(strategy_app, name="strategy")
 
 
 def main() -> None:

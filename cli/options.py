@@ -47,6 +47,13 @@ OutputDir = Annotated[
     str | None,
     typer.Option(help="Results, a path or fsspec URL. Default: TRADING_OUTPUT_DIR.", metavar="URL"),
 ]
+LakeDir = Annotated[
+    str | None,
+    typer.Option(
+        help="The lake, a path or fsspec URL. Default: TRADING_LAKE_DIR, else output/lake.",
+        metavar="URL",
+    ),
+]
 StoredGrain = Annotated[
     GrainName | None,
     typer.Option(help="What one partition covers. Default: that of the results."),

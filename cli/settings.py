@@ -30,13 +30,26 @@ def installation() -> Settings:
     try:
         return settings()
     except ValidationError as error:
-        first = error.errors()[0]
-        variable = f"TRADING_{first['loc'][0]}".upper()
-        raise CommandError(
-            f"{variable}={shown(first['input'])} cannot be used ({first['msg']}); correct the "
-            "variable or unset it.",
-            USAGE,
-        ) from None
+        raise CommandError(_unusable(error), USAGE) from None
+
+
+def _unusable(error: ValidationError) -> str:
+    """The sentence about a setting that cannot be used, and where it is to be corrected."""
+    from flows.boundary.settings import Settings, settings_file  # noqa: PLC0415 - loads Prefect
+
+    first = error.errors()[0]
+    name = str(first["loc"][0])
+    variable = f"TRADING_{name}".upper()
+    secret = "SecretStr" in str(getattr(Settings.model_fields.get(name), "annotation", ""))
+    value = "" if secret else f"={shown(first['input'])}"
+    if variable in {known.upper() for known in os.environ}:
+        return (
+            f"{variable}{value} cannot be used ({first['msg']}); correct the variable or unset it."
+        )
+    return (
+        f"{name}{value} in {settings_file()} cannot be used ({first['msg']}); correct the line or "
+        "remove it."
+    )
 
 
 def job_environment() -> dict[str, str]:
@@ -52,6 +65,7 @@ def job_environment() -> dict[str, str]:
         PROJECT_DIR: os.environ.get(PROJECT_DIR) or str(project_root()),
         "TRADING_INPUT_DIR": here.input_dir,
         "TRADING_OUTPUT_DIR": here.output_dir,
+        "TRADING_LAKE_DIR": here.lake_dir,
     }
 
 

@@ -65,7 +65,7 @@ class JobWatch:
                 # From now on its end is this execution's affair.
                 t.inherited, t.tried_here, t.since = False, 1, time.monotonic()
             if run_id in ended:
-                t.saw(ended[run_id].state)
+                t.record_state(ended[run_id].state)
                 if t.broke_off:
                     look.gone.append(t)
         await self._inspect([t for t in by_id.values() if t.unfinished], look)
@@ -83,7 +83,7 @@ class JobWatch:
         for t in waiting:
             found = known.get(t.run.id) if t.run else None
             if found is None:
-                t.saw(Cancelled(message="Its run was deleted on the server."))
+                t.record_state(Cancelled(message="Its run was deleted on the server."))
             elif not self._is_late(t, found):
                 continue
             elif not self._has_a_job(found):

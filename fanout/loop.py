@@ -4,36 +4,31 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
-from uuid import UUID
 
 import anyio
 from prefect import Flow
-from prefect.client.schemas.actions import DeploymentFlowRunCreate
-from prefect.client.schemas.objects import FlowRun, FlowRunPolicy, State, StateType
-from prefect.client.schemas.responses import DeploymentResponse
+from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.exceptions import TerminationSignal
 from prefect.logging import get_run_logger
-from prefect.states import Cancelled, Crashed, Pending, Running, Scheduled, to_state_create
+from prefect.states import Cancelled
 
 from fanout import runs
 from fanout.children import Child, FanOutPolicy, Outcome, Placement, Progress, RunSet
-from fanout.decisions import Step, idempotency_key, latest_attempts, next_step
-from fanout.inline import InlineClient, execute, retry_policy
+from fanout.creation import RunCreation
+from fanout.decisions import Step, latest_attempts, next_step
+from fanout.inline_execution import InlineExecution
 from fanout.job_watch import JobWatch
-from fanout.orphans import PLACEMENT_LABEL, end_below
-from fanout.runs import Refusal
+from fanout.orphans import end_below, mark_crashed
+from fanout.prefect_engine import bulk
+from fanout.prefect_engine.inline import InlineClient
 from fanout.tracked import Tracked
 
 Satisfied = Callable[[Sequence[Child]], Collection[str]]
 OnProgress = Callable[[Progress], Awaitable[None]]
-
-LOOK_SECONDS = 1.0
-"""How long a cancellation of a run that waits here for its execution may go unnoticed."""
 
 CLEAN_UP_SECONDS = 20.0
 """How long a parent that is being stopped may take to cancel its children: less than the 30 s
@@ -59,14 +54,20 @@ class FanOut:
     on_progress: OnProgress | None
     open: list[Tracked] = field(default_factory=list)
     progress: Progress = field(default_factory=lambda: Progress(0))
-    target: DeploymentResponse = field(init=False)
-    link_id: UUID = field(init=False)
-    looked_at: float = field(default_factory=time.monotonic)
-    creation: asyncio.Task[None] | None = None
+    creation: RunCreation = field(init=False)
+    creating: asyncio.Task[None] | None = None
     job_watch: JobWatch = field(init=False)
+    inline: InlineExecution | None = None
 
     def __post_init__(self) -> None:
         self.job_watch = JobWatch(self.client, self.policy)
+        if self.flow is not None:
+            self.inline = InlineExecution(
+                client=self.client,
+                flow=self.flow,
+                max_in_flight=self.policy.max_in_flight,
+                on_end=self._note_end,
+            )
 
     async def run(self, children: Sequence[Child]) -> RunSet:
         """Bring all children to an end; when interrupted, cancel those that have none."""
@@ -93,18 +94,21 @@ class FanOut:
         """
         if self.placement is Placement.JOB:
             return self.policy.max_in_flight
-        return runs.CREATE_LIMIT
+        return bulk.CREATE_LIMIT
 
     async def _attach(self, tracked: list[Tracked]) -> None:
         """Find the deployment, the link to the parent, and runs of an earlier execution."""
-        self.target = await runs.until_answered(self.client.deployment, self.deployment)
+        self.creation = await RunCreation.attached(
+            self.client, self.parent, self.deployment, self.flow
+        )
         if self.placement is Placement.JOB:
-            self.job_watch.queued_elsewhere = await runs.queues_elsewhere(self.client, self.target)
-        self.link_id = await runs.link_task_run(self.client, self.parent, self.deployment)
+            self.job_watch.queued_elsewhere = await runs.queues_elsewhere(
+                self.client, self.creation.target
+            )
         if self.parent.run_count <= 1:
             return  # its first execution: it has no children yet
         existing = latest_attempts(
-            self.parent.id, await runs.read_children(self.client, self.link_id)
+            self.parent.id, await runs.read_children(self.client, self.creation.link_id)
         )
         for t in tracked:
             if found := existing.get(t.child.key):
@@ -128,13 +132,14 @@ class FanOut:
             for t in ended:
                 await self._count(t)
         if lost := groups[Step.ABANDON]:
-            await self._mark_crashed(lost, "The process that executed it is gone.")
+            await mark_crashed(self.client, lost, "The process that executed it is gone.")
         if due := groups[Step.CREATE]:
             # What the server was asked to create is waited for, even by a parent being cancelled.
-            self.creation = asyncio.create_task(self._create(due))
-            await asyncio.shield(self.creation)
-        if pending := groups[Step.EXECUTE]:
-            await self._execute_all(pending)
+            at_once = len(self.open) <= self.policy.max_in_flight
+            self.creating = asyncio.create_task(self.creation.create(due, at_once=at_once))
+            await asyncio.shield(self.creating)
+        if (pending := groups[Step.EXECUTE]) and self.inline is not None:
+            await self.inline.execute_all(pending)
         if running := groups[Step.WAIT]:
             await self._watch(running)
 
@@ -142,31 +147,6 @@ class FanOut:
         if t.verdict is not None:
             return Step.END
         return next_step(t.latest, self.placement, self.policy, t.tried_here)
-
-    async def _create(self, due: list[Tracked]) -> None:
-        """Create the next attempt of each, and learn what the server made of it."""
-        state = self._first_state()
-        requests = [self._request(t, state) for t in due]
-        created = await runs.create_runs(self.client, self.target.id, requests)
-        if self.placement is Placement.JOB:
-            found = await runs.read_runs(self.client, [c for c in created if isinstance(c, UUID)])
-        else:
-            # Nobody but this process takes them on: they are what was asked for.
-            found = {
-                run_id: self._as_created(run_id, request, state)
-                for run_id, request in zip(created, requests, strict=True)
-                if isinstance(run_id, UUID)
-            }
-        for t, answer in zip(due, created, strict=True):
-            if isinstance(answer, Refusal) or answer not in found:
-                t.verdict = Outcome.NOT_CREATED
-                t.message = answer.reason if isinstance(answer, Refusal) else "It was deleted."
-                continue
-            t.run = found[answer]
-            t.attempt += 1
-            t.tried_here += 1
-            t.inherited = t.stale = False
-            t.since, t.pending_since, t.known_to_wait = time.monotonic(), None, False
 
     async def _note_satisfied(self, tracked: Sequence[Tracked]) -> None:
         """Note which children's work is there although their run crashed."""
@@ -187,137 +167,6 @@ class FanOut:
         """Ask once about all of them: it may read every result there is."""
         return await asyncio.to_thread(satisfied, [t.child for t in tracked])
 
-    def _first_state(self) -> State[None]:
-        """The state in which a new run is created."""
-        if self.placement is Placement.JOB:
-            return Scheduled()
-        # Where none has to wait for another they start now: one request less for each.
-        at_once = len(self.open) <= self.policy.max_in_flight
-        # Pending: no worker picks it up, and it never counts as late.
-        return Running() if at_once else Pending()
-
-    def _as_created(
-        self, run_id: UUID, request: DeploymentFlowRunCreate, state: State[None]
-    ) -> FlowRun:
-        """A new inline run as the server holds it, without asking for it."""
-        return FlowRun(
-            id=run_id,
-            flow_id=self.target.flow_id,
-            deployment_id=self.target.id,
-            name=request.name or "",
-            parameters=self.target.parameters | (request.parameters or {}),
-            tags=[*self.target.tags, *request.tags],
-            labels=request.labels or {},
-            state=state,
-            state_type=state.type,
-            empirical_policy=request.empirical_policy or FlowRunPolicy(),
-            idempotency_key=request.idempotency_key,
-            parent_task_run_id=self.link_id,
-        )
-
-    def _request(self, t: Tracked, state: State[None]) -> DeploymentFlowRunCreate:
-        request = DeploymentFlowRunCreate(
-            name=t.child.name,
-            parameters=dict(t.child.parameters),
-            tags=list(t.child.tags),
-            state=to_state_create(state),
-            idempotency_key=idempotency_key(self.parent.id, t.child.key, t.attempt + 1),
-            parent_task_run_id=self.link_id,
-            labels={PLACEMENT_LABEL: self.placement.value},
-        )
-        if self.flow is not None:
-            request.empirical_policy = retry_policy(self.flow)
-            # This process's engine validates them, which costs the server nothing.
-            request.enforce_parameter_schema = False
-        return request
-
-    async def _execute_all(self, due: list[Tracked]) -> None:
-        """Execute the runs in this process, a few at a time."""
-        queue = deque(due)
-
-        async def work() -> None:
-            while queue:
-                t = queue.popleft()
-                await self._note_stopped([t, *queue])
-                if self._may_start(t):
-                    await self._execute(t)
-                else:
-                    await self._stop(t)
-                await self._note_satisfied([t])
-                if self._decide(t) is Step.END:
-                    await self._count(t)
-
-        count = min(self.policy.max_in_flight, len(due))
-        workers = [asyncio.create_task(work()) for _ in range(count)]
-        try:
-            await asyncio.gather(*workers)
-        except BaseException:
-            # An engine whose run just ended swallows the cancellation: leave nothing to go on to.
-            queue.clear()
-            for worker in workers:
-                worker.cancel()
-            # Each engine records the end of its run before it lets go.
-            await asyncio.gather(*workers, return_exceptions=True)
-            raise
-
-    async def _execute(self, t: Tracked) -> None:
-        if t.run is None or self.flow is None:
-            raise TypeError(t)
-        if t.inherited:
-            t.inherited, t.tried_here = False, t.tried_here + 1
-        # In a task of its own: a flow that cancels the task it runs in stops nothing else.
-        execution = asyncio.create_task(execute(self.flow, t.run, self.client))
-        try:
-            state, t.value = await execution
-        except asyncio.CancelledError:
-            if _being_cancelled():
-                raise
-            # The child cancelled itself; its engine has recorded a crash.
-            t.saw(Crashed(message="It was cancelled from within."))
-            return
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is the end of this attempt
-            await self._mark_crashed([t], f"Its execution broke off: {error!r}")
-            return
-        if state is None or not state.is_final():
-            await self._stop(t)
-        else:
-            t.saw(state)
-
-    async def _note_stopped(self, due: Sequence[Tracked]) -> None:
-        """Note, once in a while, which of the runs to execute were cancelled on the server.
-
-        The server would let a cancelled run start: it takes it for a retry.
-        """
-        if time.monotonic() - self.looked_at < LOOK_SECONDS:
-            return
-        self.looked_at = time.monotonic()
-        by_id = {t.run.id: t for t in due if t.run}
-        for run in (await runs.read_stopped(self.client, list(by_id))).values():
-            by_id[run.id].saw(run.state)
-
-    @staticmethod
-    def _may_start(t: Tracked) -> bool:
-        return t.run is not None and t.run.state_type in (StateType.PENDING, StateType.RUNNING)
-
-    async def _stop(self, t: Tracked) -> None:
-        """Take the end that the server gave a run, or give it one: nobody executes it any more."""
-        ids = [t.run.id] if t.run else []
-        stopped: State[None] = Cancelled()
-        await runs.set_states(self.client, ids, stopped, only=[StateType.CANCELLING], force=True)
-        for run in (await runs.read_ended(self.client, ids)).values():
-            t.saw(run.state)
-        if t.unfinished:
-            t.verdict, t.message = Outcome.CANCELLED, "The server did not let it go on."
-
-    async def _mark_crashed(self, lost: Sequence[Tracked], message: str) -> None:
-        """Say on the server what happened to runs that nobody executes any more."""
-        state: State[None] = Crashed(message=message)
-        ids = [t.run.id for t in lost if t.run]
-        await runs.set_states(self.client, ids, state, only=runs.CANCELLABLE, force=True)
-        for t in lost:
-            t.saw(state)
-        await end_below(self.client, ids)
-
     async def _watch(self, waiting: list[Tracked]) -> None:
         """Look after a pause what has become of the runs."""
         await asyncio.sleep(self.policy.poll_seconds)
@@ -325,9 +174,8 @@ class FanOut:
         await end_below(self.client, [t.run.id for t in look.gone if t.run])
         if look.unstarted:
             limit = self.policy.pending_deadline_seconds
-            await self._mark_crashed(
-                look.unstarted, f"No worker made a job of it within {limit:g} s."
-            )
+            unstarted = f"No worker made a job of it within {limit:g} s."
+            await mark_crashed(self.client, look.unstarted, unstarted)
         if look.waiting:
             self._say_who_waits(look.waiting)
         if look.overdue:
@@ -342,6 +190,12 @@ class FanOut:
             self.policy.pending_deadline_seconds,
             names,
         )
+
+    async def _note_end(self, t: Tracked) -> None:
+        """Count a child whose run has ended here, unless it gets another."""
+        await self._note_satisfied([t])
+        if self._decide(t) is Step.END:
+            await self._count(t)
 
     async def _count(self, t: Tracked) -> None:
         if t.counted:
@@ -360,8 +214,8 @@ class FanOut:
                 _log.warning("Not all children could be cancelled.", exc_info=True)
         if bound.cancelled_caught:
             _log.warning("Not all children could be cancelled in %g s.", CLEAN_UP_SECONDS)
-        if self.creation is not None:
-            self.creation.cancel()
+        if self.creating is not None:
+            self.creating.cancel()
 
     async def _cancel_whatever_comes(
         self, tracked: Sequence[Tracked], bound: anyio.CancelScope
@@ -374,8 +228,8 @@ class FanOut:
         """
         while True:
             try:
-                if self.creation is not None:
-                    await asyncio.wait([self.creation])
+                if self.creating is not None:
+                    await asyncio.wait([self.creating])
                 await self._cancel([t for t in tracked if t.unfinished])
             except (asyncio.CancelledError, TerminationSignal):
                 if bound.cancel_called:
@@ -393,8 +247,3 @@ class FanOut:
         gone = (*runs.CANCELLABLE, StateType.CRASHED)
         cancelled: State[None] = Cancelled(message=message)
         await runs.set_states(self.client, ids, cancelled, only=gone, force=True)
-
-
-def _being_cancelled() -> bool:
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0

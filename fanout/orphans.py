@@ -22,6 +22,7 @@ from prefect.states import Crashed
 from fanout import runs
 from fanout.children import Placement
 from fanout.decisions import parent_of
+from fanout.tracked import Tracked
 
 PLACEMENT_LABEL = "fanout.placement"
 """The label of a flow run that says where its parent meant it to execute."""
@@ -69,6 +70,16 @@ async def end_below(client: PrefectClient, parents: Sequence[UUID]) -> None:
         jobs = [run.id for run in below if not _is_inline(run)]
         await runs.cancel_jobs(client, jobs, "The process that waited for it is gone.")
         level = [run.id for run in inline]
+
+
+async def mark_crashed(client: PrefectClient, lost: Sequence[Tracked], message: str) -> None:
+    """Say on the server what happened to runs that nobody executes any more."""
+    state: State[None] = Crashed(message=message)
+    ids = [t.run.id for t in lost if t.run]
+    await runs.set_states(client, ids, state, only=runs.CANCELLABLE, force=True)
+    for t in lost:
+        t.record_state(state)
+    await end_below(client, ids)
 
 
 async def _end_inline(client: PrefectClient, orphans: Iterable[FlowRun]) -> None:

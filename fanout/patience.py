@@ -20,15 +20,14 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from fanout.prefect_engine.bulk import LOCKED
+
 PAUSES = (0.02, 0.05, 0.1, 0.2, 0.4)
 """Seconds, each jittered by half; after the last one the client's own patience begins."""
 
 PLACES = 4
 """Changes of state that are under way at once when the database is spared; a creation takes all
 places. The server, one process, does not become faster by more."""
-
-LOCKED = b"database is locked"
-"""In the answer to a bulk creation: it is 200 even where the database refused single items."""
 
 LIMITS = httpx.Limits(max_connections=16, max_keepalive_connections=16, keepalive_expiry=25)
 """As many connections as Prefect's client opens."""

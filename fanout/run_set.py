@@ -9,16 +9,16 @@ from typing import Any
 from uuid import UUID
 
 from prefect import Flow
-from prefect.client.orchestration import PrefectClient, get_client
+from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import FlowRun
-from prefect.context import AsyncClientContext, FlowRunContext
 from prefect.exceptions import Abort, TerminationSignal
 from prefect.states import Cancelled
 
 from fanout.children import Child, FanOutPolicy, Placement, RunSet
 from fanout.decisions import latest_attempts
-from fanout.inline import InlineClient, InlineClientContext, inline_client
 from fanout.loop import FanOut, OnProgress, Satisfied
+from fanout.prefect_engine.context import current_flow_run, engine_client
+from fanout.prefect_engine.inline import InlineClient, inline_client, is_nested
 from fanout.runs import read_subflows
 
 CANCELLATION_POLL_SECONDS = 5.0
@@ -64,7 +64,10 @@ async def fan_out(
         ValueError: Two children have the same key, or inline children lack their flow.
         prefect.exceptions.ObjectNotFound: There is no such deployment.
     """
-    parent, parent_client = _parent()
+    parent = current_flow_run()
+    if parent is None:
+        msg = "fan_out must be awaited inside a flow run, which becomes the children's parent."
+        raise RuntimeError(msg)
     wanted = list(children)
     if len({child.key for child in wanted}) != len(wanted):
         msg = "two children have the same key; give each its own."
@@ -74,8 +77,8 @@ async def fan_out(
         raise ValueError(msg)
     if not wanted:
         return RunSet(())
-    outermost = not isinstance(AsyncClientContext.get(), InlineClientContext)
-    async with inline_client(parent_client) as client:
+    nested = is_nested()
+    async with inline_client(engine_client()) as client:
         fan = FanOut(
             client=client,
             parent=parent,
@@ -86,7 +89,7 @@ async def fan_out(
             satisfied=satisfied,
             on_progress=on_progress,
         )
-        if not outermost:
+        if nested:
             return await fan.run(wanted)
         async with _heeding_cancellation(client, parent.id):
             return await fan.run(wanted)
@@ -100,15 +103,6 @@ async def latest_runs(parent_flow_run_id: UUID) -> dict[str, FlowRun]:
     async with get_client() as client:
         runs = await read_subflows(client, parent_flow_run_id)
     return {key: run for key, (_, run) in latest_attempts(parent_flow_run_id, runs).items()}
-
-
-def _parent() -> tuple[FlowRun, PrefectClient]:
-    context = FlowRunContext.get()
-    if context is None or not isinstance(context.flow_run, FlowRun):
-        msg = "fan_out must be awaited inside a flow run, which becomes the children's parent."
-        raise RuntimeError(msg)
-    client = context.client if isinstance(context.client, PrefectClient) else get_client()
-    return context.flow_run, client
 
 
 @asynccontextmanager

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any, TypeVar
 from uuid import UUID
 
 import httpx
 import stamina
-from prefect import Task
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.actions import DeploymentFlowRunCreate
 from prefect.client.schemas.filters import (
@@ -24,19 +22,12 @@ from prefect.client.schemas.filters import (
     FlowRunFilterStateType,
 )
 from prefect.client.schemas.objects import TERMINAL_STATES, FlowRun, State, StateType
-from prefect.client.schemas.responses import (
-    DeploymentResponse,
-    OrchestrationResult,
-    SetStateStatus,
-)
+from prefect.client.schemas.responses import DeploymentResponse, OrchestrationResult
 from prefect.client.schemas.sorting import FlowRunSort
-from prefect.states import Cancelled, Cancelling, Pending, to_state_create
+from prefect.states import Cancelled, Cancelling
 
-CREATE_LIMIT = 100
-"""Most runs that one bulk creation accepts."""
-
-SET_STATE_LIMIT = 50
-"""Most runs that one bulk change of state accepts."""
+from fanout.prefect_engine import bulk
+from fanout.prefect_engine.bulk import Refusal
 
 READ_LIMIT = 200
 """Most runs that one read answers."""
@@ -57,25 +48,9 @@ PROCESS_POOL = "process"
 UNBEGUN_SECONDS = 3.0
 """How long whoever watches over a process has to end one that has not begun its run."""
 
-_PERMANENT = ("Parameter validation failed", "Invalid schema", "Parameter schema enforcement")
-"""How the server's answer begins when the same request can never succeed."""
-
 T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """Why the server did not create a run.
-
-    Attributes:
-        reason: In the server's words.
-        passing: Whether the same request may succeed later.
-    """
-
-    reason: str
-    passing: bool = False
 
 
 class ItemsFailedError(Exception):
@@ -88,7 +63,7 @@ def batches(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
         yield items[first : first + size]
 
 
-def passing_fault(error: Exception) -> bool:
+def is_transient(error: Exception) -> bool:
     """Whether a request may succeed when it is sent again: no connection, overload, a 5xx."""
     if isinstance(error, httpx.HTTPStatusError):
         status = error.response.status_code
@@ -98,7 +73,7 @@ def passing_fault(error: Exception) -> bool:
 
 _persistently = stamina.AsyncRetryingCaller(
     attempts=ROUNDS, wait_initial=0.2, wait_max=10.0, timeout=PATIENCE_SECONDS
-).on(passing_fault)
+).on(is_transient)
 
 
 async def until_answered(ask: Callable[..., Awaitable[T]], *arguments: object) -> T:
@@ -118,7 +93,7 @@ async def create_runs(
         For each request the run's id, or why there will be none.
     """
     created: list[UUID | Refusal] = []
-    for batch in batches(requests, CREATE_LIMIT):
+    for batch in batches(requests, bulk.CREATE_LIMIT):
         created += await _create_batch(client, deployment_id, batch)
     return created
 
@@ -126,11 +101,13 @@ async def create_runs(
 async def _create_batch(
     client: PrefectClient, deployment_id: UUID, requests: Sequence[DeploymentFlowRunCreate]
 ) -> list[UUID | Refusal]:
-    answers: list[UUID | Refusal] = [Refusal("It was not asked for.", passing=True)] * len(requests)
+    answers: list[UUID | Refusal] = [Refusal("It was not asked for.", transient=True)] * len(
+        requests
+    )
 
     async def ask_for_missing() -> None:
         missing = [i for i, answer in enumerate(answers) if _may_come(answer)]
-        asked = await _ask_for(client, deployment_id, [requests[i] for i in missing])
+        asked = await bulk.ask_to_create(client, deployment_id, [requests[i] for i in missing])
         for i, answer in zip(missing, asked, strict=True):
             answers[i] = answer
         if any(map(_may_come, answers)):
@@ -142,28 +119,7 @@ async def _create_batch(
 
 
 def _may_come(answer: UUID | Refusal) -> bool:
-    return isinstance(answer, Refusal) and answer.passing
-
-
-async def _ask_for(
-    client: PrefectClient, deployment_id: UUID, requests: Sequence[DeploymentFlowRunCreate]
-) -> list[UUID | Refusal]:
-    response = await client.request(
-        "POST",
-        # A public route that the client has no method for, nor a type.
-        f"/deployments/{deployment_id}/create_flow_run/bulk",  # type: ignore[arg-type]
-        json=[request.model_dump(mode="json", exclude_unset=True) for request in requests],
-    )
-    return [_answer(item) for item in response.json()["results"]]
-
-
-def _answer(item: Mapping[str, str]) -> UUID | Refusal:
-    if item["status"] == "CREATED":
-        return UUID(item["flow_run_id"])
-    reason = item.get("error") or ""
-    if reason.startswith(_PERMANENT):
-        return Refusal(reason)
-    return Refusal(f"The server kept failing to create it: {reason}", passing=True)
+    return isinstance(answer, Refusal) and answer.transient
 
 
 async def queues_elsewhere(client: PrefectClient, deployment: DeploymentResponse) -> bool:
@@ -247,25 +203,8 @@ async def _page(client: PrefectClient, wanted: FlowRunFilter, offset: int = 0) -
 
 
 async def link_task_run(client: PrefectClient, parent: FlowRun, deployment_name: str) -> UUID:
-    """The task run of `parent` on which the runs of one deployment hang as subflows.
-
-    Prefect's own `run_deployment` makes one such task run per child. One per parent and
-    deployment shows the same graph, with every child a node, for one request in all. Its dynamic
-    key makes the server answer with the same task run when a retried parent asks again.
-    """
-    task = Task(fn=_stands_for_children, name=deployment_name)
-    task_run = await _persistently(
-        client.create_task_run,
-        task=task,
-        flow_run_id=parent.id,
-        dynamic_key=f"fan-out:{deployment_name}",
-        state=Pending(),
-    )
-    return task_run.id
-
-
-def _stands_for_children() -> None:
-    """Never runs: its task run is where a parent's children hang."""
+    """The task run of `parent` on which the runs of one deployment hang as subflows."""
+    return await _persistently(bulk.link_task_run, client, parent, deployment_name)
 
 
 async def set_states(
@@ -285,9 +224,9 @@ async def set_states(
         only: States from which a run is moved.
         force: Whether to set it even where Prefect's rules would say otherwise.
     """
-    for batch in batches(run_ids, SET_STATE_LIMIT):
+    for batch in batches(run_ids, bulk.SET_STATE_LIMIT):
         answers = await move(client, batch, state, only=only, force=force)
-        if any(map(_aborted, answers)):
+        if any(map(bulk.is_fault, answers)):
             # What the server cannot be told stops no other work; its own log has the reason.
             _log.warning("The server did not set all of %d runs %s.", len(batch), state.name)
 
@@ -329,27 +268,14 @@ async def move(
         id=FlowRunFilterId(any_=list(run_ids)),
         state=FlowRunFilterState(type=FlowRunFilterStateType(any_=list(only))),
     )
-    body = {
-        "flow_runs": wanted.model_dump(mode="json", exclude_unset=True),
-        "state": to_state_create(state).model_dump(mode="json", exclude_unset=True),
-        "force": force,
-        "limit": SET_STATE_LIMIT,
-    }
     answers: list[OrchestrationResult[Any]] = []
 
     async def ask() -> None:
-        # As above: public, without a client method.
-        path = "/flow_runs/bulk_set_state"
-        response = await client.request("POST", path, json=body)  # type: ignore[arg-type]
-        answers[:] = map(OrchestrationResult.model_validate, response.json()["results"])
+        answers[:] = await bulk.ask_to_move(client, wanted, state, force=force)
         # From the states named, only a fault aborts; a run that has left them is not found again.
-        if any(map(_aborted, answers)):
+        if any(map(bulk.is_fault, answers)):
             raise ItemsFailedError
 
     with suppress(ItemsFailedError):
         await _persistently(ask)
     return answers
-
-
-def _aborted(answer: OrchestrationResult[Any]) -> bool:
-    return answer.status is SetStateStatus.ABORT

@@ -51,7 +51,7 @@ class Tracked:
         """Whether its run's process is known to have ended before its flow did."""
         return self.run is not None and self.run.state_type in BROKEN_OFF
 
-    def saw(self, state: State[Any] | None) -> None:
+    def record_state(self, state: State[Any] | None) -> None:
         """Note the state in which its run was found."""
         if self.run is not None and state is not None:
             self.run.state, self.run.state_type = state, state.type

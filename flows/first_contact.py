@@ -17,9 +17,6 @@ if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
     from prefect.client.schemas.objects import FlowRun
 
-RUN_ID = "PREFECT__FLOW_RUN_ID"
-"""The environment variable with the flow run that a process shall execute."""
-
 PATIENCE_SECONDS = 300.0
 """How long the server may take: as long as a parent waits for one that is gone."""
 

@@ -5,14 +5,13 @@ The command of a Kubernetes Job whose run is supervised: a parent's.
 
 from __future__ import annotations
 
-import os
 import runpy
 import sys
-from uuid import UUID
 
 from prefect.client.orchestration import get_client
 
-from flows.first_contact import RUN_ID, read_run
+from fanout.prefect_engine.job_process import run_id
+from flows.first_contact import read_run
 
 COMMAND = ("prefect", "flow-run", "execute")
 
@@ -20,7 +19,7 @@ COMMAND = ("prefect", "flow-run", "execute")
 def main() -> None:
     """Wait for the server, then supervise the flow run that the environment names."""
     with get_client(sync_client=True) as client:
-        read_run(client, UUID(os.environ[RUN_ID]))
+        read_run(client, run_id())
     sys.argv = [*COMMAND]
     runpy.run_module(COMMAND[0], run_name="__main__", alter_sys=True)
 

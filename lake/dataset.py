@@ -83,13 +83,11 @@ class Wanted(Generic[K]):
 
 
 class Dataset(Protocol[R_contra, K]):
-    """What is computed partition by partition.
+    """What is computed partition by partition."""
 
-    Attributes:
-        name: What people and paths call it, e.g. `silver`.
-    """
-
-    name: str
+    @property
+    def name(self) -> str:
+        """What people and paths call it, e.g. `silver`."""
 
     def symbols(self, request: R_contra) -> Sequence[str]:
         """The symbols that the request asks for, each planned on its own.

@@ -115,6 +115,8 @@ def read_file(
     dataset: str,
     symbol: str,
     columns: Sequence[str] | None = None,
+    *,
+    row_group: int | None = None,
 ) -> StoredFile:
     """Read one result file.
 
@@ -124,6 +126,7 @@ def read_file(
         dataset: The dataset that it must belong to.
         symbol: The symbol that it must belong to.
         columns: Columns to read; None for all.
+        row_group: The one row group to read; None for all.
 
     Raises:
         ContentError: It is damaged, or no result of this dataset and symbol.
@@ -131,7 +134,7 @@ def read_file(
     """
     content = directory.read_bytes(name)
     try:
-        return _decoded(content, dataset, symbol, columns)
+        return _decoded(content, dataset, symbol, columns, row_group)
     except (pa.ArrowException, OSError, ValueError, KeyError) as error:
         raise ContentError(
             directory.url_of(name),
@@ -141,7 +144,11 @@ def read_file(
 
 
 def _decoded(
-    content: bytes, dataset: str, symbol: str, columns: Sequence[str] | None
+    content: bytes,
+    dataset: str,
+    symbol: str,
+    columns: Sequence[str] | None,
+    row_group: int | None,
 ) -> StoredFile:
     if len(content) > MAX_FILE_BYTES:
         raise ValueError("it is larger than any result")
@@ -151,8 +158,13 @@ def _decoded(
     metadata = _texts(file.metadata.metadata)
     if not _is_of(metadata, dataset, symbol):
         raise ValueError("it belongs to another dataset or symbol")
-    table = file.read(columns=columns, use_threads=False).replace_schema_metadata(None)
-    return StoredFile(table, metadata)
+    if row_group is not None and row_group >= file.num_row_groups:
+        raise ValueError("it has fewer row groups than such a file")
+    if row_group is None:
+        table = file.read(columns=columns, use_threads=False)
+    else:
+        table = file.read_row_group(row_group, columns=columns, use_threads=False)
+    return StoredFile(table.replace_schema_metadata(None), metadata)
 
 
 def stored_fingerprints(

@@ -10,18 +10,12 @@ Standard library only: nothing here may slow a child's start.
 
 from __future__ import annotations
 
-import gc
 import os
 import runpy
 import signal
 import sys
 import threading
 import time
-
-GARBAGE_THRESHOLD = 50_000
-"""New objects between two looks for garbage, instead of 700: what a child imports stays, and to
-look through it again and again takes a tenth of its start and some hundredths of its work.
-"""
 
 GRACE_SECONDS = 8.0
 """How long an orphan may take to stop by itself before its process group is killed."""
@@ -40,7 +34,6 @@ def end_with_stdin() -> None:
 
 def main() -> None:
     """Run the module named by the first argument as `__main__` with the others."""
-    gc.set_threshold(GARBAGE_THRESHOLD)
     # A shell's `command &` hands down an ignored SIGINT, with which a worker, that turns SIGTERM
     # into SIGINT, would never end.
     signal.signal(signal.SIGINT, signal.default_int_handler)

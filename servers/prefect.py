@@ -8,30 +8,21 @@ that process or the command that started it lives, so two servers never share on
 from __future__ import annotations
 
 import contextlib
-import http.client
 import json
 import os
-import re
-import socket
 import subprocess
-import time
-import tomllib
-import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.metadata import entry_points, version
 from pathlib import Path
 
 from servers.errors import USAGE, CommandError
-from servers.process import listens, log_tail, start_child, stopping
-from servers.server_lock import server_lock
+from servers.process import start_child, stopping
+from servers.start_up import HOST, StartUp, answers, bound_port, exclusive
 
 DEFAULT_PORT = 4200
-HOST = "127.0.0.1"
 START_SECONDS = 180.0
 """How long the first start, which creates the database, may take on a busy machine."""
 
-_POLL_SECONDS = 0.05
 _LAST_PORT = 65_535
 
 SERVER_SETTINGS = {
@@ -44,19 +35,6 @@ SERVER_SETTINGS = {
     "PREFECT_SERVER_SERVICES_CANCELLATION_CLEANUP_LOOP_SECONDS": "300",
 }
 """Defaults of the local server, which the user's own environment overrides."""
-
-REGISTERED_BLOCKS = "registered-blocks.txt"
-"""In a server's folder: the packages whose block types its database has."""
-
-_BLOCKS_ARE_REGISTERED = {
-    "PREFECT_SERVER_REGISTER_BLOCKS_ON_START": "false",
-    # Otherwise it loads every collection, to find that nothing is new.
-    "PREFECT_SERVER_MEMOIZE_BLOCK_AUTO_REGISTRATION": "false",
-}
-"""Spares a start the import of all Prefect collections, a third of it."""
-
-_NAMES_DATABASE = re.compile(r"^\s*(export\s+)?PREFECT_\w*(DATABASE|PROFILES_PATH)", re.MULTILINE)
-"""A line of `.env`, or of a profile, that names a database or profiles which may."""
 
 _CLIENT_ONLY = {"PREFECT_API_URL", "PREFECT_PROFILE"}
 """What would point the server's UI, or its settings, at something else."""
@@ -97,30 +75,11 @@ class LocalServer:
             CommandError: Another process took its port, it ended, or it did not answer in
                 `START_SECONDS`.
         """
-        deadline = time.monotonic() + START_SECONDS
-        while not self._answers():
-            ended = self.process.poll() is not None
-            if ended:
-                available_port(self.port)
-            if ended or time.monotonic() > deadline:
-                raise CommandError(
-                    f"The local Prefect server {'ended' if ended else 'hung'} while starting; "
-                    f"the end of {self.log}:\n{log_tail(self.log)}"
-                )
-            time.sleep(_POLL_SECONDS)
-        if _fills_own_tables(self.folder, os.environ):
-            # Once it answers it has. Without the note the next start does it again.
-            with contextlib.suppress(OSError):
-                (self.folder / REGISTERED_BLOCKS).write_text(_collections(), encoding="utf-8")
-
-    def _answers(self) -> bool:
-        """Whether this server answers; an error when another does."""
-        if not is_healthy(self.api_url, timeout=2.0):
-            return False
-        if listens(self.process, self.port):
-            return True
-        available_port(self.port)
-        return False
+        health = f"{self.api_url}/health"
+        start_up = StartUp(
+            name="Prefect", process=self.process, port=self.port, health_url=health, log=self.log
+        )
+        start_up.wait(START_SECONDS, on_stranger=lambda: available_port(self.port))
 
 
 def project_root() -> Path:
@@ -149,7 +108,7 @@ def local_server(folder: Path, port: int) -> Iterator[LocalServer]:
         CommandError: The port is taken, or a server for this folder already runs. Nothing was
             started.
     """
-    with _exclusive(folder) as lock:
+    with exclusive(folder, "server.lock", "Prefect", lambda text: _held(folder, text)) as lock:
         port = available_port(port)
         _describe_holder(lock, port)
         server = start_server(folder, port, keep_open=[lock])
@@ -162,9 +121,9 @@ def start_server(
 ) -> LocalServer:
     """Start a server that someone else stops; see `start_child` for the keyword arguments."""
     inherited = {key: value for key, value in os.environ.items() if key not in _CLIENT_ONLY}
-    spared = _BLOCKS_ARE_REGISTERED if _has_registered_blocks(folder, inherited) else {}
-    database = _in_loop(folder) if _uses_own_database(folder, inherited) else {}
-    env = SERVER_SETTINGS | database | spared | inherited
+    named = any(name.startswith("PREFECT_") and "DATABASE" in name for name in inherited)
+    database = {} if named else {"PREFECT_SERVER_DATABASE_CONNECTION_URL": _database_url(folder)}
+    env = SERVER_SETTINGS | database | inherited
     env["PREFECT_HOME"] = str(folder / "prefect")
     # As settings, not as arguments: the UI's pages ask the API at the address the settings name.
     env |= {"PREFECT_SERVER_API_HOST": HOST, "PREFECT_SERVER_API_PORT": str(port)}
@@ -174,67 +133,9 @@ def start_server(
     return LocalServer(folder, port, child)
 
 
-def _in_loop(folder: Path) -> dict[str, str]:
-    """The setting with which the server reaches the folder's database by `InLoopDialect`."""
-    file = (folder / "prefect" / "prefect.db").absolute()
-    return {"PREFECT_SERVER_DATABASE_CONNECTION_URL": f"sqlite+inloop:///{file}"}
-
-
-def _has_registered_blocks(folder: Path, env: Mapping[str, str]) -> bool:
-    """Whether the folder's database has the block types of all collections installed now."""
-    if not _fills_own_tables(folder, env):
-        return False
-    with contextlib.suppress(OSError, UnicodeDecodeError):
-        return (folder / "prefect" / "prefect.db").is_file() and (
-            (folder / REGISTERED_BLOCKS).read_text(encoding="utf-8") == _collections()
-        )
-    return False
-
-
-def _fills_own_tables(folder: Path, env: Mapping[str, str]) -> bool:
-    """Whether a server's database is the one in its folder, and block types are left to us."""
-    return _uses_own_database(folder, env) and not any(
-        name.startswith("PREFECT_") and "BLOCK" in name for name in env
-    )
-
-
-def _uses_own_database(folder: Path, env: Mapping[str, str]) -> bool:
-    """Whether nobody named a database: in the environment or where else Prefect reads settings."""
-    if any(name.startswith("PREFECT_") and "DATABASE" in name for name in env):
-        return False
-    profiles = env.get("PREFECT_PROFILES_PATH") or folder / "prefect" / "profiles.toml"
-    if any(map(_NAMES_DATABASE.search, (_text(Path(".env")), _text(Path(profiles))))):
-        return False
-    project = _table(_table(_toml(Path("pyproject.toml")), "tool"), "prefect")
-    return not any(
-        "profiles_path" in settings or "database" in _table(settings, "server")
-        for settings in (_toml(Path("prefect.toml")), project)
-    )
-
-
-def _text(file: Path) -> str:
-    """What a file of settings holds; nothing when it cannot be read, of which Prefect complains."""
-    with contextlib.suppress(OSError, UnicodeDecodeError):
-        return file.read_text(encoding="utf-8")
-    return ""
-
-
-def _toml(file: Path) -> Mapping[str, object]:
-    with contextlib.suppress(tomllib.TOMLDecodeError):
-        return tomllib.loads(_text(file))
-    return {}
-
-
-def _table(parent: Mapping[str, object], key: str) -> Mapping[str, object]:
-    table = parent.get(key)
-    return table if isinstance(table, Mapping) else {}
-
-
-def _collections() -> str:
-    """Prefect and the packages that bring block types, with their versions."""
-    found = {entry.dist for entry in entry_points(group="prefect.collections") if entry.dist}
-    lines = {f"{dist.name} {dist.version}" for dist in found} | {f"prefect {version('prefect')}"}
-    return "".join(f"{line}\n" for line in sorted(lines))
+def _database_url(folder: Path) -> str:
+    """The folder's database; a URL that is given counts before any file of settings."""
+    return f"sqlite+aiosqlite:///{(folder / 'prefect' / 'prefect.db').absolute()}"
 
 
 def api_url(port: int) -> str:
@@ -244,16 +145,7 @@ def api_url(port: int) -> str:
 
 def is_healthy(url: str, timeout: float) -> bool:
     """Whether a Prefect API answers at this URL within `timeout` seconds."""
-    if not url.startswith(("http://", "https://")):
-        return False
-    # A proxy of the environment has no way to this machine's loopback interface.
-    proxies: dict[str, str] | None = {} if f"//{HOST}:" in url else None
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler(proxies))
-    try:
-        with opener.open(f"{url}/health", timeout=timeout) as answer:
-            return bool(answer.status == 200)  # noqa: PLR2004 - HTTP OK
-    except (OSError, http.client.HTTPException, ValueError):
-        return False
+    return answers(f"{url}/health", timeout)
 
 
 def available_port(port: int) -> int:
@@ -268,36 +160,14 @@ def available_port(port: int) -> int:
             "0 to take a free one.",
             USAGE,
         )
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((HOST, port))
-        except OSError as error:
-            raise CommandError(
-                f"port={port} is not free on {HOST} ({error.strerror}); pass --port with another "
-                f"number such as {port + 1}, or set PREFECT_API_URL to use the server there.",
-                USAGE,
-            ) from None
-        return int(probe.getsockname()[1])
-
-
-@contextlib.contextmanager
-def _exclusive(folder: Path) -> Iterator[int]:
-    """The folder's lock, as an open file descriptor."""
-    file = folder / "server.lock"
-    with contextlib.ExitStack() as held:
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            lock = held.enter_context(server_lock(file))
-        except BlockingIOError:
-            raise CommandError(_already_running(folder, file.read_bytes()), USAGE) from None
-        except OSError as error:
-            raise CommandError(
-                f"{folder}, where the local Prefect server keeps its data, cannot be written "
-                f"({error.strerror}); make it writable or set PREFECT_API_URL to use another "
-                "server."
-            ) from None
-        yield lock
+    try:
+        return bound_port(port)
+    except OSError as error:
+        raise CommandError(
+            f"port={port} is not free on {HOST} ({error.strerror}); pass --port with another "
+            f"number such as {port + 1}, or set PREFECT_API_URL to use the server there.",
+            USAGE,
+        ) from None
 
 
 def _describe_holder(lock: int, port: int) -> None:
@@ -305,7 +175,7 @@ def _describe_holder(lock: int, port: int) -> None:
     os.pwrite(lock, json.dumps({"pid": os.getpid(), "api_url": api_url(port)}).encode(), 0)
 
 
-def _already_running(folder: Path, description: bytes) -> str:
+def _held(folder: Path, description: bytes) -> str:
     try:
         holder: Mapping[str, object] = json.loads(description)
     except ValueError:

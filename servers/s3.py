@@ -7,31 +7,25 @@ other, and ends with the process that started it.
 from __future__ import annotations
 
 import contextlib
-import errno
 import json
 import os
 import random
 import secrets
 import shutil
-import socket
 import subprocess
 import sysconfig
-import time
-import urllib.request
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from servers.errors import USAGE, CommandError
-from servers.process import listens, log_tail, start_child, stopping
-from servers.server_lock import server_lock
+from servers.process import start_child, stopping
+from servers.start_up import HOST, StartUp, exclusive, is_free
 
-HOST = "127.0.0.1"
 REGION = "us-east-1"
 START_SECONDS = 60.0
 """How long it may take to answer; on an idle machine it takes one or two seconds."""
 
-_POLL_SECONDS = 0.05
 _ATTEMPTS = 3
 """Starts to try: between choosing a port and opening it another process may take it."""
 
@@ -102,15 +96,11 @@ class S3Server:
         Raises:
             CommandError: It ended, or did not answer in `START_SECONDS`.
         """
-        deadline = time.monotonic() + START_SECONDS
-        while not (_is_healthy(self.endpoint_url) and listens(self.process, self.port)):
-            ended = self.process.poll() is not None
-            if ended or time.monotonic() > deadline:
-                raise CommandError(
-                    f"The local S3 server {'ended' if ended else 'hung'} while starting; "
-                    f"the end of {self.log}:\n{log_tail(self.log)}"
-                )
-            time.sleep(_POLL_SECONDS)
+        health = f"{self.endpoint_url}/healthz"
+        start_up = StartUp(
+            name="S3", process=self.process, port=self.port, health_url=health, log=self.log
+        )
+        start_up.wait(START_SECONDS)
 
 
 @contextlib.contextmanager
@@ -120,7 +110,7 @@ def s3_server(folder: Path) -> Iterator[S3Server]:
     Raises:
         CommandError: It is not installed, runs for this folder already, or does not start.
     """
-    with _exclusive(folder) as lock:
+    with exclusive(folder, "s3-server.lock", "S3", lambda _: _held(folder)) as lock:
         for attempt in range(1, _ATTEMPTS + 1):
             server = start_s3_server(folder, keep_open=[lock])
             with stopping(server.process):
@@ -236,44 +226,13 @@ def _free_ports(first: int | None) -> list[int]:
         port = candidates.pop()
         twin = port + _GRPC_OFFSET
         taken = {*ports, *(port + _GRPC_OFFSET for port in ports)}
-        if taken.isdisjoint((port, twin)) and _is_free(port) and _is_free(twin):
+        if taken.isdisjoint((port, twin)) and is_free(port) and is_free(twin):
             ports.append(port)
     return ports
 
 
-def _is_free(port: int) -> bool:
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((HOST, port))
-        except OSError as error:
-            if error.errno in (errno.EADDRINUSE, errno.EACCES):
-                return False
-            raise
-    return True
-
-
-def _is_healthy(endpoint_url: str) -> bool:
-    # A proxy of the environment has no way to this machine's loopback interface.
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    try:
-        with opener.open(f"{endpoint_url}/healthz", timeout=2.0) as answer:
-            return bool(answer.status == 200)  # noqa: PLR2004 - HTTP OK
-    except OSError:
-        return False
-
-
-@contextlib.contextmanager
-def _exclusive(folder: Path) -> Iterator[int]:
-    """A lock on the folder, as an open file descriptor that the server inherits."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with contextlib.ExitStack() as held:
-        try:
-            lock = held.enter_context(server_lock(folder / "s3-server.lock"))
-        except BlockingIOError:
-            raise CommandError(
-                f"A local S3 server for {folder} already runs; stop the command that started it, "
-                "or pass --server-dir with another folder.",
-                USAGE,
-            ) from None
-        yield lock
+def _held(folder: Path) -> str:
+    return (
+        f"A local S3 server for {folder} already runs; stop the command that started it, or pass "
+        "--server-dir with another folder."
+    )

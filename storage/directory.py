@@ -45,7 +45,7 @@ class Directory:
         fail_fast: Whether an outage is reported at once instead of waited for: for the first look
             at a location, which more often is mistyped than about to come back.
         parameter: The user's name for it, e.g. `output_dir`, to tell what to correct.
-        location: As it was named, by which another process opens the same; it may hold credentials.
+        location: As it was named, by which another process opens the same: `url` may lack the host.
     """
 
     url: str
@@ -54,7 +54,7 @@ class Directory:
     store: Store = field(init=False, repr=False, compare=False)
     fail_fast: bool = field(default=False, compare=False)
     parameter: str = field(default="directory", compare=False)
-    location: str = field(default="", repr=False, compare=False)
+    location: str = field(default="", compare=False)
 
     def __post_init__(self) -> None:
         if not self.location:

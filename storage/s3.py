@@ -2,31 +2,21 @@
 
 Loads s3fs, and with it aiobotocore, only when the first `s3://` location is opened. Credentials
 are those of the AWS tools (environment, profile, role), unless `use_credentials` gave others.
-s3fs keeps the session and its event loop; requests are made one level below its files, whose
-caches and fall-backs would cost several requests where one does.
 """
 
 from __future__ import annotations
 
-import asyncio
 import os
 import threading
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from storage.backends import FileIdentity, Listing
 
+if TYPE_CHECKING:
+    from storage.s3fs_client import S3Client
+
 PROTOCOLS = ("s3", "s3a")
-
-CONNECT_SECONDS, READ_SECONDS = 5, 20
-"""How long a connection, and then an answer, may take before the request counts as failed."""
-
-REQUEST_SECONDS = 120
-"""How long one request may take in all: while a client waits for the store's leave to send a body,
-the limits above do not hold."""
-
-CONNECTIONS = 16
-"""Requests of one process that may be under way at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,64 +56,34 @@ def use_credentials(credentials: S3Credentials) -> None:
 
 def s3_store() -> S3Store:
     """The store of this process's credentials and environment; one client serves all threads."""
+    from storage.s3fs_client import S3Client  # noqa: PLC0415 - see the module's docstring
+
     environment = sorted(item for item in os.environ.items() if item[0].startswith("AWS_"))
     key = (os.getpid(), _credentials, tuple(environment))
     with _lock:
         if key not in _stores:
             _stores.clear()
-            _stores[key] = S3Store(_filesystem(_credentials))
+            _stores[key] = S3Store(S3Client.of(_credentials))
         return _stores[key]
-
-
-def _filesystem(credentials: S3Credentials) -> Any:  # noqa: ANN401 - s3fs has no types
-    from s3fs import S3FileSystem  # noqa: PLC0415 - see the module's docstring
-
-    filesystem = S3FileSystem(
-        key=credentials.access_key_id,
-        secret=credentials.secret_access_key,
-        token=credentials.session_token,
-        endpoint_url=credentials.endpoint_url,
-        profile=credentials.profile,
-        # None leaves either to the AWS environment.
-        client_kwargs={"region_name": credentials.region, "verify": credentials.verify},
-        config_kwargs={
-            # Retries are ours alone: three layers of them would multiply.
-            "retries": {"mode": "standard", "total_max_attempts": 1},
-            "connect_timeout": CONNECT_SECONDS,
-            "read_timeout": READ_SECONDS,
-            "max_pool_connections": CONNECTIONS,
-        },
-        use_listings_cache=False,
-        skip_instance_cache=True,
-    )
-    filesystem.retries = 1
-    filesystem.loop.set_exception_handler(_without_lost_connections)
-    return filesystem
-
-
-def _without_lost_connections(loop: Any, context: dict[str, Any]) -> None:  # noqa: ANN401 - asyncio's
-    """Leave out of the log what aiohttp leaves behind when a connection breaks.
-
-    Its task that sends a request's body fails unseen; the request itself fails too, and says so.
-    """
-    unseen = "future" in context and isinstance(context.get("exception"), ConnectionError)
-    if not unseen:
-        loop.default_exception_handler(context)
 
 
 class S3Store:
     """Objects by `bucket/key`, each call one request; listings one per thousand entries.
 
     Attributes:
-        filesystem: The s3fs filesystem.
         is_down: Whether it failed until patience was at an end, and has not answered since.
     """
 
     knows_versions = True
 
-    def __init__(self, filesystem: Any) -> None:  # noqa: ANN401 - s3fs has no types
-        self.filesystem = filesystem
+    def __init__(self, client: S3Client) -> None:
+        self._client = client
         self.is_down = False
+
+    @property
+    def filesystem(self) -> Any:  # noqa: ANN401 - s3fs has no types
+        """The s3fs filesystem."""
+        return self._client.filesystem
 
     def make_bucket(self, bucket: str) -> None:
         """Make the bucket unless it is there."""
@@ -199,32 +159,11 @@ class S3Store:
 
     def fetch(self, path: str, **conditions: str) -> bytes:
         """The object, or the range of it that the conditions name."""
-        from fsspec.asyn import sync  # noqa: PLC0415 - with s3fs, see the module's docstring
-
         bucket, key = _parts(path)
-
-        async def body() -> bytes:
-            # The coroutine behind `call_s3`: the answer's body must be read in the same loop.
-            call = self.filesystem._call_s3  # noqa: SLF001 - fsspec's name for coroutines
-            async with asyncio.timeout(REQUEST_SECONDS):
-                answer = await call("get_object", Bucket=bucket, Key=key, **conditions)
-                async with answer["Body"] as stream:
-                    return bytes(await stream.read())
-
-        content: bytes = sync(self.filesystem.loop, body)
-        return content
+        return self._client.body("get_object", Bucket=bucket, Key=key, **conditions)
 
     def _request(self, method: str, **arguments: object) -> dict[str, Any]:
-        from fsspec.asyn import sync  # noqa: PLC0415 - with s3fs, see the module's docstring
-
-        async def ask() -> dict[str, Any]:
-            call = self.filesystem._call_s3  # noqa: SLF001 - as above
-            async with asyncio.timeout(REQUEST_SECONDS):
-                reply: dict[str, Any] = await call(method, **arguments)
-                return reply
-
-        answer: dict[str, Any] = sync(self.filesystem.loop, ask)
-        return answer
+        return self._client.request(method, **arguments)
 
 
 def error_code(error: BaseException) -> str:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 import hypothesis
 import pytest
 
-from servers.prefect import REGISTERED_BLOCKS, available_port, start_server
+from servers.prefect import available_port, start_server
 from tests.s3 import s3_bucket, s3_server  # noqa: F401 - fixtures for all rooms
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ hypothesis.settings.register_profile("without-deadline", deadline=None)
 hypothesis.settings.load_profile("without-deadline")
 
 _FOLDER_VARIABLE = "TRADING_TEST_SERVER_FOLDER"
+_REGISTERS_BLOCKS = "PREFECT_SERVER_REGISTER_BLOCKS_ON_START"
 _lifeline = pytest.StashKey[int]()
 
 
@@ -47,6 +48,9 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ["PREFECT_HOME"] = str(folder / "prefect")
     # No test may start a server by accident: a flow without `prefect_server` fails at once.
     os.environ["PREFECT_SERVER_ALLOW_EPHEMERAL_MODE"] = "false"
+    # The session's first server has the block types of all packages, which takes it seconds; the
+    # others have copies of its tables, or no test that looks.
+    os.environ[_REGISTERS_BLOCKS] = "false"
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -110,7 +114,11 @@ def _started(folder: Path) -> str:
             _copy_tables(session, folder)
         fcntl.flock(lock, fcntl.LOCK_SH)
         lifeline = os.open(session / "lifeline", os.O_RDONLY)
-        server = start_server(folder, available_port(0), stdin=lifeline, keep_open=[lock.fileno()])
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv(_REGISTERS_BLOCKS, str(first).lower())
+            server = start_server(
+                folder, available_port(0), stdin=lifeline, keep_open=[lock.fileno()]
+            )
         os.close(lifeline)
         server.wait_until_healthy()
         if first:
@@ -124,13 +132,11 @@ def _keep_tables(folder: Path, session: Path) -> None:
         closing(sqlite3.connect(_tables(session))) as copy,
     ):
         database.backup(copy)
-    shutil.copy(folder / REGISTERED_BLOCKS, session)
 
 
 def _copy_tables(session: Path, folder: Path) -> None:
     (folder / "prefect").mkdir(parents=True)
     shutil.copy(_tables(session), folder / "prefect" / "prefect.db")
-    shutil.copy(session / REGISTERED_BLOCKS, folder)
 
 
 def _tables(session: Path) -> Path:

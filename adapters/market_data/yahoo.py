@@ -9,9 +9,7 @@ Yahoo adjusts all prices, minutes as well, for splits; `bars` undoes that by Yah
 
 from __future__ import annotations
 
-import logging
 import threading
-import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -19,7 +17,6 @@ from typing import Any
 
 import numpy as np
 import yfinance as yf
-from yfinance.data import YfData
 from yfinance.exceptions import YFException, YFPricesMissingError, YFRateLimitError
 
 from adapters.market_data.bar_source import (
@@ -43,6 +40,7 @@ from adapters.market_data.yahoo_session import (
     YahooRefusedError,
     YahooSession,
 )
+from adapters.market_data.yfinance_internals import let_failures_through
 from trading.arrays import Floats, Timestamps
 from trading.bars.intervals import Interval
 from trading.bars.model import PRICES
@@ -104,12 +102,7 @@ class YahooSource:
         self._session = session or YahooSession()
         self._known_events: dict[str, _Events] = {}
         self._events_lock = threading.Lock()
-        yf.config.debug.hide_exceptions = False
-        # Else an answer of an earlier ingestion in this process would come back as new.
-        YfData.cache_get.cache_clear()
-        # What it logs as errors we raise, and report once; its warnings are to its authors.
-        logging.getLogger("yfinance").setLevel(logging.CRITICAL)
-        warnings.filterwarnings("ignore", module=r"yfinance\.")
+        let_failures_through()
 
     def history(self, interval: CloseInterval) -> timedelta | None:
         """Hourly bars reach back 730 days."""

@@ -39,6 +39,25 @@ class PartitionProgress:
         return f"partitions: {self.completed} of {self.total} completed{failed}{rate}"
 
 
+@dataclass(frozen=True, slots=True)
+class EstimatedProgress(PartitionProgress):
+    """How far the partitions are, and when the rest is done at the same rate."""
+
+    def __str__(self) -> str:
+        """The counts as a line of text, with the time left once a rate is known."""
+        left = self.total - self.completed - self.failed
+        # Not `super()`: a class with slots is made anew, which that does not follow.
+        counts = PartitionProgress.__str__(self)
+        return counts if not self.per_second else f"{counts}, {_left(left / self.per_second)} left"
+
+
+def _left(seconds: float) -> str:
+    """`40 s`, `12 min` or `3.5 h`."""
+    if seconds < 100:  # noqa: PLR2004 - so that two digits are shown
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"  # noqa: PLR2004 - as above
+
+
 @dataclass(slots=True)
 class ProgressMeter:
     """Turns counts by state into progress with a rate."""

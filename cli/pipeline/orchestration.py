@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import inspect
 import signal
 import time
 from collections.abc import AsyncIterator, Mapping
@@ -18,13 +17,9 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
-from prefect import Flow
 from prefect.client.orchestration import PrefectClient, get_client
-from prefect.client.schemas.objects import FlowRun, State, WorkPool
-from prefect.events.worker import EventsWorker
-from prefect.exceptions import Abort, ObjectNotFound, TerminationSignal
-from prefect.flow_engine import run_flow_async
-from prefect.logging.handlers import APILogHandler
+from prefect.client.schemas.objects import State, WorkPool
+from prefect.exceptions import ObjectNotFound, TerminationSignal
 from prefect.states import Cancelled, Pending
 
 from cli.display.progress import Display, ProgressMeter
@@ -33,6 +28,7 @@ from cli.pipeline.run_progress import RunProgress
 from cli.pipeline.summary import PartitionCounts
 from cli.stop_signals import stopping_once
 from fanout import Placement
+from fanout.prefect_engine.execution import deliver, run_to_end
 from fanout.runs import set_states
 from flows.boundary.errors import UnfinishedError
 from flows.boundary.settings import JobPer
@@ -188,7 +184,9 @@ async def orchestrate(
                     needing(local),
                     watching(progress, display, elsewhere=None if inline else counts),
                 ):
-                    state = await _execute(trading_orchestrator_flow(progress, writable), flow_run)
+                    state = await run_to_end(
+                        trading_orchestrator_flow(progress, writable), flow_run
+                    )
         return await _ended(counts, state)
 
 
@@ -203,20 +201,13 @@ async def stoppable(display: Display) -> AsyncIterator[None]:
 
 @contextlib.asynccontextmanager
 async def delivering() -> AsyncIterator[None]:
-    """Send the block's logs and events before leaving it, while their server is still there.
-
-    Prefect sends them from background threads, and at the interpreter's exit it would try for
-    more than a minute to reach a server that this command has stopped by then.
-    """
+    """Send the block's logs and events before leaving it, while their server is still there."""
     try:
         yield
     finally:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(DELIVERY_SECONDS):
-                await APILogHandler.aflush()
-                drained = EventsWorker.drain_all()
-                if inspect.isawaitable(drained):
-                    await drained
+                await deliver()
 
 
 @contextlib.asynccontextmanager
@@ -270,22 +261,6 @@ async def _settling(
                 done = (await counts.partitions()).get("Completed", 0)
                 display.phase(f"{done} of {progress.due or 'the'} partitions were completed.")
         raise
-
-
-async def _execute(flow: Flow[..., Any], flow_run: FlowRun) -> State[Any] | None:
-    """Run the orchestrator's flow run to its end in this process, as a job would."""
-    try:
-        state = await run_flow_async(
-            flow,
-            flow_run=flow_run,
-            parameters=dict(flow_run.parameters),
-            return_type="state",
-        )
-    except Abort:
-        return None
-    if not isinstance(state, State):
-        raise TypeError(state)
-    return state
 
 
 async def _ended(counts: RunCounts, state: State[Any] | None) -> Orchestration:

@@ -1,26 +1,24 @@
 """What the Prefect UI's form says of a flow's parameters."""
 
-import inspect
 import json
 from collections.abc import Callable
 from typing import Annotated, TypeVar, get_args, get_origin, get_type_hints
 
 from pydantic.fields import FieldInfo
 
+from fanout.prefect_engine.deployments import describe_parameters
+
 F = TypeVar("F", bound=Callable[..., object])
 
 
 def documented(function: F) -> F:
-    """Add the descriptions of the function's annotated parameters to its docstring.
+    """Have the form show the descriptions of the function's annotated parameters.
 
-    Prefect takes a parameter's description from the docstring alone and writes it, or nothing,
-    over that of the annotation, which is where we say what several flows' parameters mean. The
-    form shows no examples either, so that the first one becomes a part of the text.
+    The form shows no examples, so that the first one becomes a part of the text.
     """
     hints = get_type_hints(function, include_extras=True)
-    lines = [f"    {name}: {text}" for name, hint in hints.items() if (text := _description(hint))]
-    description = inspect.cleandoc(function.__doc__ or "")
-    function.__doc__ = description + "\n\nArgs:\n" + "\n".join(lines) + "\n"
+    texts = {name: text for name, hint in hints.items() if (text := _description(hint))}
+    describe_parameters(function, texts)
     return function
 
 

@@ -93,6 +93,14 @@ OutputDir = Annotated[
         examples=["output", "s3://bucket/output"],
     ),
 ]
+LakeDir = Annotated[
+    str | None,
+    Field(
+        description="Folder, absolute or below the project's, or fsspec URL of the lake. "
+        "Empty: TRADING_LAKE_DIR.",
+        examples=["output/lake", "s3://bucket/lake"],
+    ),
+]
 
 DEFAULT_STRATEGY = StrategyParameters()
 
@@ -131,6 +139,15 @@ def output_directory(output_dir: str | None) -> Directory:
         ParameterError, LocationError: It is no usable location.
     """
     return open_directory(output_url(output_dir), "output_dir")
+
+
+def lake_url(lake_dir: str | None) -> str:
+    """The lake asked for, or the installation's; absolute, whatever process asks.
+
+    Raises:
+        ParameterError: It cannot name a directory, or would be gone with this process.
+    """
+    return _located(lake_dir, settings().lake_dir, "lake_dir")
 
 
 def _located(asked: str | None, installed: str, parameter: str) -> str:

@@ -5,12 +5,11 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from prefect.context import FlowRunContext
-
-from flows.boundary.parameters import input_url, output_url
+from fanout.prefect_engine.context import current_flow_run
+from flows.boundary.parameters import input_url, lake_url, output_url
 from storage.checks import check_reachable
 
-_URL_OF = {"input_dir": input_url, "output_dir": output_url}
+_URL_OF = {"input_dir": input_url, "output_dir": output_url, "lake_dir": lake_url}
 
 
 async def check_places(
@@ -23,7 +22,8 @@ async def check_places(
     and in an outage in the middle they are to wait.
 
     Args:
-        function: The flow's function; its parameters `input_dir` and `output_dir` are looked at.
+        function: The flow's function; its parameters `input_dir`, `output_dir` and `lake_dir` are
+            looked at.
         args: What it is called with, by position.
         kwargs: What it is called with, by name.
 
@@ -31,8 +31,8 @@ async def check_places(
         ParameterError: One of them is no usable URL.
         StorageError: One of them cannot be reached, or refuses.
     """
-    context = FlowRunContext.get()
-    if context is None or context.flow_run is None or context.flow_run.parent_task_run_id:
+    run = current_flow_run()
+    if run is None or run.parent_task_run_id:
         return
     signature = inspect.signature(function)
     given = signature.bind(*args, **kwargs).arguments

@@ -1,4 +1,4 @@
-"""The settings of this project: environment variables that start with `TRADING_`."""
+"""The settings of this project: `TRADING_` variables, which win, and `trading.yaml`."""
 
 import os
 import re
@@ -6,12 +6,24 @@ import sys
 from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+import yaml
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+    YamlConfigSettingsSource,
+)
 
+from adapters.market_data.sources import SourceKeys, SourceName
 from fanout import FanOutPolicy, Placement
+from fanout.prefect_engine.job_process import is_job
+from trading.bars.intervals import Interval
+from trading.errors import ParameterError
 
 
 class JobPer(StrEnum):
@@ -38,8 +50,8 @@ class JobPer(StrEnum):
 PROJECT_DIR = "TRADING_PROJECT_DIR"
 """The variable that names the project's folder where no checkout or image is."""
 
-_JOB = "PREFECT__FLOW_RUN_ID"
-"""In the environment of a process that executes one flow run."""
+SETTINGS_FILE = "TRADING_SETTINGS_FILE"
+"""The variable that names the settings file; unset, it is the project's `trading.yaml`."""
 
 
 def project_root() -> Path:
@@ -78,15 +90,44 @@ def is_lost_with_the_job(location: str) -> bool:
         location: As `below_project` returns it.
     """
     return (
-        _JOB in os.environ
+        is_job()
         and _project() is None
         and "://" not in location
         and Path(location).is_relative_to(Path.cwd())
     )
 
 
+def settings_file() -> Path:
+    """The file with the settings, which need not be there unless a variable names it.
+
+    Raises:
+        ParameterError: It is named and does not exist.
+    """
+    named = os.environ.get(SETTINGS_FILE)
+    path = Path(below_project(named or "trading.yaml"))
+    if named and not path.is_file():
+        next_step = f"correct the path, or unset {SETTINGS_FILE}"
+        raise ParameterError(SETTINGS_FILE, named, "an existing file", next_step)
+    return path
+
+
+def _file_settings(settings_cls: type[BaseSettings]) -> PydanticBaseSettingsSource:
+    """What the settings file says.
+
+    Raises:
+        ParameterError: It is no YAML with names and values.
+    """
+    path = settings_file()
+    try:
+        return YamlConfigSettingsSource(settings_cls, yaml_file=path)
+    except (yaml.YAMLError, SettingsError, TypeError, ValueError, OSError) as error:
+        words = " ".join(str(error).split())[:160]
+        allowed = "a YAML file with a line NAME: VALUE for each setting"
+        raise ParameterError("settings", str(path), allowed, f"correct it ({words})") from error
+
+
 class Settings(BaseSettings):
-    """What can be set for a whole installation; flow parameters override the first three."""
+    """What can be set for a whole installation; flow parameters override what they name too."""
 
     model_config = SettingsConfigDict(env_prefix="TRADING_", extra="forbid", frozen=True)
 
@@ -96,6 +137,34 @@ class Settings(BaseSettings):
     output_dir: str = Field(
         default="output", description="Where results go: a folder or an fsspec URL."
     )
+    lake_dir: str = Field(
+        default="output/lake", description="Where the lake is: a folder or an fsspec URL."
+    )
+    universe: str | None = Field(
+        default=None,
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$",
+        description="The named list of symbols that is taken where none are named.",
+    )
+    intervals: Annotated[tuple[Interval, ...], NoDecode] = Field(
+        default=(Interval.MINUTE,),
+        min_length=1,
+        description="Lengths of bars that are ingested where none is named.",
+    )
+    sources: Annotated[tuple[SourceName, ...], NoDecode] = Field(
+        default=(SourceName.SYNTHETIC,),
+        min_length=1,
+        description="Sources of bars in the order in which they are asked.",
+    )
+    database_url: SecretStr | None = Field(
+        default=None,
+        description="The Postgres database that is filled from the lake. Unset: a local one.",
+    )
+    database_years: int = Field(
+        default=5, ge=1, le=100, description="Years of bars that the database keeps."
+    )
+    polygon_api_key: SecretStr | None = Field(default=None, description="Key of Polygon (Massive).")
+    alpaca_key_id: SecretStr | None = Field(default=None, description="Name of Alpaca's key.")
+    alpaca_secret_key: SecretStr | None = Field(default=None, description="Key of Alpaca.")
     market_data_source: Literal["yahoo", "synthetic"] = Field(
         default="yahoo", description="Where ingestion fetches from."
     )
@@ -106,7 +175,7 @@ class Settings(BaseSettings):
         "AwsCredentials block, or minio-credentials/NAME. Unset: the AWS environment and profile.",
     )
     job_per: JobPer = Field(default=JobPer.RUN, description="How much runs in a job of its own.")
-    work_pool: str = Field(default="trading", description="The work pool of the six deployments.")
+    work_pool: str = Field(default="trading", description="The work pool of the deployments.")
     inline_in_flight: int = Field(
         default=4,
         ge=1,
@@ -137,7 +206,35 @@ class Settings(BaseSettings):
         default=2.0, gt=0, le=60, description="Pause between two looks at children in jobs."
     )
 
-    @field_validator("input_dir", "output_dir")
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - Pydantic's signature
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - as above
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments first, then the environment, then the settings file."""
+        return init_settings, env_settings, _file_settings(settings_cls)
+
+    @field_validator("intervals", "sources", mode="before")
+    @classmethod
+    def _listed(cls, value: Any) -> Any:  # noqa: ANN401 - whatever a variable or the file holds
+        if not isinstance(value, str):
+            return value
+        return [word.strip() for word in value.replace("->", ",").split(",") if word.strip()]
+
+    @property
+    def keys(self) -> SourceKeys:
+        """What vendors are asked with."""
+        return SourceKeys(
+            polygon_api_key=self.polygon_api_key,
+            alpaca_key_id=self.alpaca_key_id,
+            alpaca_secret_key=self.alpaca_secret_key,
+        )
+
+    @field_validator("input_dir", "output_dir", "lake_dir")
     @classmethod
     def _below_the_project(cls, value: str) -> str:
         return below_project(value)

@@ -18,9 +18,8 @@ from prefect.client.schemas.actions import DeploymentUpdate, WorkPoolCreate, Wor
 from prefect.client.schemas.objects import WorkPool
 from prefect.client.schemas.responses import DeploymentResponse
 from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
-from prefect.flows import load_flow_from_entrypoint
-from prefect.utilities.callables import parameter_schema
 
+from fanout.prefect_engine.deployments import flow_of, parameters_of
 from flows.deploy.wiring import (
     DeploymentDefinition,
     JobVariables,
@@ -198,7 +197,7 @@ async def _deployment_changes(
     work_pool_name: str,
     job_variables: dict[str, Any],
 ) -> list[Change]:
-    flow: Flow[..., Any] = load_flow_from_entrypoint(definition.entrypoint)
+    flow = flow_of(definition.entrypoint)
     wanted: dict[str, Any] = {
         "version": flow.version,
         "description": definition.description,
@@ -208,7 +207,7 @@ async def _deployment_changes(
         "work_pool_name": work_pool_name,
         "work_queue_name": definition.work_queue,
         "job_variables": job_variables,
-        "parameter_openapi_schema": parameter_schema(flow).model_dump_for_openapi(),
+        "parameter_openapi_schema": parameters_of(flow),
         "enforce_parameter_schema": True,
     }
     name = f"{flow.name}/{definition.name}"

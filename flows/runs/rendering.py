@@ -96,9 +96,9 @@ def artifact_key(*words: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", "-".join(words).lower()).strip("-")
 
 
-def failure_message(failures: Sequence[Failure], total: int) -> str:
+def failure_message(failures: Sequence[Failure], total: int, what: str = "partitions") -> str:
     """Why a run failed, and the command for each partition to redo, as its state's message."""
-    lines = [f"{len(failures)} of {total} partitions are not done; redo each with its command."]
+    lines = [f"{len(failures)} of {total} {what} are not done; redo each with its command."]
     lines += [
         f"{f.partition} {f.outcome}: {_short(f.reason)} Redo: {f.command}"
         for f in failures[:SHOWN_FAILURES]
@@ -117,7 +117,7 @@ def symbol_summary(contract: str, counts: Counts, failures: Sequence[Failure], p
         failures: Partitions that are not done.
         places: See `places_text`.
     """
-    parts = [f"# {contract}", places, _counts_table(counts), *_failures_section(failures)]
+    parts = [f"# {contract}", places, _counts_table(counts), *failures_section(failures)]
     return "\n\n".join(parts)
 
 
@@ -157,7 +157,7 @@ def orchestration_summary(
         parts += ["## Portfolio", *standing_notes(portfolio)]
         parts.append(table(("metric", "value"), headlines(portfolio)))
     parts += ["## Runs", _tree(contracts), "## Status by contract and time", grid(labels, cells)]
-    return "\n\n".join(parts + _failures_section(failures))
+    return "\n\n".join(parts + failures_section(failures))
 
 
 def dataset_summary(
@@ -180,7 +180,7 @@ def dataset_summary(
         symbol: [row.get(label, Cell.LEFT_OUT) for label in labels] for symbol, row in cells.items()
     }
     parts = [f"# {dataset}", _counts_table(counts), "## Status by symbol and time"]
-    return "\n\n".join([*parts, grid(labels, rows), *_failures_section(failures)])
+    return "\n\n".join([*parts, grid(labels, rows), *failures_section(failures)])
 
 
 def headlines(portfolio: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -298,7 +298,8 @@ def _counts_table(counts: Counts) -> str:
     )
 
 
-def _failures_section(failures: Sequence[Failure]) -> list[str]:
+def failures_section(failures: Sequence[Failure]) -> list[str]:
+    """The Markdown of what is not done; nothing when there is nothing."""
     if not failures:
         return []
     shown = failures[:LISTED_FAILURES]

@@ -79,9 +79,9 @@ class Scripted:
 
     def actions(
         self,
-        symbol: str,  # noqa: ARG002 - the protocol's
-        first: date,  # noqa: ARG002
-        last: date,  # noqa: ARG002
+        symbol: str,
+        first: date,
+        last: date,
     ) -> tuple[CorporateAction, ...]:
         if isinstance(self.knows, Exception):
             raise self.knows
@@ -89,7 +89,7 @@ class Scripted:
 
     def instruments(
         self,
-        symbols: Sequence[str] | None = None,  # noqa: ARG002 - the protocol's
+        symbols: Sequence[str] | None = None,
     ) -> tuple[Instrument, ...]:
         return ()
 

@@ -65,7 +65,7 @@ def test_partitions_are_measured_against_the_input_that_is_named(results: SmallR
 def test_the_report_warns_of_data_that_are_odd(results: SmallResults) -> None:
     results.market.prices[8:, 0] /= 4
     results.market.write(results.input)
-    done = results.command("report", "--input-dir", str(results.input))
+    done = results.command("report")
     text = Path(done.stdout.strip()).read_text()
     assert "<h2>Validation: WARN</h2>" in text
     assert "AAPL at 2024-01-03T14:30:00Z: it jumps overnight like an unadjusted split 4" in text

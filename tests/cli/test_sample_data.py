@@ -39,6 +39,6 @@ def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None
     assert "\n" not in str(caught.value)
 
 
-def test_a_location_that_cannot_be_opened_is_a_parameter_error() -> None:
+def test_a_location_that_cannot_be_opened_is_told_by_its_parameter() -> None:
     with pytest.raises(LocationError, match="input_dir='nowhere://x'"):
         ensure_market_data("nowhere://x", 10)

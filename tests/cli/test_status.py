@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import given
+from hypothesis import settings as bounds
 from hypothesis import strategies as st
 from typer.main import get_command
 
@@ -74,6 +75,7 @@ def stored(tmp_path_factory: pytest.TempPathFactory) -> SmallResults:
     return small_results(tmp_path_factory.mktemp("it's here"))
 
 
+@bounds(deadline=None)
 @given(
     strategy=st.none() | STRATEGIES,
     grain=st.none() | st.sampled_from(Grain),

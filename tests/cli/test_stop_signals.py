@@ -84,7 +84,7 @@ def test_a_signal_during_the_import_of_prefect_is_not_lost(
     """Fails without `interrupt_held`: the import goes on, and so does the command."""
     StopSignals().install()
     monkeypatch.delitem(sys.modules, "flows.boundary.settings")
-    monkeypatch.setattr(flows, "settings", flows.boundary.settings)
+    monkeypatch.setattr(flows.boundary, "settings", flows.boundary.settings)
     monkeypatch.setattr(
         sys, "meta_path", [InterruptedImport("flows.boundary.settings", number), *sys.meta_path]
     )

@@ -30,7 +30,7 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     impatient = stamina.AsyncRetryingCaller(
         attempts=runs.ROUNDS, wait_initial=0.02, wait_max=0.2, wait_jitter=0.05
     )
-    monkeypatch.setattr(runs, "_persistently", impatient.on(runs.passing_fault))
+    monkeypatch.setattr(runs, "_persistently", impatient.on(runs.is_transient))
     quiet = {PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None, PREFECT_LOGGING_TO_API_ENABLED: False}
     with temporary_settings(quiet):
         yield

@@ -22,11 +22,11 @@ from fanout import (
     Progress,
     RunSet,
     fan_out,
+    inline_execution,
     latest_runs,
-    loop,
-    runs,
 )
 from fanout.decisions import idempotency_key
+from fanout.prefect_engine import bulk
 from tests.fanout.toy import Leaf, deployed, middle, new_parent, until
 from tests.fanout.wire import BULK_CREATE, Wire, answer, fail_items, lose_reply
 
@@ -196,7 +196,7 @@ async def test_no_more_children_than_allowed_are_in_flight(
 async def test_children_of_more_than_one_batch(
     prefect_client: PrefectClient, wire: Wire, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(runs, "CREATE_LIMIT", 10)
+    monkeypatch.setattr(bulk, "CREATE_LIMIT", 10)
     leaf = Leaf()
     async with deployed(prefect_client, leaf) as toy:
         parent = await new_parent(prefect_client)
@@ -215,7 +215,7 @@ async def test_children_of_more_than_one_batch(
 async def test_a_run_cancelled_before_it_starts_is_not_executed(
     prefect_client: PrefectClient, state: State[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(loop, "LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(inline_execution, "LOOK_SECONDS", 0.0)
     leaf = Leaf()
 
     async def cancel_next(item: int) -> int:
@@ -252,7 +252,7 @@ async def test_a_run_cancelled_while_it_executes_ends_cancelled(
 async def test_a_run_paused_on_the_server_stops_no_other(
     prefect_client: PrefectClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(loop, "LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(inline_execution, "LOOK_SECONDS", 0.0)
     leaf = Leaf()
 
     async def pause_next(item: int) -> int:

@@ -14,7 +14,8 @@ from prefect.exceptions import PrefectHTTPStatusError
 from prefect.states import Cancelled, Cancelling, Pending, Running, Scheduled, to_state_create
 
 from fanout import runs
-from fanout.runs import Refusal
+from fanout.prefect_engine import bulk
+from fanout.prefect_engine.bulk import Refusal
 from tests.fanout.toy import Leaf, Toy, deployed, new_parent
 from tests.fanout.wire import (
     BULK_CREATE,
@@ -168,7 +169,7 @@ async def test_more_runs_than_one_page_holds(
     toy: Toy, wire: Wire, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(runs, "READ_LIMIT", 10)
-    monkeypatch.setattr(runs, "SET_STATE_LIMIT", 5)
+    monkeypatch.setattr(bulk, "SET_STATE_LIMIT", 5)
     run = (await new_parent(toy.client)).run
     link = await runs.link_task_run(toy.client, run, toy.deployment)
     ids = await created_ids(toy, requests(toy, 20, link))
@@ -195,12 +196,12 @@ async def test_the_limits_are_the_most_that_the_server_accepts(toy: Toy) -> None
     with pytest.raises(PrefectHTTPStatusError, match="422"):
         await toy.client.read_flow_runs(limit=runs.READ_LIMIT + 1)
 
-    too_many = [item.model_dump(mode="json") for item in requests(toy, runs.CREATE_LIMIT + 1)]
+    too_many = [item.model_dump(mode="json") for item in requests(toy, bulk.CREATE_LIMIT + 1)]
     path = f"/deployments/{toy.deployment_id}/create_flow_run/bulk"
     with pytest.raises(PrefectHTTPStatusError, match="400"):
         await toy.client.request("POST", path, json=too_many)  # type: ignore[arg-type]
 
-    body = {"state": {"type": "CANCELLED"}, "limit": runs.SET_STATE_LIMIT + 1}
+    body = {"state": {"type": "CANCELLED"}, "limit": bulk.SET_STATE_LIMIT + 1}
     with pytest.raises(PrefectHTTPStatusError, match="422"):
         await toy.client.request("POST", "/flow_runs/bulk_set_state", json=body)  # type: ignore[arg-type]
 

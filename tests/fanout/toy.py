@@ -49,10 +49,22 @@ async def patient_leaf(body: str, item: int) -> Any:
     return await BODIES[body](item)
 
 
+@flow(name="toy-quiet-leaf", persist_result=False)
+async def quiet_leaf(body: str, item: int) -> Any:
+    """A child whose engine need not ask where results go."""
+    return await BODIES[body](item)
+
+
 @flow(name="toy-parent")
 async def parent(body: str) -> Any:
     """What awaits a fan-out."""
     return await BODIES[body]()
+
+
+@flow(name="toy-constant")
+async def constant() -> int:
+    """What a process of its own can run: it needs no body."""
+    return 1
 
 
 @flow(name="toy-middle")

@@ -17,8 +17,9 @@ import httpx
 import pytest
 from prefect.client.schemas.objects import StateType
 
+from fanout.prefect_engine.job_process import RUN_ID
 from flows import first_contact
-from flows.first_contact import RUN_ID, read_run
+from flows.first_contact import read_run
 from servers.prefect import available_port
 from tests.flows.conftest import FILES, Pipeline
 from tests.flows.test_job import ENTRYPOINT, new_run

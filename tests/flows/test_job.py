@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import os
-import ssl
 import subprocess
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.settings import PREFECT_CLIENT_SERVER_VERSION_CHECK_ENABLED
 from prefect.states import Cancelled, Cancelling, Pending
 
-from flows.job import VERSION_CHECK, authorities, lookup
+from fanout.prefect_engine.job_process import RUN_ID
+from flows.job import VERSION_CHECK
 from tests.flows.conftest import FILES, STRATEGY, Pipeline
 from tests.reliability.faults import Faults
 from tests.waiting import WAIT_SECONDS, wait_until
@@ -41,7 +40,7 @@ def start_job(run: FlowRun, **environment: str) -> subprocess.Popen[str]:
     """Its process, as the worker's Job has it."""
     return subprocess.Popen(
         [sys.executable, "-m", "flows.job", ENTRYPOINT],
-        env={**os.environ, "PREFECT__FLOW_RUN_ID": str(run.id), **environment},
+        env={**os.environ, RUN_ID: str(run.id), **environment},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
@@ -88,58 +87,8 @@ async def test_a_run_that_is_cancelled_while_it_executes_ends_so(
     assert (state.type, state.message) == (StateType.CANCELLED, "by hand")
 
 
-def test_authorities_are_spared_where_none_is_asked() -> None:
-    (file,) = authorities({"PREFECT_API_URL": "http://127.0.0.1:4200/api"}).values()
-    assert len(ssl.create_default_context(cafile=file).get_ca_certs()) == 1
-    assert not authorities({"PREFECT_API_URL": "https://prefect.example.com/api"})
-    chosen = {"PREFECT_API_URL": "http://x/api", "PREFECT_API_SSL_CERT_FILE": "mine.pem"}
-    assert not authorities(chosen)
-    assert not authorities({})
-
-
-def test_authorities_are_looked_up_where_they_lie_by_their_hash(tmp_path: Path) -> None:
-    assert not lookup({}, None)
-    assert not lookup({}, str(tmp_path))
-    (tmp_path / "0a775a30.0").touch()
-    assert lookup({}, str(tmp_path)) == {"SSL_CERT_DIR": str(tmp_path)}
-    assert not lookup({}, str(tmp_path / "0a775a30.0"))
-    assert not lookup({"SSL_CERT_FILE": "mine.pem"}, str(tmp_path))
-    assert not lookup({"SSL_CERT_DIR": "mine"}, str(tmp_path))
-
-
 def test_the_check_of_versions_is_a_setting_of_prefects() -> None:
     assert PREFECT_CLIENT_SERVER_VERSION_CHECK_ENABLED.name == VERSION_CHECK
-
-
-IMPORT = """
-import os, ssl
-from flows.job import import_prefect
-
-create = ssl.create_default_context
-
-def told(*, cafile=None, capath=None):
-    print(cafile or capath)
-    return create(cafile=cafile, capath=capath)
-
-ssl.create_default_context = told
-before = dict(os.environ)
-import_prefect()
-assert os.environ == before
-"""
-
-
-def test_while_prefect_is_imported_no_authorities_are_loaded_but_those_the_user_named() -> None:
-    unnamed = {k: v for k, v in os.environ.items() if not k.startswith("SSL_CERT_")}
-    (mine,) = authorities({"PREFECT_API_URL": "http://127.0.0.1:4200/api"}).values()
-    assert asked(unnamed | {"SSL_CERT_FILE": mine}) == {mine}
-    directory = ssl.get_default_verify_paths().openssl_capath
-    if Path(directory).is_dir() and lookup({}, directory):
-        assert asked(unnamed) == {directory}
-
-
-def asked(environment: Mapping[str, str]) -> set[str]:
-    said = subprocess.check_output([sys.executable, "-c", IMPORT], env=environment, text=True)
-    return set(said.splitlines())
 
 
 async def test_a_run_that_is_let_be_completes(pipeline: Pipeline) -> None:

@@ -10,7 +10,7 @@ from contextlib import suppress
 
 import pytest
 
-import storage.s3
+import storage.s3fs_client
 from lake.market.compute import run_partition
 from lake.market.dataset import RESULTS
 from lake.planning import plan
@@ -89,8 +89,8 @@ def line(
     line = BadLine(s3_server.endpoint_url)
     monkeypatch.setenv("AWS_ENDPOINT_URL", line.endpoint_url)
     # A silent store is given up after 20 s, or after 120 s where it need not speak; here after 2.
-    monkeypatch.setattr(storage.s3, "READ_SECONDS", 2)
-    monkeypatch.setattr(storage.s3, "REQUEST_SECONDS", 2)
+    monkeypatch.setattr(storage.s3fs_client, "READ_SECONDS", 2)
+    monkeypatch.setattr(storage.s3fs_client, "REQUEST_SECONDS", 2)
     yield line
     line.close()
     use_credentials(S3Credentials())

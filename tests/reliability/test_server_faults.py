@@ -58,7 +58,7 @@ def _compressed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         wait_max=10.0 / COMPRESSION,
         timeout=runs.PATIENCE_SECONDS / COMPRESSION,
     )
-    monkeypatch.setattr(runs, "_persistently", persistent.on(runs.passing_fault))
+    monkeypatch.setattr(runs, "_persistently", persistent.on(runs.is_transient))
     with temporary_settings(
         {PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None, PREFECT_LOGGING_TO_API_ENABLED: False}
     ):

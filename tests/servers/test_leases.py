@@ -16,7 +16,7 @@ HOLDER = """
 import sys
 from pathlib import Path
 from uuid import UUID
-from cli.leases import Leases
+from servers.leases import Leases
 
 with Leases(Path(sys.argv[1]), sys.argv[2]).held(UUID(sys.argv[3])):
     print("held", flush=True)

@@ -19,7 +19,6 @@ from prefect.client.orchestration import PrefectClient
 
 from servers.errors import USAGE, CommandError
 from servers.prefect import (
-    REGISTERED_BLOCKS,
     LocalServer,
     available_port,
     default_folder,
@@ -30,7 +29,6 @@ from servers.prefect import (
 )
 from servers.process import start_child, stopping
 from servers.server_lock import server_lock
-from tests.waiting import wait_until
 
 
 @pytest.fixture
@@ -71,65 +69,9 @@ async def test_the_sessions_server_is_one_of_ours_and_answers(
     assert is_healthy(prefect_server, timeout=30)
 
 
-REGISTERS = "PREFECT_SERVER_REGISTER_BLOCKS_ON_START"
-
-
-@pytest.mark.slow
-async def test_a_start_on_known_tables_has_the_block_types_of_all_collections(
-    migrated: Callable[[Path], Path], tmp_path: Path
-) -> None:
-    with local_server(migrated(tmp_path / "server"), 0) as server:
-        server.wait_until_healthy()
-        async with PrefectClient(server.api_url) as client:
-            settings = (await client.request("GET", "/admin/settings")).json()
-            types = {found.slug for found in await client.read_block_types()}
-    assert settings["server"]["register_blocks_on_start"] is False
+async def test_the_block_types_of_all_packages_are_there(prefect_client: PrefectClient) -> None:
+    types = {found.slug for found in await prefect_client.read_block_types()}
     assert {"secret", "s3-bucket", "aws-credentials", "minio-credentials"} <= types
-
-
-@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="reads a child's environment")
-@pytest.mark.parametrize(
-    ("disturbed", "spared"),
-    [(None, True), ("a collection", False), ("the tables", False), ("the note", False)],
-)
-def test_a_start_spares_only_what_is_known_to_be_registered(
-    disturbed: str | None,
-    spared: bool,  # noqa: FBT001 - a column of the table above
-    migrated: Callable[[Path], Path],
-    tmp_path: Path,
-) -> None:
-    folder = migrated(tmp_path / "server")
-    note = folder / REGISTERED_BLOCKS
-    match disturbed:
-        case "a collection":
-            note.write_text(note.read_text().replace("prefect-aws ", "prefect-aws 0."))
-        case "the tables":
-            (folder / "prefect" / "prefect.db").unlink()
-        case "the note":
-            note.unlink()
-    assert (f"{REGISTERS}=false" in _environment_of_a_server(folder)) is spared
-
-
-@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="reads a child's environment")
-def test_a_start_registers_block_types_in_a_database_of_the_users(
-    migrated: Callable[[Path], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    url = f"sqlite+aiosqlite:///{tmp_path}/own.db"
-    monkeypatch.setenv("PREFECT_SERVER_DATABASE_CONNECTION_URL", url)
-    assert f"{REGISTERS}=false" not in _environment_of_a_server(migrated(tmp_path / "server"))
-
-
-@pytest.mark.slow
-def test_what_another_database_has_is_not_noted(
-    migrated: Callable[[Path], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    folder = migrated(tmp_path / "server")
-    (folder / REGISTERED_BLOCKS).unlink()
-    own = shutil.copy(folder / "prefect" / "prefect.db", tmp_path / "own.db")
-    monkeypatch.setenv("PREFECT_SERVER_DATABASE_CONNECTION_URL", f"sqlite+aiosqlite:///{own}")
-    with local_server(folder, 0) as server:
-        server.wait_until_healthy()
-    assert not (folder / REGISTERED_BLOCKS).exists()
 
 
 PROFILE = 'active = "own"\n[profiles.own]\nPREFECT_API_DATABASE_CONNECTION_URL = "{url}"\n'
@@ -140,70 +82,46 @@ PROFILE = 'active = "own"\n[profiles.own]\nPREFECT_API_DATABASE_CONNECTION_URL =
     "files",
     [
         {"prefect.toml": '[server.database]\nconnection_url = "{url}"\n'},
-        {"prefect.toml": 'server.database.connection_url = "{url}"\n'},
-        {"pyproject.toml": '[tool.prefect.server.database]\nconnection_url = "{url}"\n'},
-        {"prefect.toml": '[server]\ndatabase = {{ connection_url = "{url}" }}\n'},
         {"server/prefect/profiles.toml": PROFILE},
         {".env": 'PREFECT_SERVER_DATABASE_CONNECTION_URL="{url}"\n'},
-        {"own.toml": PROFILE, ".env": "PREFECT_PROFILES_PATH=own.toml\n"},
-        {"own.toml": PROFILE, "prefect.toml": 'profiles_path = "own.toml"\n'},
-        {"own.toml": PROFILE, "pyproject.toml": '[tool.prefect]\nprofiles_path = "own.toml"\n'},
     ],
+    ids=["prefect.toml", "a profile", ".env"],
 )
-def test_a_database_named_in_a_file_of_settings_is_the_one_used(
+def test_no_file_of_settings_puts_another_database_in_place_of_the_folders(
     files: dict[str, str],
     migrated: Callable[[Path], Path],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    _own_database_is_used(files, migrated(tmp_path / "server"), monkeypatch)
+    folder = migrated(tmp_path / "server")
+    for name, text in files.items():
+        (tmp_path / name).write_text(text.format(url=f"sqlite+aiosqlite:///{tmp_path}/own.db"))
+    monkeypatch.chdir(tmp_path)
+    assert flows_of_a_server(folder, folder / "prefect" / "prefect.db") == ["asked"]
+    assert not (tmp_path / "own.db").exists()
 
 
 @pytest.mark.slow
-def test_a_database_named_in_profiles_elsewhere_is_the_one_used(
+def test_a_database_that_the_environment_names_is_the_one_used(
     migrated: Callable[[Path], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("PREFECT_PROFILES_PATH", str(tmp_path / "own.toml"))
-    _own_database_is_used({"own.toml": PROFILE}, migrated(tmp_path / "server"), monkeypatch)
-
-
-def _own_database_is_used(
-    files: dict[str, str], folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Start a server beside `files`, whose `{url}` is a database that is not in its folder."""
+    folder = migrated(tmp_path / "server")
     untouched = (folder / "prefect" / "prefect.db").read_bytes()
-    own = shutil.copy(folder / "prefect" / "prefect.db", folder.parent / "own.db")
-    for name, text in files.items():
-        (folder.parent / name).write_text(text.format(url=f"sqlite+aiosqlite:///{own}"))
-    monkeypatch.chdir(folder.parent)
+    own = shutil.copy(folder / "prefect" / "prefect.db", tmp_path / "own.db")
+    monkeypatch.setenv("PREFECT_SERVER_DATABASE_CONNECTION_URL", f"sqlite+aiosqlite:///{own}")
+    assert flows_of_a_server(folder, own) == ["asked"]
+    assert (folder / "prefect" / "prefect.db").read_bytes() == untouched
 
+
+def flows_of_a_server(folder: Path, database: Path | str) -> list[str]:
+    """Ask a server of the folder to note a flow; the flows `asked` that a database has then."""
     with local_server(folder, 0) as server:
         server.wait_until_healthy()
         flow = httpx.post(f"{server.api_url}/flows/", json={"name": "asked"})
-
     assert flow.status_code == httpx.codes.CREATED
-    assert (folder / "prefect" / "prefect.db").read_bytes() == untouched
-    with contextlib.closing(sqlite3.connect(own)) as database:
-        assert database.execute("SELECT name FROM flow WHERE name = 'asked'").fetchall()
-
-
-@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="reads a child's environment")
-def test_other_settings_in_a_file_leave_the_folders_database(
-    migrated: Callable[[Path], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "prefect.toml").write_text("[server.ui]\nenabled = true\n")
-    monkeypatch.chdir(tmp_path)
-    folder = migrated(tmp_path / "server")
-    url = f"sqlite+inloop:///{folder / 'prefect' / 'prefect.db'}"
-    assert f"PREFECT_SERVER_DATABASE_CONNECTION_URL={url}" in _environment_of_a_server(folder)
-
-
-def _environment_of_a_server(folder: Path) -> list[str]:
-    with local_server(folder, 0) as server:
-        file = Path(f"/proc/{server.process.pid}/environ")
-        # Between fork and exec a process shows no environment.
-        wait_until(file.read_text, "the server's environment")
-        return file.read_text().split("\0")
+    with contextlib.closing(sqlite3.connect(database)) as opened:
+        found = opened.execute("SELECT name FROM flow WHERE name = 'asked'").fetchall()
+    return [name for (name,) in found]
 
 
 async def test_our_server_has_the_settings_that_a_laptop_wants(

@@ -19,7 +19,7 @@ from tests.waiting import wait_until
 PARENT = """
 import signal, sys
 from pathlib import Path
-from cli.child_process import start_child
+from servers.process import start_child
 {first}
 child = start_child("http.server", ["0", "--bind", "127.0.0.1"], log=Path(sys.argv[1]), env={env})
 print(child.pid, flush=True)

@@ -1,4 +1,4 @@
-"""Executing a deployment's flow run in this process, with Prefect's own flow engine.
+"""Executing a fan-out's flow runs in their parent's process, with few requests and no threads.
 
 The run is the same as in a job: states, parent link, parameters, logs, retry from the UI. What
 is spared is a process, and what the engine would ask or tell the server a second time:
@@ -29,8 +29,7 @@ from prefect.client.schemas.responses import (
     StateAcceptDetails,
 )
 from prefect.context import AsyncClientContext, ContextModel
-from prefect.exceptions import Abort, ObjectNotFound, Pause
-from prefect.flow_engine import run_flow_async
+from prefect.exceptions import ObjectNotFound
 from prefect.settings import (
     PREFECT_API_AUTH_STRING,
     PREFECT_API_KEY,
@@ -40,6 +39,7 @@ from prefect.settings import (
 )
 
 from fanout.patience import client_settings
+from fanout.prefect_engine.execution import run_to_end
 
 
 class InlineClient(PrefectClient):
@@ -146,6 +146,11 @@ class InlineClientContext(AsyncClientContext):
         return self.client
 
 
+def is_nested() -> bool:
+    """Whether the caller executes inside another fan-out's process, as one of its children."""
+    return isinstance(AsyncClientContext.get(), InlineClientContext)
+
+
 @asynccontextmanager
 async def inline_client(parent_client: PrefectClient) -> AsyncIterator[InlineClient]:
     """The inline client of this process's fan-out: an outer fan-out's, or a new one.
@@ -198,14 +203,10 @@ async def execute(
     local = flow_run.model_copy(update={"deployment_id": None})
     client.adopt(local)
     try:
-        state = await run_flow_async(
-            flow, flow_run=local, parameters=dict(flow_run.parameters), return_type="state"
-        )
-    except (Abort, Pause):
-        return None, None
+        state = await run_to_end(flow, local)
     finally:
         client.disown(flow_run.id)
-    if not isinstance(state, State):
-        raise TypeError(state)
+    if state is None:
+        return None, None
     value = await state.aresult(raise_on_failure=False) if state.is_completed() else None
     return state, value

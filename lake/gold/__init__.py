@@ -1,0 +1,1 @@
+"""Gold: indicators and signals of one strategy, symbol and interval, made from silver alone."""

@@ -1,0 +1,1 @@
+"""Reference data: instruments, the history of their symbols, corporate actions, universes."""

@@ -1,0 +1,1 @@
+"""Silver: bars of every interval within sessions and over sessions, made from bronze alone."""

@@ -1,0 +1,1 @@
+"""Orders: what is asked for, what state it is in, at what price a bar fills it."""
