@@ -163,8 +163,10 @@ def test_a_special_dividend_explains_a_fall() -> None:
     assert ohlc.jumps("AAPL", HALVED, [paid]).status is Status.PASS
 
 
-@pytest.mark.parametrize(("factor", "status"), [(0.61, Status.PASS), (0.59, Status.WARN),
-                                                (1.39, Status.PASS), (1.41, Status.WARN)])  # fmt: skip
+@pytest.mark.parametrize(
+    ("factor", "status"),
+    [(0.61, Status.PASS), (0.59, Status.WARN), (1.39, Status.PASS), (1.41, Status.WARN)],
+)
 def test_a_jump_counts_beyond_forty_percent_in_either_direction(
     factor: float, status: Status
 ) -> None:
