@@ -125,3 +125,8 @@ class GoldKey(StretchKey):
     """
 
     interval: Interval
+
+
+def page_name(request: GoldRequest, symbol: str) -> str:
+    """The page's file, relative to the lake."""
+    return f"{GOLD}/{request.chosen_strategy.name}/{symbol}.html"

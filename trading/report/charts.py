@@ -10,7 +10,7 @@ import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import vl_convert
@@ -59,10 +59,12 @@ WIDE = Look(width=900, narrow=False, colour=_variable)
 NARROW = Look(width=290, narrow=True, colour=_variable)
 ALONE = Look(width=760, narrow=False, colour=LIGHT.__getitem__)
 
+C = TypeVar("C")
+
 Chart = Callable[[ReportContent, Look], Spec]
 
 
-def svg(chart: Chart, content: ReportContent, look: Look) -> str:
+def svg(chart: Callable[[C, Look], Spec], content: C, look: Look) -> str:
     """The chart as an SVG element that fills the width it is given."""
     text: str = vl_convert.vegalite_to_svg(_complete(chart(content, look), look))
     text = re.sub(r'(<svg[^>]*?) width="[\d.]+" height="[\d.]+"', r"\1", text, count=1)
@@ -110,7 +112,7 @@ def equity(content: ReportContent, look: Look) -> Spec:
         "drawdown": time.least(fallen),
         "vix": time.mean(content.market.vix),
     }
-    rows = _rows(time, columns)
+    rows = rows_of(time, columns)
     for row in rows:
         row["tip"] = (
             f"{row['label']}: portfolio {_pct(row['equity'])}, S&P 500 {_pct(row['index'])}, "
@@ -119,17 +121,17 @@ def equity(content: ReportContent, look: Look) -> Spec:
     vix = []
     if domain := _around(columns["vix"]):
         area = _area("vix", "vix", look, domain)
-        vix = [_panel("VIX", [area], time, look, 56, last=True)]
+        vix = [panel("VIX", [area], time, look, 56, last=True)]
     lines = [
-        *([_line("index", "other", look, width=1.5)] if content.benchmark else []),
-        _line("equity", "accent", look, width=2.2),
+        *([line("index", "other", look, width=1.5)] if content.benchmark else []),
+        line("equity", "accent", look, width=2.2),
     ]
     return {
         "data": {"values": rows},
         "resolve": {"scale": {"x": "shared"}},
         "vconcat": [
-            _panel("Profit and loss since the start, %", lines, time, look, 230),
-            _panel("Drawdown, %", [_area("drawdown", "loss", look)], time, look, 80, last=not vix),
+            panel("Profit and loss since the start, %", lines, time, look, 230),
+            panel("Drawdown, %", [_area("drawdown", "loss", look)], time, look, 80, last=not vix),
             *vix,
         ],
     }
@@ -138,7 +140,7 @@ def equity(content: ReportContent, look: Look) -> Spec:
 def thresholds(content: ReportContent, look: Look) -> Spec:
     """The band between the thresholds: inside it a change makes no signal."""
     time, market = content.time, content.market
-    rows = _rows(
+    rows = rows_of(
         time, {"buy": time.mean(market.buy_threshold), "sell": time.mean(market.sell_threshold)}
     )
     for row in rows:
@@ -146,11 +148,11 @@ def thresholds(content: ReportContent, look: Look) -> Spec:
     band = {
         "mark": {"type": "area", "color": look.colour("other"), "opacity": 0.18,
                  "interpolate": "step"},
-        "encoding": {"y": _y("sell"), "y2": {"field": "buy"}},
+        "encoding": {"y": y_axis("sell"), "y2": {"field": "buy"}},
     }  # fmt: skip
-    layers = [band, _line("buy", "gain", look, step=True), _line("sell", "loss", look, step=True)]
-    panel = _panel("Change that makes a signal, %", layers, time, look, 180, last=True)
-    return {"data": {"values": rows}, **panel}
+    layers = [band, line("buy", "gain", look, step=True), line("sell", "loss", look, step=True)]
+    made = panel("Change that makes a signal, %", layers, time, look, 180, last=True)
+    return {"data": {"values": rows}, **made}
 
 
 def regimes(content: ReportContent, look: Look) -> Spec:
@@ -227,7 +229,8 @@ def band(low: float, high: float) -> str:
     return f"below {high:.0f}" if low == 0 else f"{low:.0f} to {high:.0f}"
 
 
-def _rows(time: Timeline, columns: dict[str, Floats]) -> list[dict[str, Any]]:
+def rows_of(time: Timeline, columns: dict[str, Floats]) -> list[dict[str, Any]]:
+    """A row per bin: its place, its label and its values, None where there is none."""
     labels = time.labels()
     return [
         {"at": i, "mid": i + 0.5, "next": i + 1, "label": labels[i]}
@@ -236,7 +239,8 @@ def _rows(time: Timeline, columns: dict[str, Floats]) -> list[dict[str, Any]]:
     ]
 
 
-def _x(time: Timeline, look: Look, name: str, *, last: bool = True) -> Spec:
+def x_axis(time: Timeline, look: Look, name: str, *, last: bool = True) -> Spec:
+    """The horizontal place of a mark, in bins, with names of times."""
     ticks = time.ticks(look.ticks)
     names = ", ".join(f"'{i}': '{name}'" for i, name in ticks.items())
     axis = {"values": list(ticks), "labelExpr": f"{{{names}}}[datum.value]", "title": None,
@@ -249,17 +253,18 @@ def _x(time: Timeline, look: Look, name: str, *, last: bool = True) -> Spec:
     }
 
 
-def _y(name: str, *, ticks: int = 5) -> Spec:
+def y_axis(name: str, *, ticks: int = 5) -> Spec:
+    """The vertical place of a mark, by a column of the rows."""
     axis = {"title": None, "tickCount": ticks, "minExtent": 40}
     return {"field": name, "type": "quantitative", "axis": axis}
 
 
-def _panel(
+def panel(
     title: str, layers: Sequence[Spec], time: Timeline, look: Look, height: int, *,
     last: bool = False,
 ) -> Spec:  # fmt: skip
     """Layers over one axis of time, and what tells their values under the pointer."""
-    x = _x(time, look, "mid", last=last)
+    x = x_axis(time, look, "mid", last=last)
     # A line through one bar would not be seen.
     point = {"point": True} if time.bins == 1 else {}
     marks = [
@@ -269,7 +274,7 @@ def _panel(
     over = {
         "mark": {"type": "rect", "opacity": 0, "aria": True},
         "encoding": {
-            "x": _x(time, look, "at", last=last),
+            "x": x_axis(time, look, "at", last=last),
             "x2": {"field": "next"},
             "description": {"field": "tip"},
         },
@@ -277,19 +282,20 @@ def _panel(
     return {"title": title, "width": look.width, "height": height, "layer": [*marks, over]}
 
 
-def _line(name: str, colour: str, look: Look, *, width: float = 1.5, step: bool = False) -> Spec:
+def line(name: str, colour: str, look: Look, *, width: float = 1.5, step: bool = False) -> Spec:
+    """A line through a column of the rows."""
     mark = {"type": "line", "color": look.colour(colour), "strokeWidth": width,
             "strokeJoin": "round"}  # fmt: skip
     if step:
         mark["interpolate"] = "step"
-    return {"mark": mark, "encoding": {"y": _y(name)}}
+    return {"mark": mark, "encoding": {"y": y_axis(name)}}
 
 
 def _area(name: str, colour: str, look: Look, domain: list[float] | None = None) -> Spec:
     value = look.colour(colour)
     line = {"color": value, "strokeWidth": 1.2}
     mark = {"type": "area", "color": value, "opacity": 0.28, "line": line, "clip": True}
-    y = _y(name, ticks=3)
+    y = y_axis(name, ticks=3)
     return {"mark": mark, "encoding": {"y": y | ({"scale": {"domain": domain}} if domain else {})}}
 
 
