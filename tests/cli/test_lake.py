@@ -35,7 +35,7 @@ def answer(done: Any, code: int = 0) -> dict[str, Any]:
     return found
 
 
-@pytest.mark.soak
+@pytest.mark.slow
 def test_a_delivery_with_a_hole_is_ingested_shown_and_completed(
     run: Run,
     prefect_server: str,
@@ -92,7 +92,7 @@ def test_a_delivery_with_a_hole_is_ingested_shown_and_completed(
     assert "There is no open gap." in run("lake", "redo", "--gaps", **place).stdout
 
 
-@pytest.mark.soak
+@pytest.mark.slow
 def test_the_command_that_status_prints_completes_the_lake(
     run: Run,
     prefect_server: str,

@@ -40,7 +40,7 @@ def of_bronze(lake: Lake) -> dict[str, object]:
     return {name: data for name, data in lake.contents().items() if name.startswith("bronze/")}
 
 
-@pytest.mark.soak
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("symbols", "last", "kills"),
     [(2, date(2024, 1, 18), 2), (20, date(2024, 3, 27), 5)],
