@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import signal
+import subprocess
 from datetime import date
 from pathlib import Path
 
@@ -46,7 +47,7 @@ def of_bronze(lake: Lake) -> dict[str, object]:
     [(2, date(2024, 1, 18), 2), (20, date(2024, 3, 27), 5)],
     ids=["2x12", "20x60"],
 )
-def test_a_lake_survives_kills_to_the_bit(
+def test_a_lake_survives_kills_to_the_bit(  # noqa: PLR0917 - three of them are the table's
     start: Start,  # noqa: F811
     prefect_server: str,
     tmp_path: Path,
@@ -70,11 +71,11 @@ def test_a_lake_survives_kills_to_the_bit(
 
     for share in shares:
         killed = start(*ingest(symbols, last), **environment)
-        wait_until(
-            lambda share=share, killed=killed: stored() >= share or killed.poll() is not None,
-            f"{share} of {total} partitions are stored",
-            seconds=2 * WHOLE_COMMAND_SECONDS,
-        )
+
+        def reached(share: int = share, killed: subprocess.Popen[str] = killed) -> bool:
+            return stored() >= share or killed.poll() is not None
+
+        wait_until(reached, f"{share} of {total} partitions are stored")
         assert killed.poll() is None, killed.communicate()
         killed.send_signal(signal.SIGKILL)
         killed.communicate()
