@@ -47,7 +47,9 @@ async def bronze_partition(
         ),
     ],
     interval: BarInterval = Interval.MINUTE,
-    source: Annotated[SourceName, Field(description="Where from.")] = SourceName.SYNTHETIC,
+    source: Annotated[
+        SourceName, Field(description="The source of the bars.", examples=["polygon"])
+    ] = SourceName.SYNTHETIC,
     lake_dir: LakeDir = None,
     source_dir: SourceDir = None,
     timezone: Timezone = None,

@@ -280,12 +280,12 @@ def test_columns_that_cannot_be_told_are_refused(tmp_path: Path, head: str, word
         (f"{HEAD}\n2024-01-02,2,4,1\n".encode(), "no CSV of numbers"),
         (f"{HEAD}\n2024-01-02,2,4,1,three,9\n".encode(), "no CSV of numbers .*three"),
         (f'{HEAD}\n2024-01-02,"1,234",4,1,3,9\n'.encode(), "no CSV of numbers"),
-        (f"{HEAD}\n".encode("utf-16"), "no text in UTF-8|no column of times"),
+        (f"{HEAD}\n".encode("utf-16"), "not UTF-8 text|no column of times"),
         (
             gzip.compress(f"{HEAD}\n2024-01-02,2,4,1,3,9\n".encode(), mtime=0)[:-12],
-            "no whole gzip file",
+            "not a complete gzip file",
         ),
-        (b"\x1f\x8bnonsense", "no whole gzip file"),
+        (b"\x1f\x8bnonsense", "not a complete gzip file"),
     ],
     ids=["empty", "blank", "short row", "word", "thousands", "utf-16", "cut gzip", "no gzip"],
 )
@@ -329,7 +329,7 @@ def test_parquet_is_understood(tmp_path: Path, kind: str) -> None:
     pq.write_table(table, tmp_path / "AAPL.parquet")
     assert_the_three_minutes(read(tmp_path, timezone="UTC" if kind == "naive" else None))
     (tmp_path / "AAPL.parquet").write_bytes((tmp_path / "AAPL.parquet").read_bytes()[:-20])
-    with pytest.raises(DataError, match="no Parquet file"):
+    with pytest.raises(DataError, match="not a Parquet file"):
         read(tmp_path)
 
 

@@ -265,7 +265,7 @@ async def test_data_that_cannot_be_used_stop_at_the_gate_and_behind_it(
         pipeline,
         gated,
         f"validate-data/validate-data failed: {pipeline.input}: validation FAILED: ... {check} ... "
-        "; mend the data, see the artifact validation-report",
+        "; correct the data; the artifact validation-report",
     )
     (validation,) = await pipeline.children(gated.id)
     report = (await pipeline.artifacts(validation.id))["validation-report"]

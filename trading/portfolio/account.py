@@ -160,7 +160,15 @@ class Account:
         holding = self.holdings.get(event.symbol)
         if holding is None:
             holding = self.holdings[event.symbol] = Holding(event.symbol)
-        _FOLDS[event.kind](self, holding, event)
+        match event.kind:
+            case EventKind.FILL:
+                self._fill(holding, event)
+            case EventKind.DIVIDEND:
+                self._dividend(holding, event)
+            case EventKind.SPLIT:
+                self._split(holding, event)
+            case EventKind.CASH_IN_LIEU:
+                self._cash_in_lieu(holding, event)
         if holding.quantity:
             self.open[event.symbol] = holding
         else:
@@ -228,11 +236,3 @@ class Account:
 def _must_hold(holding: Holding, event: LedgerEvent) -> None:
     if not holding.quantity:
         raise ValueError(f"{event.kind.value} of {event.symbol}, of which no share is held")
-
-
-_FOLDS = {
-    EventKind.FILL: Account._fill,  # noqa: SLF001 - its own table
-    EventKind.DIVIDEND: Account._dividend,  # noqa: SLF001
-    EventKind.SPLIT: Account._split,  # noqa: SLF001
-    EventKind.CASH_IN_LIEU: Account._cash_in_lieu,  # noqa: SLF001
-}
