@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import signal
+import subprocess
 from datetime import date
 from pathlib import Path
 
@@ -50,6 +51,7 @@ def test_a_lake_survives_kills_to_the_bit(
     start: Start,  # noqa: F811
     prefect_server: str,
     tmp_path: Path,
+    *,
     symbols: int,
     last: date,
     kills: int,
@@ -70,11 +72,11 @@ def test_a_lake_survives_kills_to_the_bit(
 
     for share in shares:
         killed = start(*ingest(symbols, last), **environment)
-        wait_until(
-            lambda share=share, killed=killed: stored() >= share or killed.poll() is not None,
-            f"{share} of {total} partitions are stored",
-            seconds=2 * WHOLE_COMMAND_SECONDS,
-        )
+
+        def enough(share: int = share, killed: subprocess.Popen[str] = killed) -> bool:
+            return stored() >= share or killed.poll() is not None
+
+        wait_until(enough, f"{share} of {total} are stored", seconds=2 * WHOLE_COMMAND_SECONDS)
         assert killed.poll() is None, killed.communicate()
         killed.send_signal(signal.SIGKILL)
         killed.communicate()
