@@ -9,9 +9,9 @@ WAIT_SECONDS = 600.0
 """How long a condition may take to hold; the machine may be slow, and busy with other tests."""
 
 
-def wait_until(condition: Callable[[], object], what: str) -> None:
+def wait_until(condition: Callable[[], object], what: str, seconds: float = WAIT_SECONDS) -> None:
     """Return when the condition holds; fail with `what` when it never does."""
-    deadline = time.monotonic() + WAIT_SECONDS
+    deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, f"waited in vain: {what}"
         time.sleep(0.02)

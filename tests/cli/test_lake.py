@@ -99,8 +99,10 @@ def test_the_command_that_status_prints_completes_the_lake(
     lake: Lake,
 ) -> None:
     place = {"TRADING_LAKE_DIR": str(lake.folder), "PREFECT_API_URL": prefect_server}
-    words = ["--universe", "sample", "--interval", "1d", "--start", "2024-01-02"]
-    answer(run("lake", "ingest", *words, "--end", "2024-01-02", "--json", **place))
+    day = ("--start", "2024-01-02", "--end", "2024-01-02")
+    answer(
+        run("lake", "ingest", "--universe", "sample", "--interval", "1d", *day, "--json", **place)
+    )
     removed = lake.folder / "bronze/synthetic/1d/MSFT/2024.parquet"
     removed.unlink()
     status = answer(run("lake", "status", "--symbols", "AAPL,MSFT", "--json", **place), 3)

@@ -47,10 +47,11 @@ def of_bronze(lake: Lake) -> dict[str, object]:
     [(2, date(2024, 1, 18), 2), (20, date(2024, 3, 27), 5)],
     ids=["2x12", "20x60"],
 )
-def test_a_lake_survives_kills_to_the_bit(  # noqa: PLR0917 - three of them are the table's
+def test_a_lake_survives_kills_to_the_bit(
     start: Start,  # noqa: F811
     prefect_server: str,
     tmp_path: Path,
+    *,
     symbols: int,
     last: date,
     kills: int,
@@ -72,10 +73,10 @@ def test_a_lake_survives_kills_to_the_bit(  # noqa: PLR0917 - three of them are 
     for share in shares:
         killed = start(*ingest(symbols, last), **environment)
 
-        def reached(share: int = share, killed: subprocess.Popen[str] = killed) -> bool:
+        def enough(share: int = share, killed: subprocess.Popen[str] = killed) -> bool:
             return stored() >= share or killed.poll() is not None
 
-        wait_until(reached, f"{share} of {total} partitions are stored")
+        wait_until(enough, f"{share} of {total} are stored", seconds=2 * WHOLE_COMMAND_SECONDS)
         assert killed.poll() is None, killed.communicate()
         killed.send_signal(signal.SIGKILL)
         killed.communicate()
