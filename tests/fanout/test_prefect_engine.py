@@ -91,7 +91,7 @@ class TestBulk:
     ) -> None:
         """All that the engine, or a fan-out, looks at in a run that it need not read."""
         fields = {
-            "id", "flow_id", "deployment_id", "name", "parameters", "tags", "state_type",
+            "id", "flow_id", "deployment_id", "name", "parameters", "state_type",
             "empirical_policy", "idempotency_key", "parent_task_run_id",
         }  # fmt: skip
         async with deployed(prefect_client, Leaf()) as toy:
@@ -103,6 +103,7 @@ class TestBulk:
             target = await toy.client.read_deployment(toy.deployment_id)
         said = bulk.as_created(run.id, asked, Running(), target)
         assert {f: getattr(said, f) for f in fields} == {f: getattr(run, f) for f in fields}
+        assert sorted(said.tags) == sorted(run.tags)
         assert said.labels.items() <= run.labels.items()
 
     async def test_a_state_is_answered_for_each_run_found_and_refused_for_none_unfound(
