@@ -80,9 +80,10 @@ async def test_a_second_run_changes_nothing_and_a_new_image_only_that(own_server
                 "validate-data/validate-data", "analyze-symbol/analyze-symbol",
                 "analyze-time-partition/analyze-time-partition",
                 "aggregate-portfolio/aggregate-portfolio",
+                "bronze/bronze", "bronze-partition/bronze-partition",
             )
         ]  # fmt: skip
-        assert len(await install(client, wanted(pool, "app:2"))) == 6
+        assert len(await install(client, wanted(pool, "app:2"))) == 8
         after = await client.read_deployment_by_name(ORCHESTRATOR)
         assert after.job_variables == {**before.job_variables, "image": "app:2"}
         same = {"job_variables", "updated", "updated_by"}

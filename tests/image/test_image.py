@@ -59,7 +59,7 @@ def test_every_entrypoint_and_the_engine_import(image: Root) -> None:
         f"print(json.dumps([load_flow_from_entrypoint(name).name for name in {flows!r}]))"
     )
     names = json.loads(_python(image, program))
-    assert len(names) == 6
+    assert len(names) == 8
     assert "trading-orchestrator" in names
 
 

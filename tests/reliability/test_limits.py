@@ -97,10 +97,11 @@ async def test_parents_wait_in_another_queue_than_partitions_and_no_deployment_i
     queues = await prefect_client.read_work_queues(work_pool_name=pool)
     limits = {queue.name: queue.concurrency_limit for queue in queues}
     by_queue = {d.name: d.work_queue_name for d in deployments}
-    assert len(by_queue) == 6
-    assert [name for name, queue in by_queue.items() if queue == "partitions"] == [
-        "analyze-time-partition"
-    ]
+    assert len(by_queue) == 8
+    assert {name for name, queue in by_queue.items() if queue == "partitions"} == {
+        "analyze-time-partition",
+        "bronze-partition",
+    }
     assert limits["parents"] is None
     assert (await prefect_client.read_work_pool(pool)).concurrency_limit is None
     assert {d.global_concurrency_limit for d in deployments} == {None}
