@@ -127,7 +127,7 @@ def small_market() -> Market:
 
 @pytest.fixture(scope="session")
 def registered(prefect_server: str) -> None:
-    """The six deployments on this process's server."""
+    """The deployments on this process's server."""
 
     async def register() -> None:
         async with get_client() as client:
@@ -144,7 +144,7 @@ async def pipeline(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> AsyncIterator[Pipeline]:
-    """The six deployments, and the small market as input."""
+    """The deployments, and the small market as input."""
     _retry_soon(monkeypatch)
     small_market.write(tmp_path / "input")
     # Many short waits instead of a few long ones.
