@@ -27,6 +27,7 @@ from prefect.client.schemas.filters import (
 from prefect.client.schemas.objects import FlowRun, StateType
 
 from flows.boundary.settings import project_root
+from flows.deploy.wiring import deployment_definitions
 from lake.market.inputs import write_market_data
 from tests.cli.conftest import PROXIES, assert_all_end
 from tests.documentation.commands import documented_commands
@@ -51,10 +52,7 @@ THEN = (
     DOCUMENTED["aggregate-portfolio"],
 )
 
-DEPLOYMENTS = (
-    "orchestrator", "ingest-market-data", "validate-data", "analyze-symbol",
-    "analyze-time-partition", "aggregate-portfolio",
-)  # fmt: skip
+DEPLOYMENTS = tuple(definition.name for definition in deployment_definitions())
 
 
 @dataclass(frozen=True)
