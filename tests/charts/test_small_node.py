@@ -28,7 +28,7 @@ OF_THE_CLUSTER = {"cpu": "950m", "memory": "290Mi"}
 CONTRACTS = ["AAPL", "AMZN", "GOOGL", "META", "MSFT"]
 BARS = 2
 PENDING_SECONDS = 15
-"""Shorter than a pod waits for room here, longer than a busy machine's worker takes to make a Job."""
+"""Shorter than a pod waits for room, longer than a busy machine's worker takes to make a Job."""
 
 
 def free(release: Release) -> Amounts:
