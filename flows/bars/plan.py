@@ -75,7 +75,8 @@ class MedallionPlan:
     def children(self, layer: str, symbols: Sequence[str]) -> tuple[str, list[Child]]:
         """The deployment of a layer, and its flow runs."""
         if layer == "bronze":
-            fetched = self.ingestion or {}
+            places = {"lake_dir": self.shared["lake_dir"], "job_per": self.job_per.value}
+            fetched = places | dict(self.ingestion or {})
             return BRONZE, [_child(layer, symbol, fetched) for symbol in symbols]
         own = {"job_per": self.job_per.value, **self.shared}
         if layer == "silver":
