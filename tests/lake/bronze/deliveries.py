@@ -127,11 +127,14 @@ class Lake:
     def contents(self) -> dict[str, object]:
         """Every file's data by its name: the rows of tables, the text of records.
 
-        Without what tells one run from another: the run, the time, the code's version.
+        Without what tells one run from another: the run, the time, the code's version. And without
+        the temporary file that a killed writer leaves, which nobody reads.
         """
         found: dict[str, object] = {}
         for path in sorted(self.folder.rglob("*")):
             name = path.relative_to(self.folder).as_posix()
+            if path.suffix == ".tmp":
+                continue
             if path.suffix == ".parquet":
                 found[name] = _rows_and_footer(path)
             elif path.is_file():
