@@ -146,7 +146,6 @@ def test_a_process_killed_five_times_makes_the_lake_of_one_that_was_not(tmp_path
         )
         process.send_signal(signal.SIGKILL)
         process.wait()
-        assert stored() < total
     assert started(lake).wait() == 0
     assert started(whole).wait() == 0
     assert lake.contents() == whole.contents()
