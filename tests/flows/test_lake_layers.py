@@ -110,3 +110,31 @@ async def test_what_is_wrong_is_said_in_a_sentence_before_anything_runs(
         assert said in ended.message
         assert ended.message.count("\n") == 0
     assert not (lake / "silver").exists()
+
+
+async def test_the_medallion_fetches_makes_bars_and_signals_from_one_run(
+    pipeline: Pipeline, tmp_path: Path
+) -> None:
+    lake = tmp_path / "new"
+    asked = _asked(
+        lake,
+        symbols=["AAPL"],
+        ingestion={"start": str(FIRST), "end": str(LAST), "sources": ["synthetic"]},
+        intervals=["21m", "1d"],
+    )
+    ended = await pipeline.run("medallion/medallion", asked)
+    assert ended.state.is_completed(), ended.message
+    layers = (await ended.value()).layers
+    assert [(one.layer, one.outcome) for one in layers] == [
+        (layer, "completed") for layer in ("bronze", "silver", "gold vegas_channel")
+    ]
+    # What a source's bronze gives is what the same minutes written by hand give.
+    write_minutes(tmp_path / "other", "AAPL", FIRST, LAST)
+    bare = {"layers": ["silver", "gold"], "intervals": ["21m", "1d"]}
+    await pipeline.run("medallion/medallion", _asked(tmp_path / "other", **bare))
+    for name in ("21m/AAPL/2024-01", "21m/AAPL/2024-02", "1d/AAPL/2024"):
+        made, same = (
+            pq.read_table(folder / f"gold/vegas_channel/{name}.parquet")
+            for folder in (lake, tmp_path / "other")
+        )
+        assert made.replace_schema_metadata(None).equals(same.replace_schema_metadata(None))

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from cli.pipeline.flow_in_process import EndedFlow
     from flows.boundary.settings import Settings
 
-DUE = (PartitionStatus.MISSING, PartitionStatus.STALE, PartitionStatus.UNSETTLED)
+DUE = (PartitionStatus.MISSING, PartitionStatus.STALE)
 
 DEFAULT_STRATEGY = "vegas_channel"
 DEFAULT_INTERVALS = "5m,1d"
@@ -90,30 +90,35 @@ class BuildOptions:
 
 
 def run_build(
-    selection: Selection, options: BuildOptions, partitions: Sequence[str] | None = None
+    selection: Selection, options: BuildOptions, only: set[PartitionStatus] | None = None
 ) -> int:
     """Run the layers and print what came of it; returns the exit code.
 
     Args:
         selection: What to build.
         options: How.
-        partitions: Files to build, instead of all that are not up to date.
+        only: Build exactly what has one of these statuses now; None for all that is not up to date.
 
     Raises:
         CommandError, TradingError: It could not be started.
     """
     started = time.monotonic()
-    medallion_parameters(selection, options, "", partitions)  # refuses what is no value at all
+    medallion_parameters(selection, options, "", None)  # refuses what is no value at all
     with contextlib.ExitStack() as running:
         with progress_display() as display:
             display.phase(STARTING)
             connection = running.enter_context(prefect_connection(options.server_dir, options.port))
             quiet_prefect()
+            # Loads Prefect, which must know its server by then.
             settings = installation()
             say_whose_server(connection)
             use_credentials_block(settings, connection)
             lake_dir = lake_of(selection, settings)
-            asked = medallion_parameters(selection, options, lake_dir, partitions)
+            due = None if only is None else due_files(selection, lake_dir, only)
+            if due is not None and not _named(due):
+                typer.echo(_due_text(due, only, as_object=options.json))
+                return 0
+            asked = medallion_parameters(selection, options, lake_dir, due)
             asked["job_per"] = options.job_per or settings.job_per.value
             pipeline = Pipeline(connection, settings, options.server_dir, display)
             pipeline.prepare()
@@ -145,13 +150,20 @@ def run_redo(
     Raises:
         CommandError, TradingError: It could not be started.
     """
-    settings = installation()
     wanted = {PartitionStatus(only)} if only else set(DUE)
-    due = due_files(selection, lake_of(selection, settings), wanted)
-    if dry_run or not due:
-        text = "\n".join(due) or f"Nothing is {only or 'missing or stale'}."
-        typer.echo(json.dumps({"partitions": due}) if options.json else text)
-        return 0
+    if not dry_run:
+        return run_build(selection, options, wanted)
+    due = due_files(selection, lake_of(selection, installation()), wanted)
+    typer.echo(_due_text(due, wanted, as_object=options.json))
+    return 0
+
+
+def _named(due: Sequence[str]) -> Sequence[str]:
+    """The files, few enough to be the parameter of a run.
+
+    Raises:
+        CommandError: They are too many.
+    """
     if len(due) > MOST:
         raise CommandError(
             f"{len(due):,} partitions are too many to name in one run, which takes {MOST:,}; "
@@ -159,7 +171,14 @@ def run_redo(
             "all that is not up to date.",
             USAGE,
         )
-    return run_build(selection, options, due)
+    return due
+
+
+def _due_text(due: Sequence[str], wanted: set[PartitionStatus] | None, *, as_object: bool) -> str:
+    if as_object:
+        return json.dumps({"partitions": list(due)})
+    names = (status.value for status in DUE if status in (wanted or ()))
+    return "\n".join(due) or f"Nothing is {' or '.join(names)}."
 
 
 def due_files(selection: Selection, lake_dir: str, wanted: set[PartitionStatus]) -> list[str]:
