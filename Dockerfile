@@ -21,7 +21,7 @@ RUN pip install --no-cache-dir uv==0.13.9
 WORKDIR /app
 COPY pyproject.toml uv.lock ./
 RUN uv sync --locked --no-dev --no-editable --no-install-project \
-        --extra kubernetes --extra s3-demo --extra lake
+        --extra kubernetes --extra s3-demo --extra live --extra kafka
 
 # An empty Postgres cluster: initdb refuses to run as root, and as a user id without a name, which
 # is what many clusters give to a pod. The built-in locale does not depend on the base image's C
@@ -47,6 +47,8 @@ COPY lake lake
 COPY database database
 COPY fanout fanout
 COPY flows flows
+COPY live live
+COPY api api
 COPY servers servers
 COPY cli cli
 COPY prefect.yaml ./
@@ -55,7 +57,8 @@ COPY input input
 # then a small download for nodes that have the old one.
 RUN touch /tmp/before \
     && UV_COMPILE_BYTECODE=0 \
-        uv sync --locked --no-dev --no-editable --extra kubernetes --extra s3-demo --extra lake \
+        uv sync --locked --no-dev --no-editable --extra kubernetes --extra s3-demo \
+            --extra live --extra kafka \
     && mkdir /layer \
     && find .venv -type f -cnewer /tmp/before -exec cp --archive --parents '{}' /layer ';' \
     && python -m compileall -q --invalidation-mode unchecked-hash \

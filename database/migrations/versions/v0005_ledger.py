@@ -1,0 +1,150 @@
+"""Accounts, orders and what came of them, risk, and who did what.
+
+Positions, cash, profit and the state of an order are folds over `order_event`, `execution` and
+`ledger_event`, and are stored nowhere else.
+"""
+
+from __future__ import annotations
+
+from alembic import op
+
+revision = "0005"
+down_revision = "0004"
+
+_TABLES = """
+CREATE TABLE account (
+    id text PRIMARY KEY,
+    broker text NOT NULL CHECK (broker IN ('paper', 'alpaca')),
+    is_live boolean NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+
+-- One row for each order that was ever meant, committed before anything is sent.
+CREATE TABLE intent (
+    client_order_id text PRIMARY KEY,
+    account_id text NOT NULL REFERENCES account,
+    strategy text NOT NULL,
+    fingerprint text NOT NULL,
+    symbol text NOT NULL,
+    interval text NOT NULL,
+    bar timestamptz NOT NULL,
+    leg text NOT NULL,
+    side smallint NOT NULL CHECK (side IN (-1, 1)),
+    quantity numeric NOT NULL CHECK (quantity > 0),
+    type text NOT NULL,
+    price numeric,
+    time_in_force text NOT NULL,
+    stop_loss numeric,
+    take_profit numeric,
+    reduce_only boolean NOT NULL,
+    decision_price numeric,
+    created_at timestamptz NOT NULL
+);
+CREATE INDEX intent_of_account ON intent (account_id, created_at);
+
+CREATE TABLE order_event (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    client_order_id text NOT NULL REFERENCES intent,
+    -- What makes a repeated message the same message.
+    identity text NOT NULL,
+    state text NOT NULL,
+    code text,
+    reason text,
+    broker_order_id text,
+    filled_quantity numeric,
+    average_price numeric,
+    at timestamptz NOT NULL,
+    UNIQUE (client_order_id, identity)
+);
+
+CREATE TABLE execution (
+    account_id text NOT NULL REFERENCES account,
+    execution_id text NOT NULL,
+    client_order_id text REFERENCES intent,
+    symbol text NOT NULL,
+    -- Signed: below 0 sold.
+    quantity numeric NOT NULL CHECK (quantity <> 0),
+    price numeric NOT NULL CHECK (price > 0),
+    fee numeric NOT NULL,
+    is_synthetic boolean NOT NULL DEFAULT false,
+    is_late boolean NOT NULL DEFAULT false,
+    at timestamptz NOT NULL,
+    PRIMARY KEY (account_id, execution_id)
+);
+CREATE INDEX execution_of_order ON execution (client_order_id);
+
+-- What changed an account beside executions: deposits, dividends, splits, adjustments.
+CREATE TABLE ledger_event (
+    account_id text NOT NULL REFERENCES account,
+    id bigint GENERATED ALWAYS AS IDENTITY,
+    identity text NOT NULL,
+    kind text NOT NULL,
+    symbol text NOT NULL,
+    quantity numeric NOT NULL,
+    price numeric NOT NULL,
+    reason text NOT NULL DEFAULT '',
+    at timestamptz NOT NULL,
+    PRIMARY KEY (account_id, id),
+    UNIQUE (account_id, identity)
+);
+
+CREATE TABLE risk_state (
+    account_id text PRIMARY KEY REFERENCES account,
+    state text NOT NULL CHECK (state IN ('ACTIVE', 'REDUCING', 'HALTED')),
+    reason text NOT NULL,
+    -- Whether a kill switch is still at work: cancelling, closing, verifying.
+    is_closing boolean NOT NULL DEFAULT false,
+    memory jsonb NOT NULL DEFAULT '{}',
+    since timestamptz NOT NULL,
+    updated_at timestamptz NOT NULL
+);
+
+CREATE TABLE reconciliation (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    account_id text NOT NULL REFERENCES account,
+    cause text NOT NULL,
+    started_at timestamptz NOT NULL,
+    ended_at timestamptz,
+    agreed boolean,
+    differences jsonb NOT NULL DEFAULT '[]'
+);
+
+-- What the account was worth, for charts; the ledger alone is the truth.
+CREATE TABLE equity (
+    account_id text NOT NULL REFERENCES account,
+    at timestamptz NOT NULL,
+    equity numeric NOT NULL,
+    cash numeric NOT NULL,
+    deposits numeric NOT NULL,
+    realized numeric NOT NULL,
+    unrealized numeric NOT NULL,
+    fees numeric NOT NULL,
+    gross numeric NOT NULL,
+    drawdown float8 NOT NULL,
+    PRIMARY KEY (account_id, at)
+);
+
+CREATE TABLE audit (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    who text NOT NULL,
+    action text NOT NULL,
+    subject text NOT NULL,
+    why text NOT NULL,
+    detail jsonb NOT NULL DEFAULT '{}'
+);
+CREATE INDEX audit_of_time ON audit (at);
+"""
+
+
+def upgrade() -> None:
+    """Make the tables."""
+    op.execute(_TABLES)
+
+
+def downgrade() -> None:
+    """Drop the tables."""
+    op.execute(
+        "DROP TABLE audit, equity, reconciliation, risk_state, ledger_event, execution, "
+        "order_event, intent, account"
+    )
