@@ -9,6 +9,7 @@ import typer
 from cli.cluster_commands import prepare_storage, register
 from cli.lake_commands import lake, settings
 from cli.lake_data_commands import build, rebuild, sql
+from cli.operations_commands import backup, restore
 from cli.pipeline_commands import demo, up
 from cli.result_commands import prune, redo, report, status
 from cli.strategy_commands import list_strategies, show
@@ -20,7 +21,19 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for command in (demo, up, status, redo, report, prune, settings, prepare_storage, register):
+for command in (
+    demo,
+    up,
+    status,
+    redo,
+    report,
+    prune,
+    settings,
+    backup,
+    restore,
+    prepare_storage,
+    register,
+):
     app.command()(command)
 lake.command()(build)
 lake.command()(rebuild)
