@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from cli.database import local_or_named
+from cli.options import DEFAULT_FOLDER
 from cli.settings import absolute, installation
 from database.schema import upgrade_schema
 from flows.operations import backup_sets
@@ -79,6 +80,8 @@ def run_backup(options: BackupOptions, *, keep: int, verify: bool) -> int:
 
 def _restore_command(options: BackupOptions, name: str) -> str:
     words = ["--set", name] + ([] if options.place is None else ["--from", options.place])
+    if options.server_dir != DEFAULT_FOLDER:
+        words += ["--server-dir", str(options.server_dir)]
     return shell_command("trading", "restore", *words)
 
 
