@@ -9,7 +9,7 @@ import typer
 from cli.cluster_commands import prepare_storage, register
 from cli.lake_commands import lake, settings
 from cli.lake_data_commands import build, rebuild, sql
-from cli.operations_commands import backup, restore
+from cli.operations_commands import backup, health, restore
 from cli.pipeline_commands import demo, up
 from cli.result_commands import prune, redo, report, status
 from cli.strategy_commands import list_strategies, show
@@ -29,6 +29,7 @@ for command in (
     report,
     prune,
     settings,
+    health,
     backup,
     restore,
     prepare_storage,

@@ -1,4 +1,4 @@
-"""The commands that keep an installation in order: `backup` and `restore`."""
+"""The commands that keep an installation in order: `health`, `backup` and `restore`."""
 
 from __future__ import annotations
 
@@ -10,6 +10,25 @@ from cli.exit_codes import exit_codes
 from cli.options import DEFAULT_FOLDER, Json, ServerDir
 
 _PLACE = "A path or fsspec URL. Default: TRADING_BACKUP_DIR, else .trading/backups."
+
+
+def health(*, server_dir: ServerDir = DEFAULT_FOLDER, json_output: Json = False) -> None:
+    """Check every service, place, disk and schedule of this installation.
+
+    Looks at what the settings name, and at the servers of this machine that run now.
+
+    \b
+    Examples:
+      trading health
+      trading health --json | python -m json.tool
+
+    \b
+    Exit codes: 0 all is well, 1 something is down, 2 wrong usage, 3 somebody should look.
+    """  # noqa: D301 - \b is how Click keeps lines as they are
+    with exit_codes(as_json=json_output):
+        from cli.commands.health import run_health  # noqa: PLC0415 - --help stays quick
+
+        raise typer.Exit(run_health(server_dir, as_json=json_output))
 
 
 def backup(

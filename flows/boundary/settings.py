@@ -162,6 +162,11 @@ class Settings(BaseSettings):
     database_years: int = Field(
         default=5, ge=1, le=100, description="Years of bars that the database keeps."
     )
+    bus_url: SecretStr | None = Field(
+        default=None,
+        description="The bus of live processes: redis://, rediss://, unix:// or kafka://. Unset: "
+        "a local one.",
+    )
     backup_dir: str = Field(
         default=".trading/backups", description="Where backups are kept: a folder or fsspec URL."
     )

@@ -9,7 +9,8 @@ from urllib.parse import quote
 from servers.errors import CommandError
 from servers.postgres.cluster import DATABASE, ROLE
 from servers.postgres.local import PostgresServer
-from servers.postgres.programs import environment, program
+from servers.postgres.programs import program
+from servers.shared.server import environment
 
 VARIABLE = "PREFECT_SERVER_DATABASE_CONNECTION_URL"
 """What tells a Prefect server where its database is."""
