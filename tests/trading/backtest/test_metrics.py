@@ -111,7 +111,11 @@ def test_a_deflated_sharpe_ratio_takes_the_returns_own_moments() -> None:
     found = deflated_sharpe(Moments.of(returns), [*sharpes, math.nan], 25)
     assert found == pytest.approx(expected, rel=1e-12)
     # The more were tried, the less the best one says.
-    assert deflated_sharpe(Moments.of(returns), sharpes, 1_000) < found < deflated_sharpe(Moments.of(returns), sharpes, 1)
+    assert (
+        deflated_sharpe(Moments.of(returns), sharpes, 1_000)
+        < found
+        < deflated_sharpe(Moments.of(returns), sharpes, 1)
+    )
 
 
 def test_what_cannot_be_known_is_nan() -> None:
