@@ -94,7 +94,7 @@ def test_a_rule_that_is_changed_or_removed_fires_no_more(database: Database) -> 
     evaluate(database, [bar(0, 99.0), bar(1, 101.0)], BOTH, NOW)
     assert put_rule(database, high(hysteresis=0.5), "command", "me") == "changed"
     assert firing_alerts(database) == []
-    assert [event.message for event in alert_events(database)][0] == "The rule was changed."
+    assert alert_events(database)[0].message == "The rule was changed."
     remove_rule(database, "high")
     assert stored_rules(database) == []
     with pytest.raises(ParameterError, match="the name of an alert rule"):
