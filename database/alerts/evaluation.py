@@ -77,7 +77,7 @@ def evaluate(
         database: The database.
         observations: In order for each subject.
         addressees: Who is told.
-        now: From when on what there is to tell may be sent.
+        now: The time on the wall.
 
     Returns:
         What there is to tell that had not been told before.
@@ -88,7 +88,8 @@ def evaluate(
     with database.transaction() as connection:
         lock_rules(connection)
         rules = [_rule(text) for (text,) in connection.execute(_RULES)]
-        found = evaluated(rules, _states(connection, rules, observations), observations)
+        states = _states(connection, rules, observations)
+        found = evaluated(rules, states, observations, nanoseconds(now))
         _save(connection, found)
         by_name = {rule.name: rule for rule in rules}
         return [
@@ -124,7 +125,7 @@ def _save(connection: Connection, found: Evaluation) -> None:
             subject,
             "firing" if state.is_firing else "ok",
             moment(state.since),
-            None if state.told_at is None else moment(state.told_at),
+            None if state.last_told_at is None else moment(state.last_told_at),
             Jsonb(asdict(state)),
         )
         for (rule, subject), state in found.states.items()
@@ -156,6 +157,14 @@ def _tell(
     return True
 
 
-def moment(nanoseconds: int) -> datetime:
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def moment(since_1970: int) -> datetime:
     """Nanoseconds since 1970 as an aware datetime, to the microsecond."""
-    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=nanoseconds // 1000)
+    return _EPOCH + timedelta(microseconds=since_1970 // 1000)
+
+
+def nanoseconds(at: datetime) -> int:
+    """An aware datetime as nanoseconds since 1970."""
+    return (at - _EPOCH) // timedelta(microseconds=1) * 1000

@@ -58,6 +58,7 @@ def evaluated(
     rules: Sequence[AlertRule],
     states: Mapping[Key, AlertState],
     observations: Iterable[Observation],
+    now: int,
 ) -> Evaluation:
     """Look at the observations in order.
 
@@ -65,34 +66,36 @@ def evaluated(
         rules: The rules, each of a name of its own.
         states: Those of `keys_needed` that there are.
         observations: What was seen, in order for each subject.
+        now: The time on the wall, in nanoseconds since 1970 in UTC; reminders are due by it when
+            a clock is among the observations.
     """
-    now = dict(states)
+    after = dict(states)
     known: dict[str, set[str]] = defaultdict(set)
-    for rule_name, subject in now:
+    for rule_name, subject in after:
         known[rule_name].add(subject)
     changes: list[Change] = []
     for observation in observations:
         for rule in rules:
             for subject in sorted(subjects_of(rule, observation, known[rule.name])):
                 key = rule.name, subject
-                before = now.get(key, AlertState())
+                before = after.get(key, AlertState())
                 verdict = verdict_of(rule, subject, observation, before)
                 if verdict is None:
                     continue
-                now[key], change = advanced(rule, subject, before, verdict)
+                after[key], change = advanced(rule, subject, before, verdict, now)
                 known[rule.name].add(subject)
                 changes += [change] if change else []
             if isinstance(observation, Clock):
-                changes += _reminders(rule, now, known[rule.name], observation.at)
-    moved = {key: state for key, state in now.items() if states.get(key) != state}
+                changes += _reminders(rule, after, known[rule.name], now)
+    moved = {key: state for key, state in after.items() if states.get(key) != state}
     return Evaluation(moved, changes)
 
 
 def _reminders(
-    rule: AlertRule, now: dict[Key, AlertState], subjects: Iterable[str], at: int
+    rule: AlertRule, states: dict[Key, AlertState], subjects: Iterable[str], now: int
 ) -> Iterable[Change]:
     for subject in sorted(subjects):
         key = rule.name, subject
-        now[key], reminder = reminded(rule, subject, now[key], at)
+        states[key], reminder = reminded(rule, subject, states[key], now)
         if reminder is not None:
             yield reminder

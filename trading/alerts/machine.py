@@ -22,8 +22,9 @@ class AlertState:
     Attributes:
         is_firing: Whether it fires.
         since: When that began, in nanoseconds since 1970 in UTC.
-        told_at: When it was last told of while firing; None while in order.
-        reminders: How often it was reminded of since it fires.
+        told_at: When it was told that it fires, by the clock on the wall; None while in order.
+        last_told_at: The same, or when it was last reminded of.
+        reminders: How often reminders were due since it was told.
         seen: The moment of the last observation: an older or equal one changes nothing.
         episode: What fires, where a rule tells several states apart.
         message: What was said when it began.
@@ -33,6 +34,7 @@ class AlertState:
     is_firing: bool = False
     since: int = 0
     told_at: int | None = None
+    last_told_at: int | None = None
     reminders: int = 0
     seen: int = -1
     episode: str = ""
@@ -87,9 +89,17 @@ class Change:
 
 
 def advanced(
-    rule: BaseRule, subject: str, state: AlertState, verdict: Verdict
+    rule: BaseRule, subject: str, state: AlertState, verdict: Verdict, now: int
 ) -> tuple[AlertState, Change | None]:
-    """The state after a verdict, and what there is to tell."""
+    """The state after a verdict, and what there is to tell.
+
+    Args:
+        rule: The rule.
+        subject: What of.
+        state: What is known.
+        verdict: What the rule makes of an observation.
+        now: The time on the wall, which is later than the verdict's in a replay or a backlog.
+    """
     if verdict.seen is not None and verdict.seen <= state.seen:
         return state, None
     seen = state.seen if verdict.seen is None else verdict.seen
@@ -99,7 +109,8 @@ def advanced(
     is_new = verdict.holds and not (state.is_firing and state.episode == verdict.episode)
     if is_new:
         fired = replace(
-            state, is_firing=True, since=verdict.at, told_at=verdict.at, reminders=0,
+            state, is_firing=True, since=verdict.at, told_at=now,
+            last_told_at=now, reminders=0,
             episode=verdict.episode, message=verdict.message,
         )  # fmt: skip
         return fired, _change(rule, subject, "firing", verdict)
@@ -112,13 +123,14 @@ def advanced(
 def reminded(
     rule: BaseRule, subject: str, state: AlertState, now: int
 ) -> tuple[AlertState, Change | None]:
-    """The state at a moment, and a reminder when one is due.
+    """The state at a time on the wall, and a reminder when one is due.
 
+    They are counted from when it was told, so that a backlog does not begin with reminders.
     Reminders that were due while nobody looked are one: the last.
     """
-    if not state.is_firing or rule.remind_seconds is None:
+    if state.told_at is None or rule.remind_seconds is None:
         return state, None
-    due = (now - state.since) // (rule.remind_seconds * 1_000_000_000)
+    due = (now - state.told_at) // (rule.remind_seconds * 1_000_000_000)
     if due <= state.reminders:
         return state, None
     reminder = Change(
@@ -130,7 +142,7 @@ def reminded(
         at=now,
         identity=f"{rule.name}:{subject}:{state.since}:{due}:reminder",
     )
-    return replace(state, reminders=due, told_at=now), reminder
+    return replace(state, reminders=due, last_told_at=now), reminder
 
 
 def _change(rule: BaseRule, subject: str, kind: ChangeKind, verdict: Verdict) -> Change:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email import message_from_bytes
@@ -87,6 +87,7 @@ class Webhook:
     bodies: list[dict[str, Any]] = field(default_factory=list)
     faults: list[int | str] = field(default_factory=list)
     gate: threading.Event = field(default_factory=threading.Event)
+    on_request: Callable[[], None] = lambda: None
 
     @property
     def url(self) -> str:
@@ -101,6 +102,7 @@ def webhook() -> Iterator[Webhook]:
             fault = hook.faults.pop(0) if hook.faults else 200
             if fault in (200, "hang", "drop"):
                 hook.bodies.append(body)
+            hook.on_request()
             if fault == "hang":
                 hook.gate.wait()
             if fault == "drop":

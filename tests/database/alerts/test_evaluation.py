@@ -18,7 +18,7 @@ from database.alerts.outbox import notifications
 from database.alerts.rules import put_rule, remove_rule, replace_file_rules, stored_rules
 from database.connection import Database, open_database
 from database.errors import DatabaseError
-from tests.trading.alerts.given import MINUTE, OPEN, SECOND, bar, signal
+from tests.trading.alerts.given import OPEN, bar, signal
 from trading.alerts.delivery import quiet_hours
 from trading.alerts.observations import Clock
 from trading.alerts.rules import AlertRule, alert_rule
@@ -53,9 +53,9 @@ def test_a_process_that_died_goes_on_from_what_is_stored(
     evaluate(database, [bar(0, 99.0), bar(1, 101.0)], BOTH, NOW)
     with open_database(database_url) as another:
         assert evaluate(another, [bar(0, 99.0), bar(1, 101.0)], BOTH, NOW) == []
-        later = OPEN + 2 * MINUTE + 301 * SECOND
-        assert [c.kind for c in evaluate(another, [Clock(later, OPEN)], BOTH, NOW)] == ["reminder"]
-        assert evaluate(another, [Clock(later, OPEN)], BOTH, NOW) == []
+        clock, later = Clock(OPEN, OPEN), NOW + timedelta(seconds=301)
+        assert [c.kind for c in evaluate(another, [clock], BOTH, later)] == ["reminder"]
+        assert evaluate(another, [clock], BOTH, later) == []
         assert [c.kind for c in evaluate(another, [bar(9, 90.0)], BOTH, NOW)] == ["resolved"]
     assert firing_alerts(database) == []
 

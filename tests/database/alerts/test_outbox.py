@@ -18,7 +18,8 @@ from database.alerts.outbox import (
 )
 from database.alerts.rules import put_rule
 from database.connection import Database, open_database
-from tests.trading.alerts.given import MINUTE, OPEN, SECOND, bar
+from tests.trading.alerts.given import OPEN, bar
+from tests.waiting import wait_until
 from trading.alerts.delivery import ATTEMPTS
 from trading.alerts.observations import Clock
 from trading.alerts.rules import alert_rule
@@ -64,7 +65,7 @@ def test_what_a_dead_sender_was_sending_is_unknown_and_not_sent_again(
         assert not become_sender(told)
         lost = claimed(dead)
     assert lost is not None
-    assert become_sender(told)
+    wait_until(lambda: become_sender(told), "the server to notice that the connection ended")
     assert resolve_unknown(told, NOW) == 1
     left = []
     while (notification := claimed(told)) is not None:
@@ -122,10 +123,10 @@ def test_a_reminder_that_waited_too_long_is_not_sent(database: Database) -> None
     put_rule(database, alert_rule(rule), "command", "me")
     evaluate(database, [bar(0, 99.0), bar(1, 101.0)], Addressees(DESK), NOW)
     for minutes in (3, 4):
-        clock = Clock(OPEN + minutes * MINUTE + SECOND, OPEN)
-        evaluate(database, [clock], Addressees(DESK), NOW)
+        later = NOW + timedelta(minutes=minutes)
+        evaluate(database, [Clock(OPEN, OPEN)], Addressees(DESK), later)
     sent = []
-    while (notification := claimed(database)) is not None:
+    while (notification := claimed(database, NOW + timedelta(minutes=5))) is not None:
         sent.append(notification.title.split()[2])
         note_outcome(database, notification, "sent", None, NOW)
     assert sent == ["firing:", "reminder:"]

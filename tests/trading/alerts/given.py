@@ -8,7 +8,7 @@ from typing import Literal
 
 from trading.alerts.evaluation import Key, evaluated
 from trading.alerts.machine import AlertState, Change
-from trading.alerts.observations import Observation
+from trading.alerts.observations import Clock, Observation
 from trading.alerts.rules import AlertRule
 from trading.events import BarClosed, SignalMade
 
@@ -43,10 +43,16 @@ class Watch:
     rules: Sequence[AlertRule]
     states: dict[Key, AlertState] = field(default_factory=dict)
     changes: list[Change] = field(default_factory=list)
+    now: int = OPEN
 
     def see(self, *observations: Observation) -> list[Change]:
-        """What these observations make the rules tell."""
-        found = evaluated(self.rules, self.states, observations)
+        """What these observations make the rules tell, a clock's time being that on the wall."""
+        for observation in observations:
+            if isinstance(observation, Clock):
+                self.now = max(self.now, observation.at)
+            elif isinstance(observation, BarClosed | SignalMade):
+                self.now = max(self.now, observation.available_at)
+        found = evaluated(self.rules, self.states, observations, self.now)
         self.states |= found.states
         self.changes += found.changes
         return list(found.changes)
