@@ -68,6 +68,7 @@ class OrderEvent:
         quantity: Of a fill: shares; of a cumulative: shares filled in all.
         price: Of a fill: dollars; of a cumulative: the average in dollars.
         reason: Of a denial or rejection: its code.
+        fee: Of a fill: dollars.
     """
 
     kind: OrderEventKind
@@ -76,6 +77,7 @@ class OrderEvent:
     quantity: Decimal = Decimal(0)
     price: Decimal = Decimal(0)
     reason: str = ""
+    fee: Decimal = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,9 +162,11 @@ def _is_guess(event: OrderEvent) -> bool:
     return event.kind is OrderEventKind.REJECTED and event.reason == LOST
 
 
-def _content(event: OrderEvent) -> tuple[datetime, int, str, Decimal, Decimal, str]:
+def _content(event: OrderEvent) -> tuple[datetime, int, str, Decimal, Decimal, str, Decimal]:
     rank = _RANK[event.kind]
-    return event.at, rank, event.execution_id, event.quantity, event.price, event.reason
+    return (
+        event.at, rank, event.execution_id, event.quantity, event.price, event.reason, event.fee
+    )  # fmt: skip
 
 
 def _in_order(events: list[OrderEvent]) -> list[OrderEvent]:
