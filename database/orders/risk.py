@@ -74,36 +74,41 @@ def locked_risk(connection: psycopg.Connection[TupleRow], account: str) -> Store
     return _read(connection, account, lock=" FOR UPDATE")
 
 
-def watch_risk(
-    database: Database, account: str, step: Callable[[RiskState], RiskState], *, closes: bool
+def step_risk(
+    connection: psycopg.Connection[TupleRow],
+    account: str,
+    step: Callable[[RiskState], RiskState],
+    *,
+    closes: bool,
 ) -> StoredRisk:
-    """Take the watch one step on; a state that becomes HALTED latches, and cancels begin.
+    """Take the watch one step on, within a transaction.
+
+    A state that becomes HALTED latches, and the halt begins its work.
 
     Args:
-        database: The database.
+        connection: In a transaction.
         account: The account's name.
         step: From what the watch remembers to what it remembers next.
         closes: Whether a halt closes all positions.
     """
-    with database.transaction() as connection:
-        before = locked_risk(connection, account)
-        after = step(before.memory)
-        if after == before.memory:
-            return before
-        halts = after.state is TradingState.HALTED and before.state is not TradingState.HALTED
-        stored = StoredRisk(
-            after,
-            before.is_closing or halts,
-            (closes if halts else before.closes_positions),
-            before.since,
+    before = locked_risk(connection, account)
+    after = step(before.memory)
+    if after == before.memory:
+        return before
+    halts = after.state is TradingState.HALTED and before.state is not TradingState.HALTED
+    stored = StoredRisk(
+        after,
+        is_closing=before.is_closing or halts,
+        closes_positions=closes if halts else before.closes_positions,
+        since=before.since,
+    )
+    _write(connection, account, stored)
+    if after.state is not before.state:
+        why = after.reason or "a new session"
+        audit(
+            connection, who="executor", action=after.state.value.lower(), subject=account, why=why
         )
-        _write(connection, account, stored)
-        if after.state is not before.state:
-            audit(
-                connection, who="executor", action=after.state.value.lower(), subject=account,
-                why=after.reason or "the limit holds again",
-            )  # fmt: skip
-    return read_risk(database, account)
+    return _read(connection, account)
 
 
 def halt(

@@ -26,6 +26,7 @@ class StoredTarget:
         close: Its close in dollars.
         target: -1 to 1.
         is_decided: Whether an order was made or refused for it, or none was needed.
+        exit_denied: Whether what was refused would have made the position smaller.
     """
 
     strategy: str
@@ -37,6 +38,7 @@ class StoredTarget:
     close: Decimal
     target: float
     is_decided: bool
+    exit_denied: bool = False
 
 
 def write_target(
@@ -45,15 +47,16 @@ def write_target(
     """Make a target the last one of its strategy and symbol, within a transaction."""
     connection.execute(
         "INSERT INTO target (account_id, strategy, symbol, fingerprint, interval, bar, "
-        "available_at, close, target, is_decided) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s) "
+        "available_at, close, target, is_decided, exit_denied) "
+        "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) "
         "ON CONFLICT (account_id, strategy, symbol) DO UPDATE SET "
         "fingerprint = excluded.fingerprint, interval = excluded.interval, bar = excluded.bar, "
         "available_at = excluded.available_at, close = excluded.close, target = excluded.target, "
-        "is_decided = excluded.is_decided",
+        "is_decided = excluded.is_decided, exit_denied = excluded.exit_denied",
         [
             account, target.strategy, target.symbol, target.fingerprint, target.interval,
             moment_of(target.bar), moment_of(target.available_at), target.close, target.target,
-            target.is_decided,
+            target.is_decided, target.exit_denied,
         ],
     )  # fmt: skip
 
@@ -63,7 +66,7 @@ def read_targets(database: Database, account: str) -> list[StoredTarget]:
     with database.transaction() as connection:
         rows = connection.execute(
             "SELECT strategy, symbol, fingerprint, interval, bar, available_at, close, target, "
-            "is_decided FROM target WHERE account_id = %s ORDER BY strategy, symbol",
+            "is_decided, exit_denied FROM target WHERE account_id = %s ORDER BY strategy, symbol",
             [account],
         ).fetchall()
     return [
@@ -77,8 +80,10 @@ def read_targets(database: Database, account: str) -> list[StoredTarget]:
             close=close,
             target=target,
             is_decided=is_decided,
+            exit_denied=exit_denied,
         )
         for (
             strategy, symbol, fingerprint, interval, bar, available_at, close, target, is_decided,
+            exit_denied,
         ) in rows
     ]  # fmt: skip

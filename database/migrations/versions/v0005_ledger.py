@@ -118,6 +118,8 @@ CREATE TABLE target (
     close numeric NOT NULL,
     target float8 NOT NULL,
     is_decided boolean NOT NULL,
+    -- Whether an order that would have made the position smaller was denied.
+    exit_denied boolean NOT NULL DEFAULT false,
     PRIMARY KEY (account_id, strategy, symbol)
 );
 
