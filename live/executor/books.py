@@ -175,7 +175,9 @@ class Books:
         """Write an order that was found at the broker and is not ours."""
         with self._database.transaction() as connection:
             order = record_intent(
-                connection, intent, [OrderEvent(kind=OrderEventKind.INITIALIZED, at=intent.created_at)]
+                connection,
+                intent,
+                [OrderEvent(kind=OrderEventKind.INITIALIZED, at=intent.created_at)],
             )
             recorded = record_events(connection, order, events, broker_order_id)
         self._take(order, recorded.order)
