@@ -1,0 +1,8 @@
+"""The routes under `/v1`, a module per subject."""
+
+from __future__ import annotations
+
+from api.routes import health
+
+ROUTERS = (health.router,)
+"""All of them, in the order of the description."""
