@@ -9,6 +9,8 @@ import typer
 from cli.cluster_commands import prepare_storage, register
 from cli.lake_commands import lake, settings
 from cli.lake_data_commands import build, rebuild, sql
+from cli.lake_database_commands import load
+from cli.lake_database_commands import prune as prune_database
 from cli.pipeline_commands import demo, up
 from cli.result_commands import prune, redo, report, status
 from cli.strategy_commands import list_strategies, show
@@ -25,6 +27,8 @@ for command in (demo, up, status, redo, report, prune, settings, prepare_storage
 lake.command()(build)
 lake.command()(rebuild)
 lake.command()(sql)
+lake.command()(load)
+lake.command("prune")(prune_database)
 app.add_typer(lake, name="lake")
 
 strategy_app = typer.Typer(
