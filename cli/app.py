@@ -11,6 +11,8 @@ from cli.lake_commands import lake, settings
 from cli.lake_data_commands import build, sql
 from cli.lake_data_commands import demo as lake_demo
 from cli.lake_data_commands import redo as redo_partitions
+from cli.lake_database_commands import load
+from cli.lake_database_commands import prune as prune_database
 from cli.operations_commands import backup, health, restore
 from cli.pipeline_commands import demo, up
 from cli.result_commands import prune, redo, report, status
@@ -42,6 +44,8 @@ lake.command("demo")(lake_demo)
 lake.command()(build)
 lake.command("redo")(redo_partitions)
 lake.command()(sql)
+lake.command()(load)
+lake.command("prune")(prune_database)
 app.add_typer(lake, name="lake")
 
 strategy_app = typer.Typer(

@@ -123,7 +123,7 @@ def served(telemetry: Telemetry, port: int | None, host: str = "127.0.0.1") -> I
 
 def _handler(telemetry: Telemetry) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:  # noqa: N802 - the library's name
+        def do_GET(self) -> None:
             if self.path == "/metrics":
                 self._answer(200, generate_latest(telemetry.registry), CONTENT_TYPE_LATEST)
             elif self.path in {"/live", "/ready"}:

@@ -104,7 +104,7 @@ def test_a_process_that_is_killed_twenty_times_at_random_tells_each_transition_o
         with_some = generator.randrange(3)
         wait_until(
             lambda: len(hook.bodies) >= before + with_some or _is_all_settled(database),
-            "a few",  # noqa: B023 - called at once
+            "a few",
         )
         process.kill()
         process.wait()
