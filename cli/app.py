@@ -11,7 +11,7 @@ from cli.lake_commands import lake, settings
 from cli.lake_data_commands import build, rebuild, sql
 from cli.pipeline_commands import demo, up
 from cli.result_commands import prune, redo, report, status
-from cli.strategy_commands import list_strategies, show
+from cli.strategy_commands import backtest, check, list_strategies, show
 from servers.loopback import bypass_proxies
 
 app = typer.Typer(
@@ -32,7 +32,9 @@ strategy_app = typer.Typer(
 )
 strategy_app.command("list")(list_strategies)
 strategy_app.command()(show)
+strategy_app.command()(check)
 app.add_typer(strategy_app, name="strategy")
+app.command()(backtest)
 
 
 def main() -> None:
