@@ -16,7 +16,7 @@ from cli.lake_database_commands import prune as prune_database
 from cli.operations_commands import backup, health, restore
 from cli.pipeline_commands import demo, up
 from cli.result_commands import prune, redo, report, status
-from cli.strategy_commands import list_strategies, show
+from cli.strategy_commands import backtest, check, list_strategies, show
 from servers.loopback import bypass_proxies
 
 app = typer.Typer(
@@ -53,7 +53,9 @@ strategy_app = typer.Typer(
 )
 strategy_app.command("list")(list_strategies)
 strategy_app.command()(show)
+strategy_app.command()(check)
 app.add_typer(strategy_app, name="strategy")
+app.command()(backtest)
 
 
 def main() -> None:
