@@ -23,6 +23,9 @@ from trading.events import CLOCK, BarClosed, Tick
 LATENESS_SECONDS = 2.0
 REMEMBERED_MINUTES = 15
 
+_MOST_REMEMBERED = 600
+"""Minutes; with more a session would still be open when the next one begins."""
+
 _NEVER = -1
 
 
@@ -40,6 +43,10 @@ class FoldSettings:
     intervals: tuple[Interval, ...] = MINUTE_INTERVALS
     lateness: int = int(LATENESS_SECONDS * 1e9)
     remembered: int = REMEMBERED_MINUTES
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.remembered <= _MOST_REMEMBERED:
+            raise ValueError(f"remembered is {self.remembered}, not 0 to {_MOST_REMEMBERED}")
 
 
 class Fold:
@@ -74,6 +81,7 @@ class Fold:
         begin = max(0, self._forgotten - self._longest)
         symbols = len(self._symbols)
         return StoredFold(
+            made_with=repr(self.settings),
             clock=self._clock,
             open=self._session.open,
             close=self._session.close,
@@ -96,9 +104,9 @@ class Fold:
         """A fold that goes on from a stored state.
 
         Raises:
-            DataError: The state is of another version of this program.
+            DataError: The state is of another version of this program, or of other settings.
         """
-        stored = StoredFold.decoded(state)
+        stored = StoredFold.decoded(state, repr(settings))
         fold = cls(settings)
         fold._clock = stored.clock
         fold._begin(FoldedSession(stored.open, stored.close))
@@ -135,6 +143,9 @@ class Fold:
         session = self._session
         if not session.open <= tick.ts < session.close:
             self.counters.outside += 1
+            return
+        if not _is_sound(tick):
+            self.counters.unsound += 1
             return
         number = (tick.ts - session.open) // MINUTE
         if number < self._forgotten:
@@ -216,3 +227,14 @@ class Fold:
             for key, revision in self._revisions.items()
             if self._session.bar_of(key[2], key[1])[1] > before
         }
+
+
+def _is_sound(tick: Tick) -> bool:
+    """Whether prices are positive and finite, in order, and shares not negative."""
+    whole = tick.minute
+    if whole is None:
+        return 0 < tick.price < math.inf and 0 <= tick.size < math.inf
+    lowest, highest = sorted((whole.open, whole.close))
+    return 0 < whole.low <= lowest <= highest <= whole.high < math.inf and (
+        0 <= whole.volume < math.inf
+    )

@@ -18,12 +18,14 @@ class Counters(msgspec.Struct, array_like=True):
         without_effect: Known already, or of a minute that a source has told as a whole.
         late: After their minute had closed; they made revisions.
         too_late: Longer after it than minutes are remembered; they made nothing.
+        unsound: With a price or a size that cannot be.
     """
 
     outside: int = 0
     without_effect: int = 0
     late: int = 0
     too_late: int = 0
+    unsound: int = 0
 
 
 class StoredFold(msgspec.Struct, array_like=True, kw_only=True):
@@ -31,6 +33,7 @@ class StoredFold(msgspec.Struct, array_like=True, kw_only=True):
 
     Attributes:
         version: Of this type.
+        made_with: The settings of the fold, as text.
         clock: The last time told.
         open: The session's first moment.
         close: Its end.
@@ -45,6 +48,7 @@ class StoredFold(msgspec.Struct, array_like=True, kw_only=True):
     """
 
     version: int = VERSION
+    made_with: str
     clock: int
     open: int
     close: int
@@ -62,11 +66,15 @@ class StoredFold(msgspec.Struct, array_like=True, kw_only=True):
         return msgspec.msgpack.encode(self)
 
     @classmethod
-    def decoded(cls, state: bytes) -> StoredFold:
+    def decoded(cls, state: bytes, made_with: str) -> StoredFold:
         """The state that bytes are.
 
+        Args:
+            state: The bytes.
+            made_with: The settings of the fold that is to go on from it.
+
         Raises:
-            DataError: They are of another version.
+            DataError: They are of another version, or were made with other settings.
         """
         try:
             stored = msgspec.msgpack.decode(state, type=cls)
@@ -74,6 +82,8 @@ class StoredFold(msgspec.Struct, array_like=True, kw_only=True):
             raise _strange(str(error)) from error
         if stored.version != VERSION:
             raise _strange(f"it is of version {stored.version}, and {VERSION} is known")
+        if stored.made_with != made_with:
+            raise _strange(f"it was made with {stored.made_with}, not with {made_with}")
         return stored
 
 
