@@ -17,7 +17,7 @@ from live.alerts.process import run_alerts
 from live.alerts.watch import WatchOptions
 from live.bus.opening import open_bus
 from live.bus.port import BEGINNING
-from servers.valkey.local import local_valkey
+from servers.valkey import local_valkey
 from tests.adapters.notifications.receivers import webhook
 from tests.trading.alerts.given import bar, signal
 from tests.waiting import wait_until
