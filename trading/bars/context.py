@@ -12,6 +12,9 @@ from trading.arrays import Floats, Timestamps
 VIX, SPX = "VIX", "SPX"
 """What the files call the volatility index and the S&P 500."""
 
+NEWS = "NEWS"
+"""The series of an instrument's news scores, see `trading.news.score`."""
+
 
 def as_of(
     stamps: Timestamps, known_at: Timestamps, known: Floats, tolerance: np.timedelta64
