@@ -51,11 +51,12 @@ class Books:
         self._database = database
         self._account = account
         self._now = now
+        self.desk = Desk()
         self.load()
 
     def load(self) -> None:
         """Read everything; the last prices that are known stay."""
-        prices = dict(self.desk.prices) if hasattr(self, "desk") else {}
+        prices = self.desk.prices
         ledger = read_ledger(self._database, self._account)
         self.ledger_is_empty = not ledger
         self.desk = Desk(ledger)
