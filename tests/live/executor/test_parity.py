@@ -37,8 +37,7 @@ def market(seed: int) -> dict[str, list[Row | None]]:
         volumes = random.integers(200, 6_000, ROWS)
         rows = zip(opens, np.round(highs, 2), np.round(lows, 2), closes, volumes, strict=True)
         found[symbol] = [
-            tuple(float(value) for value in row) if random.random() > 0.05 else None
-            for row in rows
+            tuple(float(value) for value in row) if random.random() > 0.05 else None for row in rows
         ]
     return found
 
@@ -66,8 +65,7 @@ def backtest(
 
 def by_row(signals: dict[str, list[int]]) -> dict[int, dict[str, str]]:
     return {
-        row: {symbol: NAMES[codes[row]] for symbol, codes in signals.items()}
-        for row in range(ROWS)
+        row: {symbol: NAMES[codes[row]] for symbol, codes in signals.items()} for row in range(ROWS)
     }
 
 
@@ -111,10 +109,10 @@ def orders(database: Database) -> list[tuple[object, ...]]:
     """Name, last state, code of a denial and quantity of each order."""
     rows: Sequence[tuple[object, ...]] = database.rows.execute(
         "SELECT DISTINCT ON (client_order_id) client_order_id, state, coalesce(code, ''), "
-        "i.quantity FROM order_event JOIN intent i USING (client_order_id) "
+        "i.quantity FROM order_event JOIN intent i USING (account_id, client_order_id) "
         "ORDER BY client_order_id, id DESC"
     ).fetchall()
-    return sorted(rows)  # type: ignore[type-var]
+    return sorted(rows)
 
 
 def test_the_costs_are_charged_once(database: Database) -> None:

@@ -107,18 +107,19 @@ class World:
         """A new process: it starts from the database and the broker."""
         executor = Executor(
             self.database, self.policy, self.hours, self.broker or self._paper, self.clock,
-            on_halted=self.halted.append, at_step=lambda name: self.at_step(name),
+            on_halted=self.halted.append, at_step=self._step,
         )  # fmt: skip
         executor.start()
         return executor
+
+    def _step(self, name: str) -> None:
+        self.at_step(name)  # as it is by then
 
     def _paper(self, books: Books) -> PaperBroker:
         return paper_broker(books, self.policy, self.hours, self.clock())
 
 
-def paper_broker(
-    books: Books, policy: Policy, hours: TradingHours, now: datetime
-) -> PaperBroker:
+def paper_broker(books: Books, policy: Policy, hours: TradingHours, now: datetime) -> PaperBroker:
     terms = Terms(
         costs=policy.costs, interval=policy.interval, hours=hours, increments=policy.increments
     )
@@ -143,7 +144,6 @@ def walk(
     rows: Mapping[str, Sequence[Row | None]],
     starts: Sequence[int],
     signals: Mapping[int, Mapping[str, str]],
-    between: Callable[[int], None] = lambda _: None,
 ) -> None:
     """Have the bars and signals of all rows come as they close."""
     for row, ts in enumerate(starts):
@@ -159,4 +159,3 @@ def walk(
             store_bar(world.database, bar)
         executor.handle(bars, made)
         executor.tick()
-        between(row)
