@@ -23,7 +23,8 @@ from database.connection import Database
 from database.orders.intents import nanoseconds_of
 from database.orders.targets import StoredTarget
 from live.executor.books import Books
-from live.executor.halting import Halting, cancel
+from live.executor.cancellation import Cancellation
+from live.executor.halting import Halting
 from live.executor.policy import Policy
 from live.executor.reconciliation import Reconciliation
 from live.executor.submission import Submission
@@ -34,8 +35,7 @@ from trading.execution.intent import Intent
 from trading.execution.signal_target import signal_target
 from trading.execution.target_order import Wanted, target_order
 from trading.orders.book import Bar
-from trading.orders.model import Order
-from trading.orders.states import OrderState
+from trading.orders.model import Leg, Order
 from trading.portfolio.ledger import deposit
 from trading.risk.gate import denial
 from trading.risk.guards import EVERYWHERE
@@ -83,17 +83,33 @@ class Executor:
         self.books = Books(database, policy.account, now)
         self.broker = broker_of(self.books)
         self._paper = self.broker if isinstance(self.broker, PaperBroker) else None
-        self._submission = Submission(self.books, self.broker, now, self._is_late, at_step)
+        self._submission = Submission(self.books, self.broker, now, self._may_send, at_step)
+        self._cancellation = Cancellation(self.books, self.broker, now)
         self._reconciliation = Reconciliation(
-            database, policy.account, self.books, self.broker, self._submission, now, self._paper
+            database=database,
+            account=policy.account,
+            books=self.books,
+            broker=self.broker,
+            submission=self._submission,
+            cancellation=self._cancellation,
+            now=now,
+            told=self._paper,
         )
         self._halting = Halting(
-            database, policy.account, self.books, self.broker, self._submission, now, on_halted
+            database=database,
+            account=policy.account,
+            books=self.books,
+            broker=self.broker,
+            submission=self._submission,
+            cancellation=self._cancellation,
+            reconcile=self.reconcile,
+            now=now,
+            on_halted=on_halted,
         )
         self._limits = policy.live_limits
         self._stream: UpdateStream | None = None
         self._connects = 0
-        self._connect_at = now()
+        self._connect_at = self._reconcile_at = now()
         self._last_bar = max((t.bar for t in self.books.targets.values()), default=0)
         self.reconciling = True
 
@@ -154,6 +170,8 @@ class Executor:
         self.books.refresh_risk()
         if self._stream is None:
             self._connect("reconnect")
+        elif self._now() >= self._reconcile_at:
+            self.reconcile("schedule")
         self._submission.resolve()
         self._halting.go_on(self._last_bar)
         self._decide_all()
@@ -161,9 +179,14 @@ class Executor:
     def reconcile(self, cause: str) -> bool:
         """Make the books and the broker's agree; nothing is sent until they do."""
         self.reconciling = True
-        self.reconciling = not self._reconciliation.run(cause)
+        if not self._reconciliation.run(cause):
+            self._disconnect()  # the next connection tries again
+            return False
+        self.reconciling = False
+        self._connects = 0
+        self._reconcile_at = self._now() + self._policy.reconcile_every
         self._decide_all()
-        return not self.reconciling
+        return True
 
     def close(self) -> None:
         """End the connections to the broker."""
@@ -258,10 +281,8 @@ class Executor:
     def _works(self, symbol: str) -> bool:
         """Whether orders of the symbol still work after their cancel was asked for."""
         for tracked in self.books.desk.orders_of(symbol):
-            if tracked.status.state in {OrderState.SUBMITTED, OrderState.PENDING_CANCEL}:
-                continue
             try:
-                cancel(self.books, self.broker, tracked.name, tracked.broker_order_id, self._now())
+                self._cancellation.ask(tracked)
             except BrokerError as error:
                 LOG.warning("Order %s is not cancelled yet: %s", tracked.name, error)
         return bool(self.books.desk.orders_of(symbol))
@@ -327,10 +348,13 @@ class Executor:
         else:
             LOG.info("Order %s of %s is denied: %s", tracked.name, order.symbol, code.value)
 
-    def _is_late(self, order: TrackedOrder) -> bool:
-        """Whether an order was made longer than a bar ago."""
+    def _may_send(self, order: TrackedOrder) -> bool:
+        """Whether an order may be sent again: none that is older than a bar, none in a halt."""
+        if order.intent.order.leg is Leg.CLOSE:
+            return True
         age = self._now() - order.intent.created_at
-        return age > timedelta(microseconds=self._policy.bar_length // 1_000)
+        is_late = age > timedelta(microseconds=self._policy.bar_length // 1_000)
+        return not is_late and self.books.refresh_risk().state is not TradingState.HALTED
 
     # The broker.
 
@@ -360,10 +384,7 @@ class Executor:
         except OutcomeUnknownError as error:
             LOG.warning("%s; it is tried again", error)
             return
-        if self.reconcile(cause):
-            self._connects = 0
-        else:
-            self._disconnect()
+        self.reconcile(cause)
 
     def _disconnect(self) -> None:
         self.reconciling = True

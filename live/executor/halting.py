@@ -9,21 +9,25 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from adapters.brokers.errors import BrokerError, OrderRejectedError
+from adapters.brokers.errors import BrokerError
 from adapters.brokers.protocol import Broker
 from database.connection import Database
 from database.orders.risk import finish_halt
 from live.executor.books import Books
+from live.executor.cancellation import Cancellation
 from live.executor.submission import Submission
 from trading.execution.desk import TrackedOrder
 from trading.execution.intent import Intent
-from trading.orders.history import OrderEvent, OrderEventKind
 from trading.orders.model import Leg, Order, Side, TimeInForce, client_order_id
+from trading.risk.limits import TradingState
 from trading.units import from_units
 
 LOG = logging.getLogger(__name__)
+
+RECONCILE_PAUSE = timedelta(seconds=5)
+"""Before the broker is asked again why it holds what our books do not."""
 
 
 class Halting:
@@ -35,17 +39,22 @@ class Halting:
         books: The books.
         broker: The broker.
         submission: Sends the closing orders.
+        cancellation: Cancels all others.
+        reconcile: Makes both books agree, should the broker hold what ours do not.
         now: The time.
         on_halted: Told when the halt is done.
     """
 
     def __init__(
         self,
+        *,
         database: Database,
         account: str,
         books: Books,
         broker: Broker,
         submission: Submission,
+        cancellation: Cancellation,
+        reconcile: Callable[[str], bool],
         now: Callable[[], datetime],
         on_halted: Callable[[str], None],
     ) -> None:
@@ -54,6 +63,9 @@ class Halting:
         self._books = books
         self._broker = broker
         self._submission = submission
+        self._cancellation = cancellation
+        self._reconcile = reconcile
+        self._reconcile_at = now()
         self._now = now
         self._on_halted = on_halted
 
@@ -64,10 +76,10 @@ class Halting:
             bar: The start of the last bar that was seen, nanoseconds since 1970 in UTC.
         """
         risk = self._books.risk
-        if not risk.is_closing:
+        if risk.state is not TradingState.HALTED:
             return
         try:
-            if self._cancel_all():
+            if self._cancel_all() or not risk.is_closing:
                 return
             if risk.closes_positions and self._close_all(bar):
                 return
@@ -75,32 +87,41 @@ class Halting:
         except BrokerError as error:
             LOG.warning("The halt of %s goes on when the broker answers: %s", self._account, error)
             return
-        open_positions = {symbol: str(own.quantity) for symbol, own in held.items() if own.quantity}
-        if risk.closes_positions and open_positions:
-            return  # ours says flat, the broker not yet
-        self._books.risk = finish_halt(
-            self._database, self._account, detail={"positions": open_positions}
-        )
+        left = {symbol: str(own.quantity) for symbol, own in held.items() if own.quantity}
+        if risk.closes_positions and left:
+            self._ask_again()
+            return
+        self._books.risk = finish_halt(self._database, self._account, detail={"positions": left})
         self._on_halted(risk.memory.reason)
 
+    def _ask_again(self) -> None:
+        """The broker holds what our books do not: have them agree, and go on from there."""
+        if self._now() >= self._reconcile_at:
+            self._reconcile_at = self._now() + RECONCILE_PAUSE
+            self._reconcile("halt")
+
     def _cancel_all(self) -> bool:
-        """Whether any order but a closing one may still fill."""
-        theirs = {order.order.client_order_id: order for order in self._broker.open_orders()}
-        left = 0
-        for name, told in theirs.items():
-            known = self._books.order(name)
-            if known is not None and known.intent.order.leg is Leg.CLOSE:
-                continue
-            left += 1
-            cancel(self._books, self._broker, name, told.broker_order_id, self._now())
-        ours = [o for o in self._books.desk.working.values() if o.intent.order.leg is not Leg.CLOSE]
-        for tracked in ours:
-            if tracked.name not in theirs:
-                # Either it has just ended, or its outcome is not known yet.
-                _look_up(self._books, self._broker, tracked)
-        return any(
-            o.intent.order.leg is not Leg.CLOSE for o in self._books.desk.working.values()
-        ) or bool(left and any(n in self._books.desk.working for n in theirs))
+        """Whether any order but a closing one may still fill.
+
+        Also long after a halt: an order may come to light that was taken for lost.
+        """
+        for tracked in self._others():
+            self._cancellation.ask(tracked)
+        if not self._books.risk.is_closing:
+            return bool(self._others())
+        strangers = [
+            told
+            for told in self._broker.open_orders()
+            if told.order.client_order_id not in self._books.desk.working
+        ]
+        if strangers:
+            self._ask_again()  # which adopts them, to be cancelled next
+        return bool(strangers or self._others())
+
+    def _others(self) -> list[TrackedOrder]:
+        """Working orders that close nothing."""
+        working = self._books.desk.working.values()
+        return [tracked for tracked in working if tracked.intent.order.leg is not Leg.CLOSE]
 
     def _close_all(self, bar: int) -> bool:
         """Whether anything is still held."""
@@ -143,26 +164,3 @@ class Halting:
                 break
             attempt = str(number)
         return name
-
-
-def cancel(books: Books, broker: Broker, name: str, broker_order_id: str, now: datetime) -> None:
-    """Ask for an order's end, write that down first, and then what came of it.
-
-    Raises:
-        OutcomeUnknownError: The broker does not answer.
-    """
-    books.happened(name, [OrderEvent(kind=OrderEventKind.CANCEL_REQUESTED, at=now)])
-    try:
-        broker.cancel(name, broker_order_id)
-    except OrderRejectedError as error:
-        # It has ended, or will: what it says of itself decides.
-        LOG.info("Order %s is not cancelled: %s", name, error)
-    found = broker.lookup(name)
-    if found is not None:
-        books.happened(name, found.events(), found.broker_order_id)
-
-
-def _look_up(books: Books, broker: Broker, tracked: TrackedOrder) -> None:
-    found = broker.lookup(tracked.name)
-    if found is not None:
-        books.happened(tracked.name, found.events(), found.broker_order_id)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from decimal import Decimal
 from fractions import Fraction
 
@@ -34,6 +35,7 @@ class Policy:
         increments: Smallest step of a quantity by symbol; 1 where none is named.
         capital: Dollars that a paper account begins with.
         time_in_force: How long an order works.
+        reconcile_every: How long the books go uncompared.
     """
 
     account: str
@@ -49,6 +51,7 @@ class Policy:
     increments: Mapping[str, Decimal] = field(default_factory=dict)
     capital: Decimal = Decimal(100_000)
     time_in_force: TimeInForce = TimeInForce.DAY
+    reconcile_every: timedelta = timedelta(minutes=15)
 
     @property
     def share(self) -> Fraction:

@@ -15,6 +15,7 @@ from database.orders.events import rounded
 from database.orders.intents import nanoseconds_of
 from database.orders.reconciliations import begin_reconciliation, end_reconciliation
 from live.executor.books import Books
+from live.executor.cancellation import Cancellation
 from live.executor.submission import Submission
 from trading.execution.comparison import Difference, DifferenceKind, Held, compared
 from trading.execution.desk import TrackedOrder, is_sent
@@ -48,17 +49,20 @@ class Reconciliation:
         books: Ours.
         broker: Theirs.
         submission: Finds out about orders whose outcome is not known.
+        cancellation: Repeats cancels that may never have been sent.
         now: The time.
         told: Who else has to know of adjustments; None for nobody.
     """
 
     def __init__(
         self,
+        *,
         database: Database,
         account: str,
         books: Books,
         broker: Broker,
         submission: Submission,
+        cancellation: Cancellation,
         now: Callable[[], datetime],
         told: Told | None,
     ) -> None:
@@ -67,6 +71,7 @@ class Reconciliation:
         self._books = books
         self._broker = broker
         self._submission = submission
+        self._cancellation = cancellation
         self._now = now
         self._told = told
         self.differences: list[Difference] = []
@@ -153,14 +158,8 @@ class Reconciliation:
             self._books.adopt(intent, told.events(), told.broker_order_id)
         tracked = self._books.desk.working.get(name)
         if tracked and tracked.status.state is OrderState.PENDING_CANCEL:
-            self._cancel_again(told)
-
-    def _cancel_again(self, told: BrokerOrder) -> None:
-        """A process that died may have written down a cancel that it never sent."""
-        try:
-            self._broker.cancel(told.order.client_order_id, told.broker_order_id)
-        except BrokerError as error:
-            LOG.warning("Order %s is not cancelled: %s", told.order.client_order_id, error)
+            # A process that died may have written down a cancel that it never sent.
+            self._cancellation.ask(tracked)
 
     def _adjust(self, difference: Difference, identity: str) -> None:
         """Write the difference down as what it is: neither a fill nor a deposit."""

@@ -50,7 +50,7 @@ class Submission:
         books: Where it is written down.
         broker: Who gets them.
         now: The time.
-        is_late: Whether an order is too old to be sent.
+        may_send: Whether an order may still be sent, by its age and the account's state.
         at_step: Told of each step.
     """
 
@@ -59,13 +59,13 @@ class Submission:
         books: Books,
         broker: Broker,
         now: Callable[[], datetime],
-        is_late: Callable[[TrackedOrder], bool],
+        may_send: Callable[[TrackedOrder], bool],
         at_step: Callable[[str], None],
     ) -> None:
         self._books = books
         self._broker = broker
         self._now = now
-        self._is_late = is_late
+        self._may_send = may_send
         self._at_step = at_step
         self._open: dict[str, _Open] = {}
 
@@ -114,7 +114,7 @@ class Submission:
         known.not_before = self._now() + _pause(known)
         if self._found(order) is not False:
             return
-        if known.sends >= MOST_SENDS or self._is_late(order):
+        if known.sends >= MOST_SENDS or not self._may_send(order):
             self._reject(order, LOST)
         else:
             self.send(order)
