@@ -10,7 +10,7 @@ from fastapi.exceptions import RequestValidationError, WebSocketRequestValidatio
 from starlette.exceptions import HTTPException
 
 from api.envelope import ApiError, error_response
-from api.work import DeploymentMissingError, RunsUnavailableError
+from api.work import DeploymentMissingError, ParametersRefusedError, RunsUnavailableError
 from database.errors import DatabaseError
 from storage.errors import FileError, LocationError
 from trading.errors import ParameterError, TradingError, shown
@@ -32,6 +32,7 @@ _EXPECTED = (
     TradingError,
     RunsUnavailableError,
     DeploymentMissingError,
+    ParametersRefusedError,
 )
 
 
@@ -78,6 +79,10 @@ def as_api_error(error: Exception) -> ApiError:  # noqa: PLR0911 - one line for 
             503,
             "deployment_missing",
             f"The Prefect server has no deployment {error}; run trading register.",
+        )
+    if isinstance(error, ParametersRefusedError):
+        return ApiError(
+            422, "invalid_parameter", f"The flow does not take these parameters ({error})."
         )
     if isinstance(error, RunsUnavailableError):
         return ApiError(

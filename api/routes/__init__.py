@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from api.routes import health
+from api.routes import bars, health
 
-ROUTERS = (health.router,)
+ROUTERS = (bars.router, health.router)
 """All of them, in the order of the description."""
