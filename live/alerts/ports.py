@@ -1,35 +1,15 @@
-"""What the process needs of the bus and of those who know more than the database."""
+"""What the process needs of the bus, and of those who know more than the database."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Generic, Protocol, TypeVar
+from typing import Protocol
 
+from live.bus.port import Consumer
 from trading.alerts.observations import Survey
 from trading.events import Event, Stream
-
-
-class EventBatch(Protocol):
-    """Events that were read together."""
-
-    @property
-    def events(self) -> Sequence[Event]:
-        """The events, in order for each key."""
-
-
-B = TypeVar("B", bound=EventBatch)
-
-
-class EventConsumer(Protocol[B]):
-    """A member of a consumer group of the bus."""
-
-    def fetch(self, most: int = ..., wait_seconds: float = ...) -> B:
-        """The next events, at least once each."""
-
-    def acknowledge(self, batch: B) -> None:
-        """Say that all of a batch is done."""
 
 
 class EventPublisher(Protocol):
@@ -40,7 +20,7 @@ class EventPublisher(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class BusEnds(Generic[B]):
+class BusEnds:
     """What the process holds of the bus.
 
     Attributes:
@@ -48,7 +28,7 @@ class BusEnds(Generic[B]):
         publisher: Where alerts go.
     """
 
-    consumers: Sequence[EventConsumer[B]]
+    consumers: Sequence[Consumer]
     publisher: EventPublisher
 
 

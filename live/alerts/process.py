@@ -10,14 +10,14 @@ from collections.abc import Mapping
 
 from adapters.notifications.protocol import Channel
 from database.connection import open_database
-from live.alerts.ports import B, BusEnds
+from live.alerts.ports import BusEnds
 from live.alerts.sender import PER_MINUTE, NotificationSender
 from live.alerts.watch import AlertWatch, WatchOptions
 
 
 def run_alerts(
     database_url: str,
-    bus: BusEnds[B],
+    bus: BusEnds,
     channels: Mapping[str, Channel],
     options: WatchOptions,
     stop: threading.Event,

@@ -13,14 +13,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Generic
 
 from database.alerts.evaluation import Addressees, evaluate
 from database.alerts.log import AlertEvent, note_published, unpublished_events
 from database.alerts.rules import replace_file_rules
 from database.alerts.surveys import surveys
 from database.connection import Database
-from live.alerts.ports import B, BusEnds, Surveyor
+from live.alerts.ports import BusEnds, Surveyor
 from live.alerts.rules_file import rules_in
 from live.alerts.session import session_open
 from trading.alerts.observations import Clock, Observation
@@ -62,7 +61,7 @@ class WatchOptions:
     survey_seconds: float = 15.0
 
 
-class AlertWatch(Generic[B]):
+class AlertWatch:
     """Looks at what comes with all rules.
 
     Args:
@@ -71,7 +70,7 @@ class AlertWatch(Generic[B]):
         options: How to watch.
     """
 
-    def __init__(self, database: Database, bus: BusEnds[B], options: WatchOptions) -> None:
+    def __init__(self, database: Database, bus: BusEnds, options: WatchOptions) -> None:
         self._database = database
         self._consumers = bus.consumers
         self._publisher = bus.publisher

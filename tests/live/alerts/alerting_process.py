@@ -27,7 +27,7 @@ LEVEL = 100.0
 
 def bars() -> list[BarClosed]:
     """Closes that cross the level often."""
-    generator = random.Random(7)
+    generator = random.Random(7)  # noqa: S311 - no secret
     return [bar(number, LEVEL + generator.choice((-1.0, 1.0))) for number in range(60)]
 
 

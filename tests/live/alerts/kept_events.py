@@ -5,12 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from live.bus.port import Batch
 from trading.events import Event, Stream
-
-
-@dataclass(frozen=True)
-class Batch:
-    events: Sequence[Event]
 
 
 @dataclass
@@ -25,12 +21,15 @@ class KeptEvents:
     def fetch(self, most: int = 1000, wait_seconds: float = 0.0) -> Batch:
         del wait_seconds
         end = min(len(self.events), self.position + min(most, self.most_at_once))
-        batch = Batch(self.events[self.position : end])
+        events = self.events[self.position : end]
         self.position = end
-        return batch
+        return Batch(events, [0] * len(events), str(end))
 
     def acknowledge(self, batch: Batch) -> None:
         self.acknowledged += len(batch.events)
+
+    def close(self) -> None:
+        """Nothing to leave."""
 
 
 @dataclass

@@ -95,18 +95,18 @@ def test_a_process_that_is_killed_twenty_times_at_random_tells_each_transition_o
     database: Database, database_url: str, hook: Webhook
 ) -> None:
     put_rule(database, ABOVE, "command", "me")
-    generator = random.Random(3)
+    generator = random.Random(3)  # noqa: S311 - no secret
     # Each takes a while, so that kills find some on their way.
     hook.on_request = lambda: time.sleep(generator.uniform(0, 0.05))
     for _ in range(20):
         process = started(database_url, hook)
-        before = len(hook.bodies)
-        with_some = generator.randrange(3)
-        wait_until(
-            lambda: len(hook.bodies) >= before + with_some or _is_all_settled(database),
-            "a few",  # noqa: B023 - called at once
-        )
+        _wait_for_more(database, hook, generator.randrange(3))
         process.kill()
         process.wait()
     finish(database, database_url, hook)
     assert_told_once(database, hook)
+
+
+def _wait_for_more(database: Database, hook: Webhook, count: int) -> None:
+    wanted = len(hook.bodies) + count
+    wait_until(lambda: len(hook.bodies) >= wanted or _is_all_settled(database), "a few more")

@@ -19,7 +19,7 @@ from database.connection import Database
 from live.alerts.ports import BusEnds
 from live.alerts.session import session_open
 from live.alerts.watch import AlertWatch, WatchOptions
-from tests.live.alerts.kept_events import Batch, KeptEvents, Published
+from tests.live.alerts.kept_events import KeptEvents, Published
 from tests.trading.alerts.given import MINUTE, OPEN, bar, signal
 from trading.alerts.observations import Finding, Survey
 from trading.alerts.rules import alert_rule
@@ -32,7 +32,7 @@ CROSSING: list[Event] = [bar(0, 99.0), bar(1, 101.0)]
 
 def watching(
     database: Database, *streams: list[Event], **options: Any
-) -> tuple[AlertWatch[Batch], list[KeptEvents], Published]:
+) -> tuple[AlertWatch, list[KeptEvents], Published]:
     consumers = [KeptEvents(events) for events in streams]
     published = Published()
     chosen = WatchOptions(addressees=DESK, wait_seconds=0.0, **options)
