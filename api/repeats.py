@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from api.envelope import JSON, ApiError, answer, encoded
 from api.parameters import services_of
 from api.security import Caller
-from database.answered import Asked, claim, note_answer
+from database.api.answered import Asked, claim, note_answer
 from database.connection import Database
 
 IdempotencyKey = Annotated[

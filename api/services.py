@@ -8,7 +8,7 @@ from api.cache import Cache, ProcessCache
 from api.feed import Feed
 from api.limits import ProcessWindow, RateWindow
 from api.work import Runs
-from database.pool import DatabasePool
+from database.api.pool import DatabasePool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

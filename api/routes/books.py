@@ -21,8 +21,7 @@ from api.parameters import (
     window,
 )
 from api.routes.listing import first_of, listed, page_of
-from database.ledger import positions as read_positions
-from database.listed import (
+from database.api.listed import (
     ACCOUNTS,
     EQUITY,
     EXECUTIONS,
@@ -30,6 +29,12 @@ from database.listed import (
     ORDERS,
     RECONCILIATIONS,
 )
+from database.api.listings import page
+from database.orders.intents import moment_of
+from database.orders.ledger import read_ledger
+from trading.portfolio.account import Account as Books
+from trading.portfolio.account import Holding
+from trading.units import from_units, to_dollars
 
 router = APIRouter(prefix="/v1", tags=["trading"])
 
@@ -70,7 +75,8 @@ class AccountState(Answered):
         created_at: Since when it is known.
         state: `ACTIVE`, `REDUCING` or `HALTED`; None when the executor has never said.
         reason: Why it is not active.
-        is_closing: Whether a kill switch is still at work.
+        is_closing: Whether a halt is still at work.
+        closes_positions: Whether that halt also closes all positions.
         since: Since when the state is so.
         updated_at: When it was last looked at.
     """
@@ -82,6 +88,7 @@ class AccountState(Answered):
     state: str | None
     reason: str | None
     is_closing: bool
+    closes_positions: bool
     since: AwareDatetime | None
     updated_at: AwareDatetime | None
 
@@ -233,9 +240,28 @@ def equity(
 
 @router.get("/positions", summary="Positions", response_model=Answer[list[Position]])
 def positions(request: Request, account: Account = None) -> Response:
-    """What is held now, by account and symbol."""
+    """What is held now, by account and symbol: folded anew from the ledger."""
     with services_of(request).database.connection() as database:
-        return answer(request, read_positions(database, account))
+        found = page(database, ACCOUNTS, {"account": account}, limit=100).rows
+        data = [
+            _position(row["id"], holding)
+            for row in found
+            for _, holding in sorted(Books.of(read_ledger(database, row["id"])).open.items())
+        ]
+    return answer(request, data)
+
+
+def _position(account: str, holding: Holding) -> Position:
+    return Position(
+        account_id=account,
+        symbol=holding.symbol,
+        quantity=from_units(holding.quantity),
+        average_price=holding.average_price,
+        cost=to_dollars(holding.cost),
+        realized=to_dollars(holding.realized),
+        fees=to_dollars(holding.fees),
+        opened=moment_of(holding.opened),
+    )
 
 
 @router.get("/orders", summary="Orders", response_model=Answer[list[OrderState]])

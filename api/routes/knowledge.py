@@ -11,7 +11,7 @@ from pydantic import AwareDatetime, Field
 from api.envelope import Answer, Answered, ApiError
 from api.parameters import DEFAULT_ROWS, Cursor, End, Limit, Start, Symbol, SymbolPath, window
 from api.routes.listing import first_of, listed
-from database.listed import COMPANY_FACTS, NEWS
+from database.api.listed import COMPANY_FACTS, NEWS
 
 router = APIRouter(prefix="/v1", tags=["news and companies"])
 

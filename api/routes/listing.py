@@ -11,7 +11,7 @@ from msgspec import Meta
 
 from api.envelope import answer
 from api.parameters import cursor_of, place_of, services_of
-from database.listings import Listing, Page, page
+from database.api.listings import Listing, Page, page
 
 _KINDS: dict[str, Any] = {
     "timestamptz": Annotated[datetime, Meta(tz=True)],

@@ -29,8 +29,8 @@ from api.parameters import (
 )
 from api.routes.bars import MOST_BARS, TABLE_RESPONSES, Found, table_response
 from api.routes.listing import listed, page_of
+from database.api.listed import GAPS, INSTRUMENTS, SIGNALS
 from database.errors import DatabaseError
-from database.listed import GAPS, INSTRUMENTS, SIGNALS
 from lake.folders import folders_in
 from lake.gold.request import GOLD
 from lake.gold.table import BARS
@@ -210,9 +210,8 @@ def indicators(
         )
     files = files_between(lake, f"{GOLD}/{strategy}/{interval}/{symbol}", first, last)
     versions = "\n".join(file.version for file in files)
-    key = fingerprint_of(
-        f"gold {strategy} {interval} {symbol} {first} {last} {limit} {media_type}\n{versions}".encode()
-    )
+    asked = f"gold {strategy} {interval} {symbol} {first} {last} {limit} {media_type}"
+    key = fingerprint_of(f"{asked}\n{versions}".encode())
     if (kept := services.cache.get(key)) is not None:
         return table_response(request, msgspec.msgpack.decode(kept, type=Found), media_type)
     table = read(GOLD, symbol, interval, first, last, strategy=strategy, lake_dir=services.lake_dir)

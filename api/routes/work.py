@@ -140,7 +140,10 @@ def start_run(
     request: Request, caller: Trader, body: NewRun, idempotency_key: IdempotencyKey
 ) -> Response:
     """Start what computes; what is up to date is skipped by it. Nothing that trades."""
-    return _started(request, caller, idempotency_key, body, body.deployment, body.parameters)
+    return _started(
+        request, caller, idempotency_key, body, deployment=body.deployment,
+        parameters=body.parameters,
+    )  # fmt: skip
 
 
 @router.get("/backtests", summary="Runs of backtests", response_model=Answer[list[FlowRun]])
@@ -163,7 +166,9 @@ def start_backtest(
 ) -> Response:
     """Run backtests; `/v1/runs/{run_id}` tells how far they are."""
     parameters = body.model_dump(mode="json", exclude_none=True)
-    return _started(request, caller, idempotency_key, body, BACKTEST, parameters)
+    return _started(
+        request, caller, idempotency_key, body, deployment=BACKTEST, parameters=parameters
+    )
 
 
 def _offset(cursor: str | None) -> int:
@@ -187,6 +192,7 @@ def _started(
     caller: Caller,
     key: str,
     body: BaseModel,
+    *,
     deployment: str,
     parameters: dict[str, Any],
 ) -> Response:

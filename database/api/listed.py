@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from database.listings import Listing
+from database.api.listings import Listing
 
 SIGNALS = Listing(
     rows="(SELECT *, ts AS timestamp FROM signal)",
@@ -47,12 +47,13 @@ GAPS = Listing(
 ACCOUNTS = Listing(
     rows="""(
         SELECT account.id, broker, is_live, account.created_at, state, reason,
-            coalesce(is_closing, false) AS is_closing, since, updated_at
+            coalesce(is_closing, false) AS is_closing,
+            coalesce(closes_positions, false) AS closes_positions, since, updated_at
         FROM account LEFT JOIN risk_state ON account_id = account.id
     )""",
     columns=(
-        "id", "broker", "is_live", "created_at", "state", "reason", "is_closing", "since",
-        "updated_at",
+        "id", "broker", "is_live", "created_at", "state", "reason", "is_closing",
+        "closes_positions", "since", "updated_at",
     ),
     order=("id",),
     types=("text",),

@@ -25,7 +25,7 @@ _ANSWER = """
 UPDATE answered_request SET status = %(status)s, answer = %(answer)s
 WHERE who = %(who)s AND idempotency_key = %(key)s
 """
-_OLD = f"DELETE FROM answered_request WHERE at < clock_timestamp() - interval '{KEPT_DAYS} days'"
+_OLD = "DELETE FROM answered_request WHERE at < clock_timestamp() - make_interval(days => %s)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +73,7 @@ def claim(connection: psycopg.Connection[TupleRow], asked: Asked) -> Answered | 
     values = {
         "who": asked.who, "key": asked.key, "route": asked.route, "digest": asked.digest,
     }  # fmt: skip
-    connection.execute(_OLD)
+    connection.execute(_OLD, [KEPT_DAYS])
     if connection.execute(_CLAIM, values).rowcount:
         return None
     row = connection.execute(_KNOWN, values).fetchone()
