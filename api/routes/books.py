@@ -157,14 +157,17 @@ class OrderState(Answered):
 
 
 class OrderStep(Answered):
-    """One step of an order's life; fields as in `order_event`."""
+    """What happened to an order, and its state with it; fields as in `order_event`."""
 
     id: int
+    kind: str
     state: str
     code: str | None
-    reason: str | None
-    filled_quantity: Amount | None
-    average_price: Amount | None
+    reason: str
+    quantity: Amount
+    price: Amount
+    fee: Amount
+    filled_quantity: Amount
     at: AwareDatetime
 
 

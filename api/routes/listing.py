@@ -16,7 +16,7 @@ from database.api.listings import Listing, Page, page
 _KINDS: dict[str, Any] = {
     "timestamptz": Annotated[datetime, Meta(tz=True)],
     "date": date,
-    "bigint": Annotated[int, Meta(ge=0, lt=2**63)],
+    "bigint": Annotated[int, Meta(ge=0, le=2**63 - 1)],
     # Postgres has no texts with a NUL.
     "text": Annotated[str, Meta(pattern=r"\A[^\x00]*\Z")],
 }

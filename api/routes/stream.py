@@ -46,7 +46,7 @@ class Place(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Where a client was: of the last message that it got."""
 
     epoch: Annotated[str, Meta(max_length=64)]
-    sequence: Annotated[int, Meta(ge=0, lt=2**63)]
+    sequence: Annotated[int, Meta(ge=0, le=2**63 - 1)]
 
 
 class Subscription(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

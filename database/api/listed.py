@@ -64,10 +64,12 @@ ACCOUNTS = Listing(
 ORDERS = Listing(
     rows="""(
         SELECT intent.*, coalesce(step.state, 'INITIALIZED') AS state, step.code, step.reason,
-            coalesce(step.filled_quantity, 0) AS filled_quantity, step.average_price,
-            coalesce(step.at, created_at) AS changed_at
+            coalesce(step.filled_quantity, 0) AS filled_quantity, (
+                SELECT sum(execution.quantity * execution.price) / sum(execution.quantity)
+                FROM execution WHERE execution.client_order_id = intent.client_order_id
+            ) AS average_price, coalesce(step.at, created_at) AS changed_at
         FROM intent LEFT JOIN LATERAL (
-            SELECT state, code, reason, filled_quantity, average_price, at FROM order_event
+            SELECT state, code, reason, filled_quantity, at FROM order_event
             WHERE order_event.client_order_id = intent.client_order_id ORDER BY id DESC LIMIT 1
         ) AS step ON true
     )""",
@@ -93,12 +95,14 @@ ORDERS = Listing(
 
 ORDER_STEPS = Listing(
     rows="order_event",
-    columns=("id", "state", "code", "reason", "filled_quantity", "average_price", "at"),
+    columns=(
+        "id", "kind", "state", "code", "reason", "quantity", "price", "fee", "filled_quantity", "at",
+    ),
     order=("id",),
     types=("bigint",),
     descending=False,
     filters={"order": "client_order_id = %s"},
-)
+)  # fmt: skip
 
 EXECUTIONS = Listing(
     rows="execution",
