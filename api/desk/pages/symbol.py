@@ -11,12 +11,15 @@ from fastapi.responses import RedirectResponse
 
 from api.desk.charting import chart_times, json_response
 from api.desk.company import company_name, company_parts
-from api.desk.desk import DeskOf
+from api.desk.desk import Desk, DeskOf
+from api.desk.frame import POSITION_COLUMNS
+from api.desk.reading.accounts import Account
 from api.desk.reading.news import articles, company_facts
 from api.desk.reading.orders import FillRow, fills, orders
 from api.desk.reading.prices import bars, known_symbols, live_intervals
-from api.desk.reading.signals import SignalRow, signals_of
+from api.desk.reading.signals import SignalRow, latest_signals, signals_of
 from api.desk.rendering import HEADERS, PageRoute, chosen_account, page
+from api.desk.shown import Cell
 from api.envelope import ApiError
 from trading.arrays import Timestamps
 from trading.bars.intervals import Interval
@@ -26,6 +29,7 @@ pages = APIRouter(route_class=PageRoute)
 data = APIRouter()
 
 LOOK_BACK = timedelta(days=30)
+SAID_BACK = timedelta(days=7)
 DAYS_BACK = timedelta(days=730)
 
 _ON_CANDLES = ("ema", "sma", "vwap", "bollinger")
@@ -66,6 +70,7 @@ def symbol_page(request: Request, desk: DeskOf, symbol: str) -> Response:
             intervals = [i for i in intervals if i is not Interval.DAY] + [Interval.DAY]
         facts = company_facts(database, symbol)
         news = articles(database, symbol, limit=12)
+        said = latest_signals(database, desk.settings.now() - SAID_BACK, symbol)
         ordered = [] if account is None else orders(database, account.id, symbol=symbol, limit=30)
     return page(
         request,
@@ -79,8 +84,19 @@ def symbol_page(request: Request, desk: DeskOf, symbol: str) -> Response:
         company=company_parts(facts),
         known_at=max((fact.known_at for fact in facts.values()), default=None),
         articles=news,
+        said=said,
+        position=_position(desk, account, symbol),
         orders=ordered,
     )
+
+
+def _position(desk: Desk, account: Account | None, symbol: str) -> list[tuple[str, Cell]]:
+    """What the account holds of it, by the names of the columns of positions."""
+    if account is None:
+        return []
+    held = desk.pusher.frame().lists.get(f"{account.id}/positions", ())
+    row = next((row for row in held if row.key == symbol), None)
+    return [] if row is None else list(zip(POSITION_COLUMNS, row.cells[1:], strict=True))
 
 
 @data.get("/desk/bars")
