@@ -34,6 +34,9 @@ RECONCILED_STALE = timedelta(hours=7)
 _SEVERE: dict[str, Tone] = {"ACTIVE": "good", "REDUCING": "warn", "HALTED": "bad"}
 _STATE_WORDS = {"ACTIVE": "Active", "REDUCING": "Reducing only", "HALTED": "Halted"}
 
+POSITION_COLUMNS = ("Shares", "Average", "Last", "Value", "Of equity", "P&L", "%")
+"""After the symbol."""
+
 Fields = dict[str, Cell]
 
 

@@ -6,17 +6,17 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Callable
-from datetime import UTC, datetime
+from datetime import datetime
 
 import msgspec
 
 from api.broadcast import Broadcast
-from api.desk.connections import Connections
 from api.desk.frame import Fields, Frame, Row, frame_of
 from api.desk.reading.alerts import AlertEvent, events_after
 from api.desk.shown import day_and_time, milliseconds
 from api.desk.state import DeskState, StateReader, market_at
 from database.errors import DatabaseError
+from database.pool import DatabasePool
 from trading.risk.limits import RiskLimits
 
 SECONDS = 1.0
@@ -55,10 +55,10 @@ class Pusher:
     """
 
     def __init__(
-        self, connections: Connections, limits: RiskLimits, now: Callable[[], datetime]
+        self, database: DatabasePool, limits: RiskLimits, now: Callable[[], datetime]
     ) -> None:
         self.broadcast = Broadcast()
-        self._connections = connections
+        self._database = database
         self._limits = limits
         self._now = now
         self._reader = StateReader()
@@ -136,7 +136,7 @@ class Pusher:
 
     def _look_up(self) -> tuple[DeskState, list[Notice]]:
         known, first = self._state.last_alert, not self._texts[0]
-        with self._connections.lent() as database:
+        with self._database.connection() as database:
             state = self._reader.read(database, self._now())
             events = [] if first else events_after(database, known)
         return state, [notice_of(event) for event in events]
@@ -156,8 +156,3 @@ def notice_of(event: AlertEvent) -> Notice:
         event.message,
         day_and_time(event.at),
     )
-
-
-def utc_now() -> datetime:
-    """The moment, aware."""
-    return datetime.now(UTC)

@@ -55,7 +55,7 @@ def price(value: Number | None) -> str:
     """Dollars without the sign of them, to the cent, below a dollar to four digits."""
     if value is None or not math.isfinite(value):
         return MISSING
-    digits = 2 if abs(value) >= 1 or value == 0 else 4
+    digits = 2 if abs(float(value)) >= 1 or value == 0 else 4
     return _minus(value, digits) + f"{abs(value):,.{digits}f}"
 
 

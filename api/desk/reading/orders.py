@@ -13,9 +13,9 @@ _ORDERS = """
 SELECT intent.client_order_id, symbol, side, quantity, type, price, leg, strategy, created_at,
     coalesce(step.state, 'INITIALIZED') AS state, coalesce(step.code, '') AS code,
     coalesce(step.reason, '') AS reason, coalesce(step.filled_quantity, 0) AS filled_quantity,
-    step.average_price, coalesce(step.at, created_at) AS at
+    coalesce(step.at, created_at) AS at
 FROM intent LEFT JOIN LATERAL (
-    SELECT state, code, reason, filled_quantity, average_price, at FROM order_event
+    SELECT state, code, reason, filled_quantity, at FROM order_event
     WHERE order_event.client_order_id = intent.client_order_id ORDER BY id DESC LIMIT 1
 ) AS step ON true
 WHERE account_id = %(account)s
@@ -27,12 +27,12 @@ ORDER BY created_at DESC, client_order_id LIMIT %(limit)s
 """
 
 _VERSION = """
-SELECT coalesce((SELECT max(id) FROM order_event), 0),
-    (SELECT count(*) FROM intent WHERE account_id = %s)
+SELECT coalesce((SELECT max(id) FROM order_event WHERE account_id = %(account)s), 0),
+    (SELECT count(*) FROM intent WHERE account_id = %(account)s)
 """
 
 _FILLS = """
-SELECT execution_id, coalesce(client_order_id, '') AS client_order_id, symbol, quantity, price,
+SELECT execution_id, client_order_id, symbol, quantity, price,
     fee, is_synthetic, is_late, at
 FROM execution
 WHERE account_id = %s AND (%s::text IS NULL OR symbol = %s) ORDER BY at DESC LIMIT %s
@@ -57,7 +57,6 @@ class OrderRow:
         code: Why it was denied.
         reason: The same in words.
         filled_quantity: Shares filled.
-        average_price: Their average price in dollars.
         at: When its last step was.
     """
 
@@ -74,7 +73,6 @@ class OrderRow:
     code: str
     reason: str
     filled_quantity: Decimal
-    average_price: Decimal | None
     at: datetime
 
 
@@ -84,7 +82,7 @@ class FillRow:
 
     Attributes:
         execution_id: The broker's name of it.
-        client_order_id: The order; empty when it is none of ours.
+        client_order_id: The order.
         symbol: The instrument's symbol.
         quantity: Shares, below 0 sold.
         price: Dollars a share.
@@ -137,7 +135,7 @@ def orders(
 def orders_version(database: Database, account: str) -> tuple[int, int]:
     """What changes with every step of every order of the account."""
     with database.transaction() as connection:
-        row = connection.execute(_VERSION, [account]).fetchone()
+        row = connection.execute(_VERSION, {"account": account}).fetchone()
     return (int(row[0]), int(row[1])) if row else (0, 0)
 
 

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
+
+import numpy as np
 
 from api.desk.reading.rows import rows_of
 from database.connection import Database
+from trading.arrays import Floats, Timestamps
 from trading.bars.intervals import Interval
+from trading.instruments.clock import to_datetime
 
 _LOOK_BACK = timedelta(days=5)
 _CORRECTED_WITHIN = timedelta(minutes=30)
@@ -41,6 +45,19 @@ WHERE symbol = %s AND ts >= %s ORDER BY ts DESC LIMIT %s
 
 _INTERVALS = """
 SELECT DISTINCT interval FROM live_bar WHERE symbol = %s AND ts >= %s
+"""
+
+_CLOSES = """
+SELECT available_at, close FROM live_bar
+WHERE symbol = %(symbol)s AND ts >= %(since)s AND interval = (
+    SELECT interval FROM live_bar WHERE symbol = %(symbol)s AND ts >= %(since)s
+    GROUP BY interval ORDER BY count(*) DESC LIMIT 1
+)
+UNION ALL
+-- A day's close is known when the day is over, however its bar is stamped.
+SELECT (((ts AT TIME ZONE 'America/New_York')::date + time '16:00')
+    AT TIME ZONE 'America/New_York'), close
+FROM bar_1d WHERE symbol = %(symbol)s AND ts >= %(since)s
 """
 
 _SYMBOLS = """
@@ -145,3 +162,26 @@ def known_symbols(database: Database, since: datetime) -> list[str]:
     """The symbols with bars since a moment or with a fill, sorted."""
     with database.transaction() as connection:
         return [str(name) for (name,) in connection.execute(_SYMBOLS, [since, since]).fetchall()]
+
+
+def closes_until(
+    database: Database, symbol: str, first: np.datetime64, now: datetime
+) -> tuple[Timestamps, Floats]:
+    """The closes of a symbol with the moments from which on they were known, in their order.
+
+    Days come from the table of days, today's and the last sessions' from live bars.
+
+    Args:
+        database: The database.
+        symbol: The symbol.
+        first: A moment; the last close known at it is the first one.
+        now: The moment after which nothing is known.
+    """
+    since = to_datetime(first, UTC) - timedelta(days=10)
+    with database.transaction() as connection:
+        found = connection.execute(_CLOSES, {"symbol": symbol, "since": since}).fetchall()
+    known = sorted((at, close) for at, close in found if at <= now)
+    stamps: Timestamps = np.array(
+        [at.astimezone(UTC).replace(tzinfo=None) for at, _ in known], "datetime64[ns]"
+    )
+    return stamps, np.array([close for _, close in known], np.float64)

@@ -18,7 +18,8 @@ ORDER BY ts DESC LIMIT %(limit)s
 _LATEST = """
 SELECT DISTINCT ON (strategy, symbol, interval)
     strategy, fingerprint, symbol, interval, ts, signal, target, close, values, available_at
-FROM signal WHERE ts >= %s ORDER BY strategy, symbol, interval, ts DESC, available_at DESC
+FROM signal WHERE ts >= %(since)s AND (%(symbol)s::text IS NULL OR symbol = %(symbol)s)
+ORDER BY strategy, symbol, interval, ts DESC, available_at DESC
 """
 
 
@@ -63,6 +64,8 @@ def signals_of(
     return rows_of(database, SignalRow, _OF_SYMBOL, wanted)
 
 
-def latest_signals(database: Database, since: datetime) -> list[SignalRow]:
-    """The last signal of each strategy, symbol and interval since a moment."""
-    return rows_of(database, SignalRow, _LATEST, [since])
+def latest_signals(
+    database: Database, since: datetime, symbol: str | None = None
+) -> list[SignalRow]:
+    """The last signal of each strategy, symbol and interval since a moment; of one symbol alone."""
+    return rows_of(database, SignalRow, _LATEST, {"since": since, "symbol": symbol})

@@ -12,6 +12,7 @@ export function colours() {
   const names = ["card", "ink", "muted", "grid", "accent", "other", "gain", "loss", "vix", "warn"];
   const found = Object.fromEntries(names.map((name) => [name, of(name)]));
   for (const name of ["accent", "gain", "loss"]) found[`${name}Faint`] = of(name, 0.16);
+  found.gridFaint = of("grid", 0.6);
   for (const name of ["gain", "loss"]) found[`${name}Half`] = of(name, 0.45);
   probe.remove();
   return found;
@@ -27,9 +28,8 @@ function rgba(text) {
 
 const money = new Intl.NumberFormat("en-US", { minimumFractionDigits: 2, maximumFractionDigits: 2 });
 
-export function dollars(value) {
-  return money.format(value).replace("-", "−");
-}
+export const dollars = { type: "custom", minMove: 0.01, formatter: (value) => money.format(value).replace("-", "−") };
+export const percent = { type: "custom", minMove: 0.01, formatter: (value) => `${money.format(value).replace("-", "−")} %` };
 
 export function chartIn(place, colour) {
   return library.createChart(place, {
@@ -43,8 +43,7 @@ export function chartIn(place, colour) {
       fontFamily: getComputedStyle(document.body).fontFamily,
       panes: { separatorColor: colour.grid, separatorHoverColor: colour.grid, enableResize: false },
     },
-    localization: { priceFormatter: dollars },
-    grid: { vertLines: { visible: false }, horzLines: { color: colour.grid } },
+    grid: { vertLines: { visible: false }, horzLines: { color: colour.gridFaint } },
     rightPriceScale: { borderColor: colour.grid, scaleMargins: { top: 0.08, bottom: 0.08 } },
     timeScale: { borderColor: colour.grid, timeVisible: true, secondsVisible: false, rightOffset: 2, lockVisibleTimeRangeOnResize: true },
     crosshair: {

@@ -1,5 +1,5 @@
 // Equity with its benchmark, and the drawdown as a second pane.
-import { chartIn, colours, library, onTheme, points, press } from "./charts.js";
+import { chartIn, colours, dollars, library, onTheme, percent, points, press } from "./charts.js";
 import { feed } from "./desk.js";
 
 const place = document.getElementById("equity-chart");
@@ -26,12 +26,11 @@ function draw(data) {
   chart?.remove();
   chart = chartIn(place, colour);
   if (data.benchmark) {
-    chart.addSeries(library.LineSeries, { color: colour.other, lineWidth: 1, priceLineVisible: false, lastValueVisible: false, crosshairMarkerVisible: false })
+    chart.addSeries(library.LineSeries, { priceFormat: dollars, color: colour.other, lineWidth: 1, priceLineVisible: false, lastValueVisible: false, crosshairMarkerVisible: false })
       .setData(points(data.times, data.benchmark));
   }
-  chart.addSeries(library.AreaSeries, { lineColor: colour.accent, topColor: colour.accentFaint, bottomColor: "transparent", lineWidth: 2, priceLineVisible: true, priceLineColor: colour.accent })
+  chart.addSeries(library.AreaSeries, { priceFormat: dollars, lineColor: colour.accent, topColor: colour.accentFaint, bottomColor: "transparent", lineWidth: 2, priceLineVisible: true, priceLineColor: colour.accent })
     .setData(points(data.times, data.equity));
-  const percent = { type: "custom", minMove: 0.01, formatter: (value) => `${value.toFixed(2).replace("-", "−")} %` };
   chart.addSeries(library.AreaSeries, { lineColor: colour.loss, topColor: "transparent", bottomColor: colour.lossFaint, invertFilledArea: true, lineWidth: 1, priceFormat: percent, priceLineVisible: false }, 1)
     .setData(points(data.times, data.drawdown.map((value) => 100 * value)));
   chart.panes()[0].setStretchFactor(3);

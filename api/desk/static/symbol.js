@@ -1,5 +1,5 @@
 // Candles with volume beneath, indicators, signals and fills.
-import { chartIn, colours, library, onTheme, points, press } from "./charts.js";
+import { chartIn, colours, dollars, library, onTheme, points, press } from "./charts.js";
 import { feed } from "./desk.js";
 
 const place = document.getElementById("bars-chart");
@@ -25,7 +25,7 @@ function draw(data) {
   chart = chartIn(place, colour);
   const times = data.times;
   const candles = chart.addSeries(library.CandlestickSeries, {
-    upColor: colour.gain, downColor: colour.card, borderUpColor: colour.gain, borderDownColor: colour.loss, wickUpColor: colour.gain, wickDownColor: colour.loss,
+    priceFormat: dollars, upColor: colour.gain, downColor: colour.card, borderUpColor: colour.gain, borderDownColor: colour.loss, wickUpColor: colour.gain, wickDownColor: colour.loss,
   });
   candles.setData(times.map((time, i) => ({ time, open: data.open[i], high: data.high[i], low: data.low[i], close: data.close[i] })));
   candles.priceScale().applyOptions({ scaleMargins: { top: 0.06, bottom: 0.22 } });
@@ -35,16 +35,15 @@ function draw(data) {
   const key = [];
   Object.entries(data.indicators).forEach(([name, values], i) => {
     const line = LINES[i % LINES.length];
-    chart.addSeries(library.LineSeries, { color: colour[line], lineWidth: 1, priceLineVisible: false, lastValueVisible: false, crosshairMarkerVisible: false }).setData(points(times, values));
+    chart.addSeries(library.LineSeries, { priceFormat: dollars, color: colour[line], lineWidth: 1, priceLineVisible: false, lastValueVisible: false, crosshairMarkerVisible: false }).setData(points(times, values));
     key.push([name, line]);
   });
+  // Shapes and places tell them apart without a word, so that words do not lie over each other.
   const marks = [
-    ...data.signals.map(({ time, signal, strategy }) => ({
-      time, position: signal === "buy" ? "belowBar" : "aboveBar", shape: signal === "buy" ? "arrowUp" : "arrowDown", color: signal === "buy" ? colour.gain : colour.loss, text: signal, id: strategy,
+    ...data.signals.map(({ time, signal }) => ({
+      time, position: signal === "buy" ? "belowBar" : "aboveBar", shape: signal === "buy" ? "arrowUp" : "arrowDown", color: signal === "buy" ? colour.gain : colour.loss, size: 1.2,
     })),
-    ...data.fills.map(({ time, quantity }) => ({
-      time, position: quantity > 0 ? "belowBar" : "aboveBar", shape: "circle", color: colour.ink, text: `${quantity > 0 ? "+" : "−"}${Math.abs(quantity)}`,
-    })),
+    ...data.fills.map(({ time, price }) => ({ time, price, position: "atPriceMiddle", shape: "circle", color: colour.ink, size: 0.6 })),
   ].sort((a, b) => a.time - b.time);
   library.createSeriesMarkers(candles, marks);
   if (view) chart.timeScale().setVisibleLogicalRange(view);

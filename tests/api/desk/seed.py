@@ -265,10 +265,17 @@ class _Seed:
         self, name: str, at: datetime, steps: list[tuple[str, tuple[int, Decimal] | None]]
     ) -> None:
         rows = (
-            (name, f"{name}:{state}", state, *(filled or (None, None)), at + timedelta(seconds=i))
+            (
+                ACCOUNT, name, state.lower(), "fill" if filled else state.lower(),
+                f"{name}-1" if filled else "", *(filled or (0, 0)), state,
+                filled[0] if filled else 0, at + timedelta(seconds=i),
+            )
             for i, (state, filled) in enumerate(steps)
+        )  # fmt: skip
+        columns = (
+            "account_id, client_order_id, identity, kind, execution_id, quantity, price, state, "
+            "filled_quantity, at"
         )
-        columns = "client_order_id, identity, state, filled_quantity, average_price, at"
         self.insert("order_event", columns, rows)
 
     def _denied(self) -> None:
@@ -286,9 +293,10 @@ class _Seed:
             name, bar = f"{symbol.lower()}-denied", self.live[symbol][-20]
             self._intent(name, symbol, 1, 50, bar[4], bar[0], bar[0], strategy)
             self.connection.execute(
-                "INSERT INTO order_event (client_order_id, identity, state, code, reason, at) "
-                "VALUES (%s, %s, 'DENIED', %s, %s, %s)",
-                [name, f"{name}:DENIED", code, reason, bar[0]],
+                "INSERT INTO order_event (account_id, client_order_id, identity, kind, state, code, "
+                "reason, filled_quantity, at) "
+                "VALUES (%s, %s, 'denied', 'denied', 'DENIED', %s, %s, 0, %s)",
+                [ACCOUNT, name, code, reason, bar[0]],
             )
 
     def _risk(self) -> None:
