@@ -6,7 +6,7 @@ import os
 
 import typer
 
-from cli.cluster_commands import prepare_storage, register
+from cli.cluster_commands import prepare_database, prepare_storage, register
 from cli.lake_commands import lake, settings
 from cli.lake_data_commands import build, sql
 from cli.lake_data_commands import demo as lake_demo
@@ -37,6 +37,7 @@ for command in (
     backup,
     restore,
     prepare_storage,
+    prepare_database,
     register,
 ):
     app.command()(command)
