@@ -6,6 +6,7 @@ import os
 
 import typer
 
+from cli.api_commands import api, keys
 from cli.cluster_commands import prepare_storage, register
 from cli.lake_commands import lake, settings
 from cli.lake_data_commands import build, sql
@@ -31,6 +32,7 @@ for command in (
     report,
     prune,
     settings,
+    api,
     health,
     backup,
     restore,
@@ -50,6 +52,8 @@ strategy_app = typer.Typer(
 strategy_app.command("list")(list_strategies)
 strategy_app.command()(show)
 app.add_typer(strategy_app, name="strategy")
+
+app.add_typer(keys, name="keys")
 
 
 def main() -> None:

@@ -112,7 +112,9 @@ class _Seed:
 
     def _daily(self, symbol: str, closes: np.ndarray) -> None:  # type: ignore[type-arg]
         stamps = self.sessions.opens[-DAYS:]
-        opens = np.concatenate((closes[:1], closes[:-1])) * np.exp(self.random.normal(0, 0.003, DAYS))
+        opens = np.concatenate((closes[:1], closes[:-1])) * np.exp(
+            self.random.normal(0, 0.003, DAYS)
+        )
         self.daily[symbol] = list(self._bars(stamps, opens, closes, 0.006, 3.2e7))
 
     def _live(self, symbol: str) -> None:
@@ -150,7 +152,9 @@ class _Seed:
         self.insert(
             "ledger_event",
             "account_id, identity, kind, symbol, quantity, price, reason, at",
-            iter([(ACCOUNT, "opening", "deposit", "", Decimal(100_000), Decimal(1), "opened", first)]),
+            iter(
+                [(ACCOUNT, "opening", "deposit", "", Decimal(100_000), Decimal(1), "opened", first)]
+            ),
         )
         account = Account()
         account.apply(deposit(0, to_units(100_000)))
@@ -173,7 +177,9 @@ class _Seed:
                     float(np.mean([b[4] for b in bars[max(0, row - n) : row + 1]])) for n in (8, 34)
                 ]
                 other = number % 3 == 2
-                wanted = int(averages[0] > averages[1]) if not other else int(averages[0] < averages[1])
+                wanted = (
+                    int(averages[0] > averages[1]) if not other else int(averages[0] < averages[1])
+                )
                 turns = row >= 34 and row + 2 < len(stamps) and wanted != position[symbol]
                 word = "hold" if not turns else "buy" if wanted else "sell"
                 strategy = (OTHER_STRATEGY, OTHER_FINGERPRINT) if other else (STRATEGY, FINGERPRINT)
@@ -226,7 +232,16 @@ class _Seed:
         self.connection.execute(
             "INSERT INTO execution (account_id, execution_id, client_order_id, symbol, quantity, "
             "price, fee, at) VALUES (%s, %s, %s, %s, %s, %s, %s, %s)",
-            [ACCOUNT, f"{name}-1", name, symbol, side * quantity, paid, fee, at + timedelta(seconds=1)],
+            [
+                ACCOUNT,
+                f"{name}-1",
+                name,
+                symbol,
+                side * quantity,
+                paid,
+                fee,
+                at + timedelta(seconds=1),
+            ],
         )
         units = to_units(side * quantity), to_units(paid), to_money(fee)
         stamp = int(at.timestamp()) * 10**9
@@ -346,7 +361,9 @@ class _Seed:
         )
         for number, (symbol, title, sentiment, minutes) in enumerate(articles):
             at = self.now - timedelta(minutes=minutes)
-            label = "positive" if sentiment >= 0.05 else "negative" if sentiment <= -0.05 else "neutral"
+            label = (
+                "positive" if sentiment >= 0.05 else "negative" if sentiment <= -0.05 else "neutral"
+            )
             self.connection.execute(
                 "INSERT INTO article (id, url, title, description, publisher, source, published_at, "
                 "fetched_at, sentiment, label, scorer) VALUES "
