@@ -6,6 +6,7 @@ import os
 
 import typer
 
+from cli.api_commands import api, keys
 from cli.cluster_commands import prepare_database, prepare_storage, register
 from cli.lake_commands import lake, settings
 from cli.lake_data_commands import build, sql
@@ -33,6 +34,7 @@ for command in (
     report,
     prune,
     settings,
+    api,
     health,
     backup,
     restore,
@@ -57,6 +59,8 @@ strategy_app.command()(show)
 strategy_app.command()(check)
 app.add_typer(strategy_app, name="strategy")
 app.command()(backtest)
+
+app.add_typer(keys, name="keys")
 
 
 def main() -> None:
