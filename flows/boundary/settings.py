@@ -165,7 +165,7 @@ class Settings(BaseSettings):
     polygon_api_key: SecretStr | None = Field(default=None, description="Key of Polygon (Massive).")
     alpaca_key_id: SecretStr | None = Field(default=None, description="Name of Alpaca's key.")
     alpaca_secret_key: SecretStr | None = Field(default=None, description="Key of Alpaca.")
-    market_data_source: Literal["yahoo", "synthetic"] = Field(
+    market_data_source: Literal["yahoo", "synthetic", "lake"] = Field(
         default="yahoo", description="Where ingestion fetches from."
     )
     aws_credentials_block: str | None = Field(
