@@ -23,9 +23,10 @@ from cli.commands.lake.question import (
 from cli.commands.up import STARTING
 from cli.display.progress import Display, progress_display
 from cli.pipeline.credentials import use_credentials_block
+from cli.pipeline.failures import named_server
 from cli.pipeline.pipeline import Pipeline, point_to_the_ui, quiet_prefect, worker_for
 from cli.pipeline.query import as_json
-from cli.settings import installation
+from cli.settings import absolute, installation
 from flows.runs.commands import shell_command
 from lake.bronze.contents import Series, gap_records
 from lake.bronze.request import BronzeRequest
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from flows.boundary.settings import Settings
 
 COMPLETED = "completed"
+NO_GAP = "There is no open gap."
 SHOWN_WARNINGS = 8
 """Warnings that are printed for people; the JSON object has all."""
 
@@ -114,16 +116,14 @@ def run_redo(question: LakeQuestion, options: IngestOptions, *, dry_run: bool) -
     Raises:
         CommandError, TradingError: It could not be started.
     """
+    if not dry_run:
+        return _run(lambda settings: _with_gaps(question, settings), options)
     settings = installation()
+    named_server(settings)  # the settings' credentials, where a block has them
     due = _with_gaps(question, settings)
-    if dry_run or not due:
-        files = sorted(file for ask in due for file in ask.request.only or ())
-        if options.json:
-            typer.echo(as_json({"partitions": files}))
-        else:
-            typer.echo("\n".join(files) or "There is no open gap.")
-        return 0
-    return _run(lambda _: due, options)
+    files = sorted(file for ask in due for file in ask.request.only or ())
+    typer.echo(as_json({"partitions": files}) if options.json else "\n".join(files) or NO_GAP)
+    return 0
 
 
 def _with_gaps(question: LakeQuestion, settings: Settings) -> list[Ask]:
@@ -146,9 +146,10 @@ def _joined(parts: Sequence[tuple[BronzeRequest, frozenset[str]]], question: Lak
         first=min(request.first for request in requests),
         last=max(request.last for request in requests),
         only=frozenset(file for _, files in parts for file in files),
-        source_dir=question.source_dir,
-        timezone=question.timezone,
     )
+    if whole.source == SourceName.FILES:
+        folder = question.source_dir and absolute(question.source_dir, "source_dir")
+        whole = dataclasses.replace(whole, source_dir=folder or None, timezone=question.timezone)
     return Ask(whole, (SourceName(whole.source),))
 
 
@@ -163,6 +164,9 @@ def _run(asked: Callable[[Settings], list[Ask]], options: IngestOptions) -> int:
             say_whose_server(connection)
             use_credentials_block(settings, connection)
             asks = asked(settings)
+            if not asks:
+                typer.echo(as_json({"status": COMPLETED, "runs": []}) if options.json else NO_GAP)
+                return 0
             _check(asks, settings)
             pipeline = Pipeline(connection, settings, options.server_dir, display)
             pipeline.prepare()

@@ -12,6 +12,7 @@ from itertools import pairwise
 import numpy as np
 import typer
 
+from adapters.market_data.sources import SourceName
 from cli.commands.lake.question import LakeQuestion, lake_dir, stored_requests
 from cli.pipeline.query import as_json
 from cli.settings import installation
@@ -174,6 +175,9 @@ def _text(place: str, rows: Sequence[SymbolSessions]) -> str:
     lines += ["", "   ".join(f"{_sign(s)} {s.value} {totals[s]:,}" for s in signs)]
     if todo := commands(place, rows):
         lines += ["", "To complete it:", *(f"  {command}" for command in todo)]
+    if any(_is_wanting(row) for row in rows if row.request.source == SourceName.FILES):
+        lines += ["", "To complete what is from files: trading lake ingest with --from and the "
+                  "folder of the delivery."]  # fmt: skip
     return "\n".join(lines)
 
 
@@ -214,9 +218,12 @@ def _told(row: SymbolSessions) -> str:
 
 
 def commands(place: str, rows: Sequence[SymbolSessions]) -> list[str]:
-    """The commands that fetch what is missing, one for each source and interval."""
+    """The commands that fetch what is missing, one for each source and interval.
+
+    None for the source `files`: where a delivery lies is not known.
+    """
     found: list[str] = []
-    wanting = [row for row in rows if any(state not in COMPLETE for state in row.states)]
+    wanting = [r for r in rows if _is_wanting(r) and r.request.source != SourceName.FILES]
     for source, interval in sorted({(r.request.source, r.request.interval) for r in wanting}):
         these = [r for r in wanting if (r.request.source, r.request.interval) == (source, interval)]
         days = [
@@ -225,7 +232,9 @@ def commands(place: str, rows: Sequence[SymbolSessions]) -> list[str]:
         words = ["--symbols", ",".join(r.symbol for r in these), "--interval", interval.value]
         words += ["--start", min(days), "--end", max(days), "--source", source]
         words += ["--lake-dir", place]
-        if source == "files":
-            words += ["--from", "DIR"]
         found.append(shell_command("trading", "lake", "ingest", *words))
     return found
+
+
+def _is_wanting(row: SymbolSessions) -> bool:
+    return any(state not in COMPLETE for state in row.states)
