@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
+from adapters.news.sources import NewsSourceName
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import (
     BaseSettings,
@@ -21,7 +22,6 @@ from pydantic_settings import (
 )
 
 from adapters.market_data.sources import SourceKeys, SourceName
-from adapters.news.sources import NewsSourceName
 from fanout import FanOutPolicy, Placement
 from fanout.prefect_engine.job_process import is_job
 from trading.alerts.delivery import quiet_hours
@@ -205,7 +205,7 @@ class Settings(BaseSettings):
         pattern=r"^https?://",
         description="Where Alpaca's news are.",
     )
-    market_data_source: Literal["yahoo", "synthetic"] = Field(
+    market_data_source: Literal["yahoo", "synthetic", "lake"] = Field(
         default="yahoo", description="Where ingestion fetches from."
     )
     aws_credentials_block: str | None = Field(
