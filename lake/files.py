@@ -6,7 +6,7 @@ made again, and as an error when it is read, so that nothing is computed from so
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -17,12 +17,10 @@ import pyarrow.parquet as pq
 
 from lake.fingerprint_index import (
     WORTHWHILE,
-    Index,
     known_fingerprints,
     read_index,
     write_index,
 )
-from storage.backends import FileIdentity
 from storage.directory import Directory
 from storage.errors import ContentError
 from storage.parquet.limits import MAX_FOOTER_BYTES, footer_bytes, footer_problem
@@ -168,12 +166,23 @@ def _decoded(
 
 
 def stored_fingerprints(
-    directory: Directory, folder: str, dataset: str, symbol: str
+    directory: Directory,
+    folder: str,
+    dataset: str,
+    symbol: str,
+    asked: Callable[[str], bool] = lambda _: True,
 ) -> dict[str, str]:
     """Fingerprints of a symbol's result files in a folder, by file name relative to the lake.
 
-    Reads the end of each file; in a store of objects, of each that changed since the last time.
-    What is no result of this dataset and symbol is left out.
+    Reads the end of each file asked for; in a store of objects, of each that changed since the
+    last time. What is no result of this dataset and symbol is left out.
+
+    Args:
+        directory: The lake.
+        folder: The folder, relative to it.
+        dataset: The dataset that the files must belong to.
+        symbol: The symbol that they must belong to.
+        asked: Tells by its name, relative to the lake, whether a file is to be looked into.
 
     Raises:
         StorageError: The folder or a file cannot be accessed.
@@ -182,16 +191,16 @@ def stored_fingerprints(
     files = {f"{folder}/{n}": known for n, known in listed.items() if n.endswith(".parquet")}
     indexed = directory.store.knows_versions and len(files) >= WORTHWHILE
     index = read_index(directory, folder) if indexed else {}
-    found = known_fingerprints(index, files)
-    unknown = [name for name in files if name not in found]
+    known = known_fingerprints(index, files)
+    unknown = [name for name in files if name not in known and asked(name)]
 
     def look(name: str) -> str | None:
         return stored_metadata(directory, name, dataset, symbol).get("fingerprint")
 
-    found |= zip(unknown, directory.map(look, unknown), strict=True)
-    if indexed and (unknown or len(index) != len(files)):
-        _keep(directory, folder, files, found)
-    return {name: known for name in files if (known := found[name]) is not None}
+    known |= zip(unknown, directory.map(look, unknown), strict=True)
+    if indexed and (unknown or not index.keys() <= files.keys()):
+        write_index(directory, folder, {n: (files[n].version, known[n]) for n in known})
+    return {n: found for n in files if asked(n) and (found := known[n]) is not None}
 
 
 def stored_metadata(
@@ -213,16 +222,6 @@ def stored_metadata(
     except (pa.ArrowException, OSError):
         return {}
     return metadata if _is_of(metadata, dataset, symbol) else {}
-
-
-def _keep(
-    directory: Directory,
-    folder: str,
-    files: Mapping[str, FileIdentity],
-    found: Mapping[str, str | None],
-) -> None:
-    seen: Index = {name: (files[name].version, found[name]) for name in files}
-    write_index(directory, folder, seen)
 
 
 def _texts(metadata: Mapping[bytes, bytes] | None) -> dict[str, str]:

@@ -18,7 +18,6 @@ from adapters.market_data.bar_source import BarSource
 from adapters.market_data.sources import SourceName
 from lake.bronze.keys import (
     BronzeKey,
-    Stretch,
     checked_stretch,
     covering,
     stored_stretches,
@@ -32,6 +31,7 @@ from lake.bronze.settlement import settlement_start
 from lake.dataset import Wanted
 from lake.files import stored_fingerprints
 from lake.reference.listings import Listings, read_listings
+from lake.stretch import files_between
 from storage.directory import Directory, open_directory
 from trading.bars.intervals import Interval
 from trading.instruments.calendar import Sessions, sessions
@@ -81,8 +81,9 @@ class BronzeDataset:
     def stored(self, request: BronzeRequest, symbol: str) -> Mapping[str, str]:
         """The format's version in each stored file that covers sessions of the request."""
         folder = symbol_folder(request.source, request.interval, symbol)
-        known = stored_fingerprints(self._lake(request), folder, DATASET, symbol)
-        return {name: version_of(found) for name, found in known.items() if _within(name, request)}
+        asked = files_between(request.first, request.last)
+        known = stored_fingerprints(self._lake(request), folder, DATASET, symbol, asked)
+        return {name: version_of(found) for name, found in known.items()}
 
     def compute(self, request: BronzeRequest, key: BronzeKey, flow_run_id: str) -> PartitionSummary:
         """Fetch, check and store one partition.
@@ -143,8 +144,3 @@ def bronze_key(symbol: str, partition: str, interval: Interval, source: str) -> 
         ParameterError: `partition` names none.
     """
     return BronzeKey(symbol, checked_stretch(partition), interval, source)
-
-
-def _within(name: str, request: BronzeRequest) -> bool:
-    found: set[Stretch] = stored_stretches([name])
-    return any(s.first <= request.last and s.last >= request.first for s in found)

@@ -17,10 +17,10 @@ from lake.files import FileLineage, stored_fingerprints
 from lake.grain import Grain
 from lake.silver.bronze_rows import Bronze, BronzeFile, bronze_of, read_sessions
 from lake.silver.evidence import canonical_rows, digest, files_by_session, hours
-from lake.silver.minutes import partition_parameters, within_request
+from lake.silver.minutes import partition_parameters
 from lake.silver.request import SilverRequest
 from lake.silver.table import SILVER_DAYS, write_bars
-from lake.stretch import Stretch, StretchKey, check_only
+from lake.stretch import Stretch, StretchKey, check_only, files_between
 from trading.bars.intervals import SESSION_INTERVALS, Interval
 from trading.bars.model import Bars
 from trading.bars.resampling.blocks import block_sessions, resample_sessions
@@ -44,7 +44,7 @@ class SilverDaysDataset:
 
     def wanted(self, request: SilverRequest, symbol: str) -> Sequence[Wanted[StretchKey]]:
         """A partition for every year of which bronze has a session that is over."""
-        bronze = _days_of(request, symbol)
+        bronze = _days_of(request, symbol).between(*_whole_years(request))
         fingerprints = bronze.fingerprints()
         bronze = bronze.only(fingerprints)
         found = []
@@ -59,10 +59,9 @@ class SilverDaysDataset:
 
     def stored(self, request: SilverRequest, symbol: str) -> Mapping[str, str]:
         """Fingerprints of the symbol's files of the time asked for."""
+        asked = files_between(request.first, request.last)
         folder = f"{SILVER_DAYS}/{symbol}"
-        return within_request(
-            stored_fingerprints(request.lake, folder, SILVER_DAYS, symbol), request
-        )
+        return stored_fingerprints(request.lake, folder, SILVER_DAYS, symbol, asked)
 
     def compute(self, request: SilverRequest, key: StretchKey, flow_run_id: str) -> str:
         """Make the bars of one year, and return the file's URL.
@@ -99,6 +98,15 @@ def _days_of(request: SilverRequest, symbol: str) -> Bronze:
     if daily.files:
         return daily
     return bronze_of(request.lake, symbol, Interval.MINUTE, request.sources)
+
+
+def _whole_years(request: SilverRequest) -> tuple[date | None, date | None]:
+    """The time asked for, widened to years, with the next one, in which the last bars may end."""
+    first, last = request.first, request.last
+    return (
+        first and Stretch.around(first, Grain.YEAR).first,
+        last and Stretch.around(date(last.year + 1, 1, 1), Grain.YEAR).last,
+    )
 
 
 def _years(files: Sequence[BronzeFile]) -> list[Stretch]:

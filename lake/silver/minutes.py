@@ -18,7 +18,7 @@ from lake.silver.bronze_rows import Bronze, bronze_of, read_sessions
 from lake.silver.evidence import digest, files_by_session, hours
 from lake.silver.request import SilverRequest
 from lake.silver.table import SILVER, write_bars
-from lake.stretch import Stretch, StretchKey, check_only
+from lake.stretch import Stretch, StretchKey, check_only, files_between
 from trading.bars.intervals import Interval
 from trading.bars.resampling.minutes import resample_minutes
 from trading.instruments.calendar import Sessions, sessions
@@ -51,8 +51,8 @@ class SilverDataset:
 
     def stored(self, request: SilverRequest, symbol: str) -> Mapping[str, str]:
         """Fingerprints of the symbol's files of the time asked for."""
-        found = stored_fingerprints(request.lake, f"{SILVER}/{symbol}", SILVER, symbol)
-        return within_request(found, request)
+        asked = files_between(request.first, request.last)
+        return stored_fingerprints(request.lake, f"{SILVER}/{symbol}", SILVER, symbol, asked)
 
     def compute(self, request: SilverRequest, key: StretchKey, flow_run_id: str) -> str:
         """Make the bars of one session or month, and return the file's URL.
@@ -91,15 +91,6 @@ def partition_parameters(
         "sources": list(request.sources),
         "as_of": None if request.as_of is None else request.as_of.isoformat(),
         "lake_dir": request.lake_dir,
-    }
-
-
-def within_request(found: Mapping[str, str], request: SilverRequest) -> dict[str, str]:
-    """Those of the files that the time asked for has anything of."""
-    return {
-        name: fingerprint
-        for name, fingerprint in found.items()
-        if Stretch.of_file(name).overlaps(request.first, request.last)
     }
 
 
