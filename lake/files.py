@@ -6,9 +6,9 @@ made again, and as an error when it is read, so that nothing is computed from so
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import lru_cache
 from importlib.metadata import version
 
@@ -17,10 +17,12 @@ import pyarrow.parquet as pq
 
 from lake.fingerprint_index import (
     WORTHWHILE,
+    Index,
     known_fingerprints,
     read_index,
     write_index,
 )
+from lake.listing import files_with
 from storage.directory import Directory
 from storage.errors import ContentError
 from storage.parquet.limits import MAX_FOOTER_BYTES, footer_bytes, footer_problem
@@ -170,37 +172,42 @@ def stored_fingerprints(
     folder: str,
     dataset: str,
     symbol: str,
-    asked: Callable[[str], bool] = lambda _: True,
+    *,
+    first: date | None = None,
+    last: date | None = None,
 ) -> dict[str, str]:
     """Fingerprints of a symbol's result files in a folder, by file name relative to the lake.
 
-    Reads the end of each file asked for; in a store of objects, of each that changed since the
-    last time. What is no result of this dataset and symbol is left out.
+    Reads the end of each file of the time asked for; in a store of objects, of each that changed
+    since the last time. What is no result of this dataset and symbol is left out.
 
     Args:
         directory: The lake.
         folder: The folder, relative to it.
         dataset: The dataset that the files must belong to.
         symbol: The symbol that they must belong to.
-        asked: Tells by its name, relative to the lake, whether a file is to be looked into.
+        first: First date that a file is to have; None is no bound.
+        last: Last date, the same.
 
     Raises:
         StorageError: The folder or a file cannot be accessed.
     """
-    listed = directory.list_files(folder)
-    files = {f"{folder}/{n}": known for n, known in listed.items() if n.endswith(".parquet")}
+    found = files_with(directory, folder, first, last)
+    files = {f"{folder}/{name}": identity for name, identity in found.items()}
     indexed = directory.store.knows_versions and len(files) >= WORTHWHILE
     index = read_index(directory, folder) if indexed else {}
     known = known_fingerprints(index, files)
-    unknown = [name for name in files if name not in known and asked(name)]
+    unknown = [name for name in files if name not in known]
 
     def look(name: str) -> str | None:
         return stored_metadata(directory, name, dataset, symbol).get("fingerprint")
 
     known |= zip(unknown, directory.map(look, unknown), strict=True)
-    if indexed and (unknown or not index.keys() <= files.keys()):
-        write_index(directory, folder, {n: (files[n].version, known[n]) for n in known})
-    return {n: found for n in files if asked(n) and (found := known[n]) is not None}
+    whole = first is None and last is None
+    if indexed and (unknown or (whole and len(index) != len(files))):
+        seen: Index = {} if whole else index
+        write_index(directory, folder, seen | {n: (files[n].version, known[n]) for n in files})
+    return {name: text for name in files if (text := known[name]) is not None}
 
 
 def stored_metadata(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Self
@@ -110,21 +110,6 @@ class StretchKey:
     def label(self) -> str:
         """What people call it, e.g. `AAPL 2024-01-02` or `AAPL vegas_channel 5m 2024-01`."""
         return " ".join([self.symbol, *self.folder.split("/")[1:], self.stretch.label])
-
-
-def files_between(first: date | None, last: date | None) -> Callable[[str], bool]:
-    """Tells by its name whether a file has a date from `first` to `last`; None is no bound.
-
-    Files whose names say no stretch of time have none.
-    """
-
-    def overlaps(name: str) -> bool:
-        try:
-            return Stretch.of_file(name).overlaps(first, last)
-        except DataError:
-            return False
-
-    return overlaps
 
 
 def check_only(

@@ -18,7 +18,7 @@ from lake.silver.bronze_rows import Bronze, bronze_of, read_sessions
 from lake.silver.evidence import digest, files_by_session, hours
 from lake.silver.request import SilverRequest
 from lake.silver.table import SILVER, write_bars
-from lake.stretch import Stretch, StretchKey, check_only, files_between
+from lake.stretch import Stretch, StretchKey, check_only
 from trading.bars.intervals import Interval
 from trading.bars.resampling.minutes import resample_minutes
 from trading.instruments.calendar import Sessions, sessions
@@ -38,7 +38,7 @@ class SilverDataset:
 
     def wanted(self, request: SilverRequest, symbol: str) -> Sequence[Wanted[StretchKey]]:
         """A partition for every session, or month, of which bronze has minutes."""
-        bronze = _minutes(request, symbol).between(*_whole_months(request))
+        bronze = _minutes(request, symbol, *_whole_months(request))
         fingerprints = bronze.fingerprints()
         bronze = bronze.only(fingerprints)
         found = [
@@ -51,8 +51,8 @@ class SilverDataset:
 
     def stored(self, request: SilverRequest, symbol: str) -> Mapping[str, str]:
         """Fingerprints of the symbol's files of the time asked for."""
-        asked = files_between(request.first, request.last)
-        return stored_fingerprints(request.lake, f"{SILVER}/{symbol}", SILVER, symbol, asked)
+        folder, first, last = f"{SILVER}/{symbol}", request.first, request.last
+        return stored_fingerprints(request.lake, folder, SILVER, symbol, first=first, last=last)
 
     def compute(self, request: SilverRequest, key: StretchKey, flow_run_id: str) -> str:
         """Make the bars of one session or month, and return the file's URL.
@@ -62,7 +62,7 @@ class SilverDataset:
             DataError: Two minutes of one file have the same timestamp, or one is not on a minute.
             StorageError: Bronze cannot be read, or the file not be written.
         """
-        bronze = _minutes(request, key.symbol).between(key.stretch.first, key.stretch.last)
+        bronze = _minutes(request, key.symbol, key.stretch.first, key.stretch.last)
         within = _covered(bronze, key.stretch)
         rows = read_sessions(bronze, within)
         lineage = FileLineage(
@@ -101,8 +101,8 @@ def _whole_months(request: SilverRequest) -> tuple[date | None, date | None]:
     return first, last
 
 
-def _minutes(request: SilverRequest, symbol: str) -> Bronze:
-    return bronze_of(request.lake, symbol, Interval.MINUTE, request.sources)
+def _minutes(request: SilverRequest, symbol: str, first: date | None, last: date | None) -> Bronze:
+    return bronze_of(request.lake, symbol, Interval.MINUTE, request.sources, first=first, last=last)
 
 
 def _partitions(bronze: Bronze) -> list[tuple[Stretch, Sessions]]:

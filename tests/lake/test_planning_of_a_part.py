@@ -1,4 +1,4 @@
-"""Planning some days of a lake looks into the files of those days, however many others there are."""
+"""Planning some days of a lake asks for the files of those days, however many others there are."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 
+from lake import listing
 from lake.dataset import Dataset, symbol_status
 from lake.files import stored_fingerprints
 from lake.fingerprint_index import NAME, read_index
 from lake.gold.dataset import GoldDataset
 from lake.gold.request import GoldRequest
+from lake.listing import files_with
 from lake.silver.days import SilverDaysDataset
 from lake.silver.minutes import SilverDataset
 from lake.silver.request import SilverRequest
@@ -90,6 +92,44 @@ def test_what_is_planned_of_a_part_is_what_is_planned_of_all(lake: str) -> None:
             assert dataset.stored(request, "AAPL") == {one.key.relative_path: one.fingerprint}
 
 
+@pytest.mark.parametrize(
+    ("first", "last"),
+    [(DAY, DAY), (FIRST, LAST), (date(2024, 2, 1), None), (None, DAY), (date(2020, 1, 1), LAST)],
+)
+def test_files_are_the_same_asked_for_by_name_or_found_in_the_folders_list(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, first: date | None, last: date | None
+) -> None:
+    for name in ("2023", "2024-01", "2024-03", "20231220", "20240131", "20240201", "20240202"):
+        (tmp_path / "AAPL").mkdir(exist_ok=True)
+        (tmp_path / "AAPL" / f"{name}.parquet").touch()
+    (tmp_path / "AAPL" / "notes.parquet").touch()
+    lake = open_directory(str(tmp_path), "lake_dir")
+    asked = files_with(lake, "AAPL", first, last)
+    monkeypatch.setattr(listing, "MOST_ASKED", 0)
+    assert files_with(lake, "AAPL", first, last) == asked
+    assert list(asked) == sorted(asked)
+    assert "2024-03.parquet" not in asked or last is None
+    assert ("20240131.parquet" in asked) == (first is None or first <= DAY)
+
+
+def test_a_day_of_silver_and_bronze_is_planned_without_listing_a_folder(
+    lake: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def listed(self: Directory, folder: str) -> Any:
+        # What is open is a list of its own, and short; daily bars have a file a year.
+        assert folder.endswith("/_gaps") or "/1d/" in folder, folder
+        return {}
+
+    monkeypatch.setattr(Directory, "list_files", listed)
+    request = SilverRequest(lake_dir=lake, first=DAY, last=DAY)
+    for dataset in (SilverDataset(), SilverDaysDataset()):
+        (key,) = symbol_status(dataset, request, "AAPL").keys
+        dataset.compute(request, key, "")
+    own = Lake(Path(lake))
+    (state,) = own.states(own.request("synthetic", first=DAY, last=DAY))
+    assert state != "missing"
+
+
 def test_gold_of_a_month_reads_no_other_gold(lake: str, looked_into: list[str]) -> None:
     request = GoldRequest(
         lake_dir=lake,
@@ -114,12 +154,8 @@ def test_an_index_of_a_part_grows_to_that_of_all(
 ) -> None:
     monkeypatch.setattr(LocalStore, "knows_versions", True)
     directory, folder = open_directory(lake, "lake_dir"), "silver/AAPL"
-    january = {
-        name
-        for name in stored_fingerprints(
-            directory, folder, "silver", "AAPL", lambda name: "/202401" in name
-        )
-    }
+    days = {"first": date(2024, 1, 1), "last": date(2024, 1, 31)}
+    january = set(stored_fingerprints(directory, folder, "silver", "AAPL", **days))
     assert january == set(read_index(directory, folder))
     assert len(january) == 21
     looked_into.clear()
@@ -128,5 +164,7 @@ def test_an_index_of_a_part_grows_to_that_of_all(
     assert read_index(directory, folder).keys() == every.keys()
     looked_into.clear()
     assert stored_fingerprints(directory, folder, "silver", "AAPL") == every
+    assert set(stored_fingerprints(directory, folder, "silver", "AAPL", **days)) == january
+    assert read_index(directory, folder).keys() == every.keys(), "a part takes nothing from it"
     assert looked_into == []
     Path(lake, folder, NAME).unlink()
