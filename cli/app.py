@@ -9,6 +9,7 @@ import typer
 from cli.cluster_commands import prepare_storage, register
 from cli.lake_commands import lake, settings
 from cli.lake_data_commands import build, rebuild, sql
+from cli.live_commands import live
 from cli.pipeline_commands import demo, up
 from cli.result_commands import prune, redo, report, status
 from cli.strategy_commands import list_strategies, show
@@ -26,6 +27,7 @@ lake.command()(build)
 lake.command()(rebuild)
 lake.command()(sql)
 app.add_typer(lake, name="lake")
+app.add_typer(live, name="live")
 
 strategy_app = typer.Typer(
     help="The strategies that make signals.", no_args_is_help=True, rich_markup_mode=None

@@ -162,6 +162,25 @@ class Settings(BaseSettings):
     database_years: int = Field(
         default=5, ge=1, le=100, description="Years of bars that the database keeps."
     )
+    bus_url: SecretStr | None = Field(
+        default=None,
+        description="The event bus: redis://, rediss://, unix:// or kafka://. Unset: a local one.",
+    )
+    ticks_hours: float = Field(
+        default=48.0, gt=0, le=24 * 366, description="Hours for which the bus keeps ticks."
+    )
+    lateness_seconds: float = Field(
+        default=2.0,
+        ge=0,
+        le=300,
+        description="How long after its end a live bar still waits for its ticks.",
+    )
+    stale_seconds: float = Field(
+        default=30.0,
+        gt=0,
+        le=3600,
+        description="Silence of a live stream in a session after which it is connected anew.",
+    )
     polygon_api_key: SecretStr | None = Field(default=None, description="Key of Polygon (Massive).")
     alpaca_key_id: SecretStr | None = Field(default=None, description="Name of Alpaca's key.")
     alpaca_secret_key: SecretStr | None = Field(default=None, description="Key of Alpaca.")

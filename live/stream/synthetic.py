@@ -39,10 +39,9 @@ class SyntheticTicks:
         speed: Simulated seconds in a second; 0 tells slice after slice without waiting.
         begin: Where simulated time begins, nanoseconds since 1970 in UTC: the session that this is
             in is told from there on, or the next one from its open.
+        until: No session that opens later is told, nanoseconds since 1970 in UTC.
         seed: Another seed makes other prices.
     """
-
-    ended = False
 
     def __init__(
         self,
@@ -51,8 +50,11 @@ class SyntheticTicks:
         *,
         speed: float,
         begin: int,
+        until: int,
         seed: int = 0,
     ) -> None:
+        self.ended = False
+        self._until = until
         self._seed = seed
         self._speed = speed
         self._per_slice = max(1, round(rate * SLICE_SECONDS))
@@ -67,7 +69,10 @@ class SyntheticTicks:
     def take(self, wait_seconds: float) -> Sequence[Tick]:
         """The next slice of ticks, and the time at its end."""
         if self._waiting is None:
-            self._waiting = next(self._slices)
+            self._waiting = next(self._slices, None)
+        if self._waiting is None:
+            self.ended = True
+            return []
         end, ticks = self._waiting
         if not self._pace.wait_until(end, wait_seconds):
             return []
@@ -93,6 +98,8 @@ class SyntheticTicks:
         moment = self._begin
         while True:
             session = session_at(moment, 0)
+            if session.open > self._until:
+                return
             if moment < session.open:
                 self._pace.jump(session.open)
                 yield session.open, []
