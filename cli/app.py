@@ -15,6 +15,7 @@ from cli.lake_data_commands import demo as lake_demo
 from cli.lake_data_commands import redo as redo_partitions
 from cli.lake_database_commands import load
 from cli.lake_database_commands import prune as prune_database
+from cli.live_commands import live
 from cli.news_commands import fetch_company, fetch_news, list_news, show_company
 from cli.operations_commands import backup, health, restore
 from cli.pipeline_commands import demo, up
@@ -52,6 +53,7 @@ lake.command()(sql)
 lake.command()(load)
 lake.command("prune")(prune_database)
 app.add_typer(lake, name="lake")
+app.add_typer(live, name="live")
 
 strategy_app = typer.Typer(
     help="The strategies that make signals.", no_args_is_help=True, rich_markup_mode=None

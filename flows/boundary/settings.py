@@ -167,8 +167,22 @@ class Settings(BaseSettings):
     )
     bus_url: SecretStr | None = Field(
         default=None,
-        description="The bus of live processes: redis://, rediss://, unix:// or kafka://. Unset: "
-        "a local one.",
+        description="The event bus: redis://, rediss://, unix:// or kafka://. Unset: a local one.",
+    )
+    ticks_hours: float = Field(
+        default=48.0, gt=0, le=24 * 366, description="Hours for which the bus keeps ticks."
+    )
+    lateness_seconds: float = Field(
+        default=2.0,
+        ge=0,
+        le=300,
+        description="How long after its end a live bar still waits for its ticks.",
+    )
+    stale_seconds: float = Field(
+        default=30.0,
+        gt=0,
+        le=3600,
+        description="Silence of a live stream in a session after which it is connected anew.",
     )
     backup_dir: str = Field(
         default=".trading/backups", description="Where backups are kept: a folder or fsspec URL."
