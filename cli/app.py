@@ -6,7 +6,13 @@ import os
 
 import typer
 
-from cli.alert_commands import add_alert, alert_log, list_alerts, remove_alert, test_channels
+from cli.alert_commands import (
+    add_alert,
+    alert_log,
+    list_alerts,
+    remove_alert,
+    try_channels,
+)
 from cli.api_commands import api, keys
 from cli.cluster_commands import prepare_database, prepare_storage, register
 from cli.lake_commands import lake, settings
@@ -70,14 +76,11 @@ alerts_app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
 )
-for name, command in (
-    ("list", list_alerts),
-    ("add", add_alert),
-    ("remove", remove_alert),
-    ("test", test_channels),
-    ("log", alert_log),
-):
-    alerts_app.command(name)(command)
+alerts_app.command("list")(list_alerts)
+alerts_app.command("add")(add_alert)
+alerts_app.command("remove")(remove_alert)
+alerts_app.command("test")(try_channels)
+alerts_app.command("log")(alert_log)
 app.add_typer(alerts_app, name="alerts")
 
 news_app = typer.Typer(
