@@ -8,10 +8,15 @@ import typer
 
 from cli.cluster_commands import prepare_storage, register
 from cli.lake_commands import lake, settings
-from cli.lake_data_commands import build, rebuild, sql
+from cli.lake_data_commands import build, sql
+from cli.lake_data_commands import demo as lake_demo
+from cli.lake_data_commands import redo as redo_partitions
+from cli.lake_database_commands import load
+from cli.lake_database_commands import prune as prune_database
+from cli.operations_commands import backup, health, restore
 from cli.pipeline_commands import demo, up
 from cli.result_commands import prune, redo, report, status
-from cli.strategy_commands import list_strategies, show
+from cli.strategy_commands import backtest, check, list_strategies, show
 from servers.loopback import bypass_proxies
 
 app = typer.Typer(
@@ -20,11 +25,27 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for command in (demo, up, status, redo, report, prune, settings, prepare_storage, register):
+for command in (
+    demo,
+    up,
+    status,
+    redo,
+    report,
+    prune,
+    settings,
+    health,
+    backup,
+    restore,
+    prepare_storage,
+    register,
+):
     app.command()(command)
+lake.command("demo")(lake_demo)
 lake.command()(build)
-lake.command()(rebuild)
+lake.command("redo")(redo_partitions)
 lake.command()(sql)
+lake.command()(load)
+lake.command("prune")(prune_database)
 app.add_typer(lake, name="lake")
 
 strategy_app = typer.Typer(
@@ -32,7 +53,9 @@ strategy_app = typer.Typer(
 )
 strategy_app.command("list")(list_strategies)
 strategy_app.command()(show)
+strategy_app.command()(check)
 app.add_typer(strategy_app, name="strategy")
+app.command()(backtest)
 
 
 def main() -> None:
