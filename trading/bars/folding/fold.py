@@ -68,6 +68,11 @@ class Fold:
         """The last time that the log told, nanoseconds since 1970 in UTC."""
         return self._clock
 
+    @property
+    def _known_at(self) -> int:
+        """The clock in whole microseconds, as tables keep them: never earlier than it."""
+        return -(-self._clock // 1000) * 1000
+
     def take(self, ticks: Iterable[Tick]) -> Iterator[BarClosed]:
         """The bars that these ticks close or correct, in the order in which they do."""
         for tick in ticks:
@@ -209,7 +214,7 @@ class Fold:
             close=close,
             volume=volume,
             # What was wrong before could not have been acted on.
-            available_at=max(end, self._clock) if corrected else end,
+            available_at=max(end, self._known_at) if corrected else end,
             trades=None if math.isnan(trades) else int(trades),
             vwap=None if math.isnan(vwap) else vwap,
             revision=revision,
