@@ -92,7 +92,8 @@ class ExecutorProcess:
             return
         own_bars = [event for event in bars.events if isinstance(event, BarClosed)]
         own_signals = [event for event in signals.events if isinstance(event, SignalMade)]
-        self._clock.saw(event.available_at for event in (*own_bars, *own_signals))
+        self._clock.saw(bar.available_at for bar in own_bars)
+        self._clock.saw(signal.available_at for signal in own_signals)
         self._executor.handle(own_bars, own_signals)
         self._handled["bars"] += len(own_bars)
         self._handled["signals"] += len(own_signals)
