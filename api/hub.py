@@ -163,7 +163,10 @@ class EventHub:
 
     def take(self, item: FeedItem) -> None:
         """Take in one event of the feed."""
-        self._after[item.stream] = item.offset
+        if item.offset is not None:
+            self._after[item.stream] = item.offset
+        if item.missed:
+            self._channels[item.stream].forgotten = self.sequence
         key, symbols = _identified(item.event)
         entry = Entry(self.sequence + 1, item.stream, symbols, key, item.event)
         if self._channels[item.stream].add(entry):

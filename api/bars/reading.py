@@ -14,11 +14,12 @@ from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
 
-from api.bars.stored_files import LakeFile, WritingTimes, bounds, files_between
+from api.bars.stored_files import LakeFile, WritingTimes, between, bounds, files_of
 from database.bars.columns import BAR_TABLES
 from database.bars.serving import (
     SERVED,
     bars_version,
+    last_loaded,
     live_bars,
     loaded_files,
     stored_bars,
@@ -82,11 +83,13 @@ class Plan:
     Attributes:
         series: What is asked for.
         from_lake: The times for which the lake is read, first and end of each, in order.
+        last_file: The last file of the series, if there is one.
         version: Changes whenever the answer may.
     """
 
     series: Series
     from_lake: tuple[tuple[datetime, datetime], ...]
+    last_file: tuple[LakeFile, ...]
     version: str
 
 
@@ -141,12 +144,14 @@ def plan(
         times: When files were written.
         series: What is asked for.
     """
-    files = (
+    stored = (
         []
         if directory is None or (series.dataset == BRONZE and not series.source)
-        else files_between(directory, series.folder, series.start, series.end)
+        else files_of(directory, series.folder)
     )
-    parts = [file.version for file in files]
+    files = between(stored, series.start, series.end)
+    # Whether a live bar is behind the stored ones is decided by the last file, whatever is asked.
+    parts = [file.version for file in [*files, *stored[-1:]]]
     unloaded = frozenset(files)
     if database is not None:
         window = (series.symbol, series.interval, series.start, series.end)
@@ -156,7 +161,7 @@ def plan(
             written = times.of(directory, files, BRONZE, series.symbol)
             unloaded = frozenset(f for f in files if (series.source, written[f]) not in loaded)
     from_lake = tuple(_runs(files, unloaded))
-    return Plan(series, from_lake, "\n".join([*parts, str(from_lake)]))
+    return Plan(series, from_lake, tuple(stored[-1:]), "\n".join([*parts, str(from_lake)]))
 
 
 def bars_of(lake_dir: str, database: Database | None, planned: Plan) -> pa.Table:
@@ -180,9 +185,10 @@ def bars_of(lake_dir: str, database: Database | None, planned: Plan) -> pa.Table
             break
     table = pa.concat_tables(parts)
     if rows < wanted and database is not None and series.with_live:
-        behind = _after(table, series.start)
-        limit = wanted - rows
-        live = live_bars(database, series.symbol, series.interval, behind, series.end, limit=limit)
+        behind = max(series.start, _last_stored(lake_dir, database, planned) + _TICK)
+        live = live_bars(
+            database, series.symbol, series.interval, behind, series.end, limit=wanted - rows
+        )
         table = pa.concat_tables([table, live])
     return table.slice(0, wanted).combine_chunks()
 
@@ -231,8 +237,14 @@ def _from_lake(lake_dir: str, series: Series, start: datetime, end: datetime) ->
     return pa.table(columns, SERVED.names).cast(SERVED)
 
 
-def _after(table: pa.Table, start: datetime) -> datetime:
-    if not table.num_rows:
-        return start
-    last: datetime = table["timestamp"][-1].as_py()
-    return last + _TICK
+def _last_stored(lake_dir: str, database: Database, planned: Plan) -> datetime:
+    """The start of the last bar that a source has delivered; live bars count from there on."""
+    series = planned.series
+    last = FIRST
+    if series.interval in BAR_TABLES:
+        last = last_loaded(database, series.symbol, series.interval, series.source or None) or last
+    for file in planned.last_file:
+        table = _from_lake(lake_dir, series, *bounds(file.stretch))
+        if table.num_rows:
+            last = max(last, table["timestamp"][-1].as_py())
+    return last

@@ -39,22 +39,16 @@ class LakeFile:
         return f"{self.name}:{self.identity.size}:{self.identity.version}"
 
 
-def files_between(
-    directory: Directory, folder: str, start: datetime | None, end: datetime | None
-) -> list[LakeFile]:
-    """The files of a series that may have bars in [start, end), in order of time.
-
-    A month's file stands for those of its sessions.
+def files_of(directory: Directory, folder: str) -> list[LakeFile]:
+    """The files of a series, in order of time; a month's stands for those of its sessions.
 
     Raises:
         StorageError: The folder cannot be listed.
     """
-    low, high = new_york_date(start), new_york_date(end)
-    listed = directory.list_files(folder)
     found = {
-        stretch: LakeFile(stretch, f"{folder}/{name}", identity)
-        for name, identity in listed.items()
-        if name.endswith(SUFFIX) and (stretch := Stretch.of_file(name)).overlaps(low, high)
+        Stretch.of_file(name): LakeFile(Stretch.of_file(name), f"{folder}/{name}", identity)
+        for name, identity in directory.list_files(folder).items()
+        if name.endswith(SUFFIX)
     }
     return [
         found[stretch]
@@ -62,6 +56,14 @@ def files_between(
         if stretch.grain is not Grain.SESSION
         or Stretch.around(stretch.first, Grain.MONTH) not in found
     ]
+
+
+def between(
+    files: Iterable[LakeFile], start: datetime | None, end: datetime | None
+) -> list[LakeFile]:
+    """Those of the files that may have bars in [start, end)."""
+    low, high = new_york_date(start), new_york_date(end)
+    return [file for file in files if file.stretch.overlaps(low, high)]
 
 
 def new_york_date(moment: datetime | None) -> date | None:

@@ -193,10 +193,14 @@ def _costs(assumptions: str) -> str:
     except ValueError:
         return ""
     return ", ".join(
-        f"{name.replace('_', ' ')} {value}"
+        f"{name.replace('_', ' ')} {_assumed(value)}"
         for name, value in found.items()
         if isinstance(value, int | float | str)
     )
+
+
+def _assumed(value: float | str) -> str:
+    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
 
 
 def _cell(results: Sequence[SetResult], *, in_sample: bool) -> HeatCell:

@@ -134,10 +134,10 @@ def _strip(one: AccountState, state: DeskState) -> Iterator[tuple[str, Cell]]:
     if not account.state:
         yield "trading", Cell("Not started", "quiet", None, at)
     else:
-        words = _STATE_WORDS[account.state]
-        doing = ", still closing" if account.is_closing else ""
+        # It is halted only when no order works any more, and no position where those are closed.
+        words = "Halting" if account.is_closing else _STATE_WORDS[account.state]
         why = f": {account.reason}" if account.reason else ""
-        yield "trading", Cell(words + doing + why, _SEVERE[account.state], None, at)
+        yield "trading", Cell(words + why, _SEVERE[account.state], None, at)
     last = one.reconciliation
     if last is None:
         yield "reconciled", Cell("never", "warn")

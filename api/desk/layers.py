@@ -11,7 +11,7 @@ from typing import Any
 from lake.bronze.contents import stored_series
 from lake.bronze.dataset import BronzeDataset
 from lake.bronze.request import BronzeRequest, usual_grain
-from lake.dataset import Dataset, SymbolStatus, symbol_status
+from lake.dataset import Dataset, PartitionKey, SymbolStatus, symbol_status
 from lake.files import stored_metadata
 from lake.folders import folders_in
 from lake.gold.dataset import GoldDataset
@@ -20,7 +20,7 @@ from lake.silver.days import SilverDaysDataset
 from lake.silver.minutes import SilverDataset
 from lake.silver.request import SilverRequest
 from lake.silver.table import SILVER, SILVER_DAYS
-from lake.stretch import SUFFIX, StretchKey
+from lake.stretch import SUFFIX, Stretch
 from storage.directory import open_directory
 from trading.bars.intervals import Interval
 
@@ -73,9 +73,10 @@ class Layer:
         dataset, request = self._asked(symbol, first, last)
         return symbol_status(dataset, request, symbol)
 
-    def run_parameters(self, key: Any) -> dict[str, Any]:  # noqa: ANN401 - of any of the datasets
+    def run_parameters(self, key: PartitionKey) -> dict[str, Any]:
         """The parameters of the flow run that computes one partition."""
-        dataset, request = self._asked(key.symbol, key.stretch.first, key.stretch.last)
+        stretch = Stretch.of_file(key.relative_path)
+        dataset, request = self._asked(key.symbol, stretch.first, stretch.last)
         return dict(dataset.parameters(request, key))
 
     def _asked(self, symbol: str, first: date, last: date) -> tuple[Dataset[Any, Any], Any]:
@@ -137,7 +138,7 @@ def _names(lake_dir: str) -> Iterator[str]:
             yield from (f"{GOLD}/{strategy}/{one}" for one in Interval if one.value in intervals)
 
 
-def file_of(layer: Layer, key: StretchKey) -> dict[str, str]:
+def file_of(layer: Layer, key: PartitionKey) -> dict[str, str]:
     """What the partition's file says of itself; empty when there is none.
 
     Raises:

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Header, Query, Request, Response
 from pydantic import AwareDatetime, Field
 
 from api.bars.formats import ARROW, accepted, as_bytes
-from api.bars.stored_files import files_between
+from api.bars.stored_files import between, files_of
 from api.envelope import Answer, Answered, ApiError, answer, encoded, fingerprint_of
 from api.parameters import (
     DEFAULT_ROWS,
@@ -208,7 +208,7 @@ def indicators(
         raise ApiError(
             404, "unknown_strategy", f"There is no gold of {strategy}; see trading strategy list."
         )
-    files = files_between(lake, f"{GOLD}/{strategy}/{interval}/{symbol}", first, last)
+    files = between(files_of(lake, f"{GOLD}/{strategy}/{interval}/{symbol}"), first, last)
     versions = "\n".join(file.version for file in files)
     asked = f"gold {strategy} {interval} {symbol} {first} {last} {limit} {media_type}"
     key = fingerprint_of(f"{asked}\n{versions}".encode())

@@ -96,7 +96,8 @@ ORDERS = Listing(
 ORDER_STEPS = Listing(
     rows="order_event",
     columns=(
-        "id", "kind", "state", "code", "reason", "quantity", "price", "fee", "filled_quantity", "at",
+        "id", "kind", "state", "code", "reason", "quantity", "price", "fee",
+        "filled_quantity", "at",
     ),
     order=("id",),
     types=("bigint",),

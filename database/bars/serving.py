@@ -121,6 +121,21 @@ def bars_version(
     return f"{live}:{loads}"
 
 
+def last_loaded(
+    database: Database, symbol: str, interval: Interval, source: str | None
+) -> datetime | None:
+    """The start of the last bar that was loaded, of one source or of all; None without one."""
+    statement = (
+        f"SELECT max(ts) FROM {BAR_TABLES[interval]} "  # noqa: S608 - our own names
+        "WHERE symbol = %(symbol)s AND (%(source)s::text IS NULL OR source = %(source)s)"
+    )
+    with database.transaction() as connection:
+        row = connection.execute(
+            statement.encode(), {"symbol": symbol, "source": source}
+        ).fetchone()
+    return row[0] if row else None
+
+
 def _asked(
     symbol: str, interval: Interval, start: datetime, end: datetime
 ) -> dict[str, str | datetime]:

@@ -21,7 +21,7 @@ from pydantic_settings import (
 )
 
 from adapters.market_data.sources import SourceKeys, SourceName
-from adapters.news.sources import NewsSourceName
+from adapters.news.sources import NewsKeys, NewsSourceName
 from fanout import FanOutPolicy, Placement
 from fanout.prefect_engine.job_process import is_job
 from trading.alerts.delivery import quiet_hours
@@ -219,7 +219,7 @@ class Settings(BaseSettings):
         pattern=r"^https?://",
         description="Where Alpaca's news are.",
     )
-    market_data_source: Literal["yahoo", "synthetic"] = Field(
+    market_data_source: Literal["yahoo", "synthetic", "lake"] = Field(
         default="yahoo", description="Where ingestion fetches from."
     )
     aws_credentials_block: str | None = Field(
@@ -303,6 +303,17 @@ class Settings(BaseSettings):
     @classmethod
     def _file_below_the_project(cls, value: str) -> str:
         return below_project(value)
+
+    @property
+    def news_keys(self) -> NewsKeys:
+        """What sources of news are asked with."""
+        return NewsKeys(
+            newsapi_key=self.newsapi_key,
+            newsapi_url=self.newsapi_url,
+            alpaca_key_id=self.alpaca_key_id,
+            alpaca_secret_key=self.alpaca_secret_key,
+            alpaca_data_url=self.alpaca_data_url,
+        )
 
     @property
     def keys(self) -> SourceKeys:

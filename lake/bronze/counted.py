@@ -20,6 +20,7 @@ from trading.arrays import Timestamps
 from trading.bars.intervals import Interval
 from trading.bars.merging import merged
 from trading.bars.model import Bars
+from trading.errors import ParameterError
 from trading.instruments.calendar import Dates, sessions
 from trading.instruments.clock import NEW_YORK, local_times, to_datetime64
 
@@ -96,6 +97,32 @@ class CountedBronze:
                 first, last = np.searchsorted(days, ends)
                 covered[first:last] = True
         return covered
+
+
+def ordered_sources(symbol: str, found: Sequence[str], preferred: Sequence[str]) -> list[str]:
+    """The sources that the lake has of a symbol, the one that counts first at the front.
+
+    Args:
+        symbol: The symbol.
+        found: The sources that the lake has of it, one or more.
+        preferred: Sources in order; of several that are found it has to name each.
+
+    Raises:
+        ParameterError: It does not.
+    """
+    if len(found) == 1:
+        return list(found)
+    ordered = [source for source in preferred if source in found]
+    if len(ordered) < len(found):
+        listed = ",".join(sorted(found))
+        raise ParameterError(
+            "source",
+            ",".join(preferred),
+            f"an order for {symbol}, of which the lake has bars from {listed}",
+            f"name them all, the one that counts first at the front, e.g. {listed}, as --source "
+            "or in TRADING_SOURCES",
+        )
+    return ordered
 
 
 def counted_bronze(

@@ -16,9 +16,10 @@ import uvicorn
 
 from api.app import create_app
 from api.services import Services
-from database.api.keys import create_key
+from database.api.keys import ROLES, create_key
 from database.api.pool import DatabasePool
 from database.connection import open_database
+from lake.gold.dataset import GoldDataset
 from servers.postgres.local import PostgresServer
 from tests.api.rows import fill
 from tests.database.conftest import (  # noqa: F401 - fixtures of this folder
@@ -29,16 +30,15 @@ from tests.database.conftest import (  # noqa: F401 - fixtures of this folder
     url_of,
 )
 from tests.lake.bronze_files import write_days, write_minutes
-from tests.lake.gold.test_gold import asked, make_silver
 from tests.lake.building import build
-from lake.gold.dataset import GoldDataset
+from tests.lake.gold.test_gold import asked, make_silver
 from tests.waiting import wait_until
 
 FIRST, LAST = date(2024, 1, 2), date(2024, 1, 8)
 
 
 @pytest.fixture(scope="session")
-def seeded_url(postgres: PostgresServer, migrated: str) -> str:
+def seeded_url(postgres: PostgresServer, migrated: str) -> str:  # noqa: F811 - the fixtures
     """A database with an afternoon's rows, for tests that change none of them."""
     name = f"seeded_{uuid4().hex[:12]}"
     with psycopg.connect(postgres.url, autocommit=True) as connection:
@@ -90,5 +90,5 @@ def client(seeded_url: str, stored_lake: Path) -> Iterator[httpx.Client]:
 
 def keys_for(url: str) -> dict[str, str]:
     """A key of each role."""
-    with open_database(url) as database:
-        return {role: create_key(database, role, role, "test") for role in ("reader", "trader", "admin")}
+    with open_database(url) as opened:
+        return {role: create_key(opened, role, role, "test") for role in ROLES}

@@ -98,8 +98,9 @@ def _orders(database: Database) -> None:
             if number % 5:
                 events.append(
                     OrderEvent(
-                        kind=OrderEventKind.FILL, at=at + timedelta(seconds=1), quantity=Decimal(10),
-                        execution_id=f"fill-{number:03}", price=Decimal("11.25"),
+                        kind=OrderEventKind.FILL, at=at + timedelta(seconds=1),
+                        quantity=Decimal(10), price=Decimal("11.25"),
+                        execution_id=f"fill-{number:03}",
                     )
                 )  # fmt: skip
             record_events(connection, tracked, events)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import uuid4
 
 from fastapi import APIRouter, Form, Request, Response
@@ -20,7 +20,8 @@ from api.envelope import ApiError
 from api.security import Trader
 from api.work import Run, RunsUnavailableError
 from database.orders.audit import audit
-from lake.dataset import PartitionStatus
+from lake.dataset import PartitionKey, PartitionStatus
+from lake.stretch import Stretch
 from trading.errors import TradingError
 from trading.instruments.clock import NEW_YORK
 
@@ -174,7 +175,7 @@ def _chosen(known: list[Layer], name: str) -> Layer:
     raise ApiError(404, "not_found", "The lake has no such layer; choose one on the page.")
 
 
-def _partition(desk: Desk, layer: str, file: str) -> tuple[Layer, Any, PartitionStatus]:
+def _partition(desk: Desk, layer: str, file: str) -> tuple[Layer, PartitionKey, PartitionStatus]:
     """The layer, key and status of a file's partition."""
     chosen = _chosen(layers(desk.services.lake_dir), layer)
     symbol = file.split("/")[-2] if file.count("/") > 1 else ""
@@ -190,7 +191,7 @@ def _grid(desk: Desk, layer: Layer, first: date, last_runs: dict[str, Run]) -> G
     today = _today(desk)
     failed = {name for name, run in last_runs.items() if run.state_type in _FAILED}
     gaps = _gaps(desk, layer, first, today)
-    found: dict[str, dict[Any, GridCell]] = {}
+    found: dict[str, dict[Stretch, GridCell]] = {}
     problems: dict[str, str] = {}
     for symbol in layer.symbols():
         found[symbol] = {}
@@ -200,8 +201,9 @@ def _grid(desk: Desk, layer: Layer, first: date, last_runs: dict[str, Run]) -> G
             problems[symbol] = str(error)
             continue
         for key, state in zip(status.keys, status.states, strict=True):
-            found[symbol][key.stretch] = _cell(key, state, gaps)
-    columns = sorted({stretch for cells in found.values() for stretch in cells})
+            stretch = Stretch.of_file(key.relative_path)
+            found[symbol][stretch] = _cell(key, stretch, state, gaps)
+    columns = _from_first_stored(found)
     rows = [
         GridRow(symbol, tuple(cells.get(one) for one in columns), problems.get(symbol, ""))
         for symbol, cells in found.items()
@@ -209,8 +211,21 @@ def _grid(desk: Desk, layer: Layer, first: date, last_runs: dict[str, Run]) -> G
     return Grid(tuple(one.label for one in columns), tuple(rows), _counts(rows))
 
 
-def _cell(key: Any, state: PartitionStatus, gaps: set[tuple[str, date]]) -> GridCell:  # noqa: ANN401 - a key of any dataset
-    lacks = any(s == key.symbol and key.stretch.overlaps(day, day) for s, day in gaps)
+def _from_first_stored(found: dict[str, dict[Stretch, GridCell]]) -> list[Stretch]:
+    """The columns in order, from the first of which anything is stored."""
+    columns = sorted({stretch for cells in found.values() for stretch in cells})
+    stored = (
+        i
+        for i, one in enumerate(columns)
+        if any(cells[one].status != "missing" for cells in found.values() if one in cells)
+    )
+    return columns[next(stored, 0) :]
+
+
+def _cell(
+    key: PartitionKey, stretch: Stretch, state: PartitionStatus, gaps: set[tuple[str, date]]
+) -> GridCell:
+    lacks = any(s == key.symbol and stretch.overlaps(day, day) for s, day in gaps)
     name = GAP if lacks and state is not PartitionStatus.MISSING else state.value
     return GridCell(name, SIGNS[name][0], key.relative_path, f"{key.label}: {name}")
 

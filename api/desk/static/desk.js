@@ -128,4 +128,5 @@ for (const table of document.querySelectorAll("table.sortable")) {
   });
 }
 
+document.querySelector(".pages [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
 for (const row of document.querySelectorAll("[data-current] tr")) linked(row);

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from adapters.market_data.sources import SourceName
 from cli.settings import absolute
 from lake.bronze.contents import Series, keys_between, stored_series
+from lake.bronze.counted import ordered_sources
 from lake.bronze.request import BronzeRequest, usual_grain
 from lake.bronze.settlement import settlement_start
 from lake.grain import Grain
@@ -159,15 +160,7 @@ def source_order(
     """
     if question.source is not None:
         return [source.value for source in sources(question, settings) if source in found]
-    if len(found) == 1:
-        return list(found)
-    ordered = [source.value for source in settings.sources if source in found]
-    if len(ordered) < len(found):
-        listed = ",".join(sorted(found))
-        allowed = f"clear for {symbol}, of which the lake has bars from {listed}"
-        next_step = f"name those to use, the first one first, e.g. --source {listed}"
-        raise ParameterError("source", question.source, allowed, next_step)
-    return ordered
+    return ordered_sources(symbol, found, settings.sources)
 
 
 def named_symbols(question: LakeQuestion, settings: Settings) -> list[str] | None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import typer
 
+from adapters.market_data.sources import SourceName
 from cli.commands.lake.question import LakeQuestion, lake_dir, stored_requests
 from cli.display.status_grid import COMPLETE, CellStatus, GridRow, grid_lines, legend
 from cli.pipeline.query import as_json
@@ -119,20 +120,24 @@ def _text(place: str, rows: Sequence[SymbolSessions]) -> str:
     lines += ["", legend(rows, list(reversed(CellStatus)))]
     if todo := commands(place, rows):
         lines += ["", "To complete it:", *(f"  {command}" for command in todo)]
+    if any(not row.is_complete for row in rows if row.request.source == SourceName.FILES):
+        lines += ["", "To complete what is from files: trading lake ingest with --from and the "
+                  "folder of the delivery."]  # fmt: skip
     return "\n".join(lines)
 
 
 def commands(place: str, rows: Sequence[SymbolSessions]) -> list[str]:
-    """The commands that fetch what is missing, one for each source and interval."""
+    """The commands that fetch what is missing, one for each source and interval.
+
+    None for the source `files`: where a delivery lies is not known.
+    """
     found: list[str] = []
-    wanting = [row for row in rows if not row.is_complete]
+    wanting = [r for r in rows if not r.is_complete and r.request.source != SourceName.FILES]
     for source, interval in sorted({(r.request.source, r.request.interval) for r in wanting}):
         these = [r for r in wanting if (r.request.source, r.request.interval) == (source, interval)]
         days = [d for r in these for d, state in r.columns.items() if state not in COMPLETE]
         words = ["--symbols", ",".join(r.symbol for r in these), "--interval", interval.value]
         words += ["--start", min(days), "--end", max(days), "--source", source]
         words += ["--lake-dir", place]
-        if source == "files":
-            words += ["--from", "DIR"]
         found.append(shell_command("trading", "lake", "ingest", *words))
     return found
