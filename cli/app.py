@@ -6,9 +6,11 @@ import os
 
 import typer
 
+from cli.account_commands import orders, paper_app, positions, risk_app
 from cli.alert_commands import add_alert, alert_log, list_alerts, remove_alert, test_channels
 from cli.api_commands import api, keys
 from cli.cluster_commands import prepare_database, prepare_storage, register
+from cli.executor_commands import executor
 from cli.lake_commands import lake, settings
 from cli.lake_data_commands import build, sql
 from cli.lake_data_commands import demo as lake_demo
@@ -61,6 +63,14 @@ strategy_app.command()(show)
 strategy_app.command()(check)
 app.add_typer(strategy_app, name="strategy")
 app.command()(backtest)
+
+live = typer.Typer(help="Processes that run all day.", no_args_is_help=True, rich_markup_mode=None)
+live.command()(executor)
+app.add_typer(live, name="live")
+app.command()(orders)
+app.command()(positions)
+app.add_typer(risk_app, name="risk")
+app.add_typer(paper_app, name="paper")
 
 app.add_typer(keys, name="keys")
 alerts_app = typer.Typer(

@@ -1,0 +1,1 @@
+"""What the commands about processes that run all day do."""
