@@ -6,6 +6,7 @@ import os
 
 import typer
 
+from cli.account_commands import orders, paper_app, positions, risk_app
 from cli.alert_commands import (
     add_alert,
     alert_log,
@@ -15,6 +16,7 @@ from cli.alert_commands import (
 )
 from cli.api_commands import api, keys
 from cli.cluster_commands import prepare_database, prepare_storage, register
+from cli.executor_commands import executor
 from cli.lake_commands import lake, settings
 from cli.lake_data_commands import build, sql
 from cli.lake_data_commands import demo as lake_demo
@@ -69,6 +71,12 @@ strategy_app.command()(show)
 strategy_app.command()(check)
 app.add_typer(strategy_app, name="strategy")
 app.command()(backtest)
+
+live.command()(executor)
+app.command()(orders)
+app.command()(positions)
+app.add_typer(risk_app, name="risk")
+app.add_typer(paper_app, name="paper")
 
 app.add_typer(keys, name="keys")
 alerts_app = typer.Typer(
