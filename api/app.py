@@ -12,6 +12,7 @@ from api.bodies import BodyLimit
 from api.envelope import ERRORS
 from api.errors import install_handlers
 from api.hub import EventHub
+from api.metrics import Measured, Measures
 from api.routes import ROUTERS
 from api.security import OPEN_PATHS, authenticated
 from api.services import Services
@@ -52,7 +53,9 @@ def create_app(
     app.state.open_paths = OPEN_PATHS | frozenset(open_paths)
     app.state.hub = EventHub(services.feed)
     install_handlers(app)
+    app.state.measures = Measures()
     app.add_middleware(BodyLimit)
+    app.add_middleware(Measured, measures=app.state.measures)
     for router in ROUTERS:
         app.include_router(router, responses=ERRORS)
     for router in pages:

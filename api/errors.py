@@ -10,7 +10,7 @@ from fastapi.exceptions import RequestValidationError, WebSocketRequestValidatio
 from starlette.exceptions import HTTPException
 
 from api.envelope import ApiError, error_response
-from api.work import DeploymentMissingError, RunsUnavailableError
+from api.work import DeploymentMissingError, ParametersRefusedError, RunsUnavailableError
 from database.errors import DatabaseError
 from storage.errors import FileError, LocationError
 from trading.errors import ParameterError, TradingError, shown
@@ -32,6 +32,7 @@ _EXPECTED = (
     TradingError,
     RunsUnavailableError,
     DeploymentMissingError,
+    ParametersRefusedError,
 )
 
 
@@ -49,43 +50,39 @@ async def _answered(connection: Request | WebSocket, error: Exception) -> Respon
     return error_response(found)
 
 
-def as_api_error(error: Exception) -> ApiError:  # noqa: PLR0911 - one line for each kind
+def as_api_error(error: Exception) -> ApiError:  # noqa: PLR0911 - one for each kind
     """What a failure is to the client."""
-    if isinstance(error, ApiError):
-        return error
-    if isinstance(error, RequestValidationError | WebSocketRequestValidationError):
-        return ApiError(422, "invalid_parameter", _invalid(error))
-    if isinstance(error, ParameterError | LocationError):
-        return ApiError(422, "invalid_parameter", str(error))
-    if isinstance(error, HTTPException):
-        return _of_http(error)
-    if isinstance(error, DatabaseError):
-        return ApiError(
-            503,
-            "database_unavailable",
-            "The database cannot answer now; see /v1/health and the API's log, and try again.",
-            {"Retry-After": "1"},
-        )
-    if isinstance(error, FileError):
-        return ApiError(
-            503,
-            "lake_unavailable",
-            "A file of the lake cannot be read now; see the API's log.",
-            {"Retry-After": "1"},
-        )
-    if isinstance(error, DeploymentMissingError):
-        return ApiError(
-            503,
-            "deployment_missing",
-            f"The Prefect server has no deployment {error}; run trading register.",
-        )
-    if isinstance(error, RunsUnavailableError):
-        return ApiError(
-            503,
-            "prefect_unavailable",
-            "The Prefect server does not answer now; see /v1/health, and try again.",
-            {"Retry-After": "1"},
-        )
+    match error:
+        case ApiError():
+            return error
+        case RequestValidationError() | WebSocketRequestValidationError():
+            return ApiError(422, "invalid_parameter", _invalid(error))
+        case ParameterError() | LocationError():
+            return ApiError(422, "invalid_parameter", str(error))
+        case ParametersRefusedError():
+            said = f"The flow does not take these parameters ({error})."
+            return ApiError(422, "invalid_parameter", said)
+        case DeploymentMissingError():
+            said = f"The Prefect server has no deployment {error}; run trading register."
+            return ApiError(503, "deployment_missing", said)
+        case HTTPException():
+            return _of_http(error)
+    return _unavailable(error)
+
+
+_UNAVAILABLE: dict[type[Exception], tuple[str, str]] = {
+    DatabaseError: ("database_unavailable", "The database cannot answer now"),
+    FileError: ("lake_unavailable", "A file of the lake cannot be read now"),
+    RunsUnavailableError: ("prefect_unavailable", "The Prefect server does not answer now"),
+}
+
+
+def _unavailable(error: Exception) -> ApiError:
+    """What is no fault of the request; nothing of the inside is repeated."""
+    for kind, (code, said) in _UNAVAILABLE.items():
+        if isinstance(error, kind):
+            message = f"{said}; see /v1/health and the API's log, and try again."
+            return ApiError(503, code, message, {"Retry-After": "1"})
     if isinstance(error, TradingError):
         return ApiError(409, "data_unusable", "The stored data cannot be used; see the API's log.")
     return ApiError(500, "internal_error", "This is a fault of the API; its log has the trace.")

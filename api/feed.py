@@ -19,13 +19,16 @@ class FeedItem:
 
     Attributes:
         stream: The stream that it came on.
-        offset: Its place there, by which the stream is taken up again.
+        offset: Its place there, by which the stream is taken up again; None of one that came
+            together with those behind it.
         event: The event.
+        missed: Whether events before it are no longer to be had.
     """
 
     stream: Stream
-    offset: str
+    offset: str | None
     event: Event
+    missed: bool = False
 
 
 class Feed(Protocol):

@@ -153,6 +153,8 @@ class EventHub:
         self._ticked = asyncio.Event()
         self._told = 0
         self._news: dict[tuple[int, Interest], News] = {}
+        # With the news, so that no other can come to have their id meanwhile.
+        self._messages: dict[tuple[str, int], tuple[News, str]] = {}
 
     @property
     def has_feed(self) -> bool:
@@ -161,7 +163,10 @@ class EventHub:
 
     def take(self, item: FeedItem) -> None:
         """Take in one event of the feed."""
-        self._after[item.stream] = item.offset
+        if item.offset is not None:
+            self._after[item.stream] = item.offset
+        if item.missed:
+            self._channels[item.stream].forgotten = self.sequence
         key, symbols = _identified(item.event)
         entry = Entry(self.sequence + 1, item.stream, symbols, key, item.event)
         if self._channels[item.stream].add(entry):
@@ -210,6 +215,24 @@ class EventHub:
         found.sort(key=lambda entry: entry.sequence)
         return News(self.sequence, tuple(found), missed)
 
+    def message(self, kind: str, news: News) -> str:
+        """News as the text that is sent; of the same news and tick the same one."""
+        known = self._messages.get((kind, id(news)))
+        if known is None:
+            events = [msgspec.Raw(entry.encoded) for entry in news.entries]
+            content = {
+                "type": kind,
+                "epoch": self.epoch,
+                "sequence": news.sequence,
+                "missed": news.missed,
+                "sent_at": datetime.now(UTC),
+                "lost_since": self.lost_since,
+                "events": events,
+            }
+            known = news, msgspec.json.encode(content).decode()
+            self._messages[kind, id(news)] = known
+        return known[1]
+
     async def ticked(self) -> None:
         """Wait for the next moment at which there is something new."""
         await self._ticked.wait()
@@ -233,6 +256,7 @@ class EventHub:
             if self.sequence != self._told:
                 self._told = self.sequence
                 self._news.clear()
+                self._messages.clear()
                 self._ticked.set()
                 self._ticked = asyncio.Event()
 

@@ -21,7 +21,7 @@ from starlette.requests import HTTPConnection
 
 from api.envelope import ApiError
 from api.services import Services
-from database.keys import PREFIX, ROLES, ApiKey, Role, hashed, key_by_id, note_use
+from database.api.keys import PREFIX, ROLES, ApiKey, Role, hashed, key_by_id, note_use
 
 COOKIE = "trading_session"
 """The desk's cookie; set it with `HttpOnly` and `SameSite=strict`."""

@@ -8,7 +8,7 @@ from api.cache import Cache, ProcessCache
 from api.feed import Feed
 from api.limits import ProcessWindow, RateWindow
 from api.work import Runs
-from database.pool import DatabasePool
+from database.api.pool import DatabasePool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +24,7 @@ class Services:
         cache: Of answers, by fingerprint.
         window: What counts requests.
         requests_per_minute: How many a key may make.
+        sources: Sources of bars, the one that counts first at the front.
         hosts: Names under which the API is reached, beside those of the loopback interface.
     """
 
@@ -35,4 +36,5 @@ class Services:
     cache: Cache = field(default_factory=ProcessCache)
     window: RateWindow = field(default_factory=ProcessWindow)
     requests_per_minute: int = 1_200
+    sources: tuple[str, ...] = ()
     hosts: tuple[str, ...] = ()

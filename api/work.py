@@ -10,6 +10,8 @@ from uuid import UUID
 
 import httpx
 
+_REFUSALS = (409, 422)
+
 SECONDS = 5.0
 """How long the server may take to answer."""
 
@@ -20,6 +22,10 @@ class RunsUnavailableError(Exception):
 
 class DeploymentMissingError(Exception):
     """The server has no deployment of that name."""
+
+
+class ParametersRefusedError(Exception):
+    """The flow does not take these parameters; the message is the server's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,13 +58,16 @@ class Run:
 class Runs(Protocol):
     """Flow runs on a server."""
 
-    def recent(self, limit: int, offset: int, tags: Sequence[str] = ()) -> list[Run]:
+    def recent(
+        self, limit: int, offset: int, tags: Sequence[str] = (), flow: str | None = None
+    ) -> list[Run]:
         """Runs, the newest first.
 
         Args:
             limit: How many, up to 200.
             offset: How many of the newest are left out.
             tags: Those alone that have all of these tags.
+            flow: Those of this flow alone.
 
         Raises:
             RunsUnavailableError: The server does not answer.
@@ -83,6 +92,7 @@ class Runs(Protocol):
 
         Raises:
             DeploymentMissingError: There is no such deployment.
+            ParametersRefusedError: The flow does not take the parameters.
             RunsUnavailableError: The server does not answer.
         """
         ...
@@ -101,11 +111,15 @@ class PrefectRuns:
             base_url=api_url.rstrip("/") + "/", timeout=SECONDS, headers=dict(headers or {})
         )
 
-    def recent(self, limit: int, offset: int, tags: Sequence[str] = ()) -> list[Run]:
+    def recent(
+        self, limit: int, offset: int, tags: Sequence[str] = (), flow: str | None = None
+    ) -> list[Run]:
         """Runs, the newest first; see `Runs`."""
         wanted: dict[str, Any] = {"limit": limit, "offset": offset, "sort": "START_TIME_DESC"}
         if tags:
             wanted["flow_runs"] = {"tags": {"all_": list(tags)}}
+        if flow is not None:
+            wanted["flows"] = {"name": {"any_": [flow]}}
         return [_run(found) for found in self._asked("POST", "flow_runs/filter", wanted)]
 
     def one(self, run_id: UUID) -> Run | None:
@@ -136,10 +150,21 @@ class PrefectRuns:
             response = self._client.request(method, path, json=body)
             if missing and response.status_code == httpx.codes.NOT_FOUND:
                 return None
+            if response.status_code in _REFUSALS:
+                raise ParametersRefusedError(_detail(response))
             response.raise_for_status()
             return response.json()
         except (httpx.HTTPError, ValueError) as error:
             raise RunsUnavailableError(type(error).__name__) from error
+
+
+def _detail(response: httpx.Response) -> str:
+    """What the server has against the parameters, in short."""
+    try:
+        detail = response.json().get("detail", "")
+    except (ValueError, AttributeError):
+        detail = ""
+    return " ".join(str(detail).split())[:300]
 
 
 def _run(found: Mapping[str, Any]) -> Run:

@@ -6,9 +6,13 @@ import os
 
 import typer
 
+from cli.api_commands import api, keys
 from cli.cluster_commands import prepare_storage, register
 from cli.lake_commands import lake, settings
-from cli.lake_data_commands import build, rebuild, sql
+from cli.lake_data_commands import build, sql
+from cli.lake_data_commands import demo as lake_demo
+from cli.lake_data_commands import redo as redo_partitions
+from cli.operations_commands import backup, health, restore
 from cli.pipeline_commands import demo, up
 from cli.result_commands import prune, redo, report, status
 from cli.strategy_commands import list_strategies, show
@@ -20,10 +24,25 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for command in (demo, up, status, redo, report, prune, settings, prepare_storage, register):
+for command in (
+    demo,
+    up,
+    status,
+    redo,
+    report,
+    prune,
+    settings,
+    api,
+    health,
+    backup,
+    restore,
+    prepare_storage,
+    register,
+):
     app.command()(command)
+lake.command("demo")(lake_demo)
 lake.command()(build)
-lake.command()(rebuild)
+lake.command("redo")(redo_partitions)
 lake.command()(sql)
 app.add_typer(lake, name="lake")
 
@@ -33,6 +52,8 @@ strategy_app = typer.Typer(
 strategy_app.command("list")(list_strategies)
 strategy_app.command()(show)
 app.add_typer(strategy_app, name="strategy")
+
+app.add_typer(keys, name="keys")
 
 
 def main() -> None:

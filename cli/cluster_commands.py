@@ -72,6 +72,13 @@ def register(
         int | None,
         typer.Option(help="Partition jobs that exist at once.", min=1, metavar="N"),
     ] = None,
+    schedules: Annotated[
+        bool | None,
+        typer.Option(
+            "--schedules/--no-schedules",
+            help="Let the deployments run by themselves, or not. Default: as it is; off at first.",
+        ),
+    ] = None,
     wait: Annotated[
         float,
         typer.Option(
@@ -117,6 +124,7 @@ def register(
                 image=image,
                 job_variables=job_variable or [],
                 partition_limit=partition_limit,
+                schedules=schedules,
                 wait=wait,
                 check=check,
                 run_partition=run_partition,

@@ -224,66 +224,6 @@ def gaps(
         raise typer.Exit(run_gaps(question, explained=explained, as_object=json_output))
 
 
-@lake.command()
-def redo(
-    *,
-    only_gaps: Annotated[  # noqa: ARG001 - nothing else is redone
-        bool, typer.Option("--gaps", help="Fetch the partitions with open gaps, and no others.")
-    ],
-    symbols: Symbols = None,
-    universe: Universe = None,
-    interval: Intervals = None,
-    start: Start = None,
-    end: End = None,
-    source: Source = None,
-    source_dir: From = None,
-    timezone: Timezone = None,
-    job_per: JobPer = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Print what would be fetched, and stop.")
-    ] = False,
-    lake_dir: LakeDir = None,
-    port: Port = DEFAULT_PORT,
-    server_dir: ServerDir = DEFAULT_FOLDER,
-    json_output: Json = False,
-) -> None:
-    """Fetch again just the partitions that have an open gap.
-
-    Each from the source that it is of.
-
-    \b
-    Examples:
-      trading lake redo --gaps --dry-run
-      trading lake redo --gaps --symbols AAPL --start 2024-01-02 --end 2024-01-31
-
-    \b
-    Exit codes: 0 all were fetched or there were none, 1 failed, 2 wrong usage, 130 Ctrl-C.
-    """  # noqa: D301 - \b is how Click keeps lines as they are
-    with exit_codes(as_json=json_output):
-        from cli.commands.lake.ingest import IngestOptions, run_redo  # noqa: PLC0415 - --help stays quick
-        from cli.commands.lake.question import LakeQuestion  # noqa: PLC0415 - as above
-
-        question = LakeQuestion(
-            symbols=symbols,
-            universe=universe,
-            interval=interval,
-            start=start,
-            end=end,
-            source=source,
-            source_dir=source_dir,
-            timezone=timezone,
-            lake_dir=lake_dir,
-        )
-        options = IngestOptions(
-            job_per=job_per,
-            reprocess=False,
-            port=port,
-            server_dir=server_dir,
-            json=json_output,
-        )
-        raise typer.Exit(run_redo(question, options, dry_run=dry_run))
-
-
 def settings(*, json_output: Json = False) -> None:
     """Print the settings in force, and where each is from.
 

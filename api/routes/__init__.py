@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from api.routes import health
+from api.routes import alerts, bars, books, description, health, knowledge, market, risk, work
+from api.routes.stream import router as stream
 
-ROUTERS = (health.router,)
+ROUTERS = (
+    bars.router,
+    market.router,
+    books.router,
+    risk.router,
+    alerts.router,
+    knowledge.router,
+    work.router,
+    health.router,
+    description.router,
+    stream,
+)
 """All of them, in the order of the description."""

@@ -162,6 +162,14 @@ class Settings(BaseSettings):
     database_years: int = Field(
         default=5, ge=1, le=100, description="Years of bars that the database keeps."
     )
+    bus_url: SecretStr | None = Field(
+        default=None,
+        description="The bus of live processes: redis://, rediss://, unix:// or kafka://. Unset: "
+        "a local one.",
+    )
+    backup_dir: str = Field(
+        default=".trading/backups", description="Where backups are kept: a folder or fsspec URL."
+    )
     polygon_api_key: SecretStr | None = Field(default=None, description="Key of Polygon (Massive).")
     alpaca_key_id: SecretStr | None = Field(default=None, description="Name of Alpaca's key.")
     alpaca_secret_key: SecretStr | None = Field(default=None, description="Key of Alpaca.")
@@ -234,7 +242,7 @@ class Settings(BaseSettings):
             alpaca_secret_key=self.alpaca_secret_key,
         )
 
-    @field_validator("input_dir", "output_dir", "lake_dir")
+    @field_validator("input_dir", "output_dir", "lake_dir", "backup_dir")
     @classmethod
     def _below_the_project(cls, value: str) -> str:
         return below_project(value)

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from servers.errors import CommandError
-from servers.postgres.programs import Account, environment, program
+from servers.postgres.programs import Account, program
+from servers.shared.server import environment
 
 ROLE = "postgres"
 DATABASE = "trading"

@@ -6,7 +6,7 @@ import importlib.util
 import os
 import pwd
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,8 +17,6 @@ UNPRIVILEGED = "nobody"
 
 _CAPABILITIES = {"dac_read_search": 2, "dac_override": 1}
 """What lets a user pass folders that are closed to it, the lesser one first, with its number."""
-
-_KEPT = ("PATH", "LD_LIBRARY_PATH", "TMPDIR")
 
 
 def program(name: str, extra: str = "lake") -> Path:
@@ -38,11 +36,6 @@ def program(name: str, extra: str = "lake") -> Path:
             f"Postgres is not installed; install it with `uv sync --extra {extra}`.", USAGE
         )
     return Path(wheel.submodule_search_locations[0]) / "pginstall" / "bin" / name
-
-
-def environment(surroundings: Mapping[str, str]) -> dict[str, str]:
-    """The environment of a server: none of the secrets and `PG` settings of who starts it."""
-    return {name: surroundings[name] for name in _KEPT if name in surroundings} | {"LC_ALL": "C"}
 
 
 @dataclass(frozen=True, slots=True)

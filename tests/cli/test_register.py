@@ -178,7 +178,7 @@ def test_a_template_that_is_none_is_refused_before_anything_is_asked(
         file.write_text(content)
     options = RegisterOptions(
         pool="p", pool_type=None, base_job_template=file, image=None, job_variables=[],
-        partition_limit=None, wait=1, check=False, run_partition=False,
+        partition_limit=None, schedules=None, wait=1, check=False, run_partition=False,
     )  # fmt: skip
     with pytest.raises(CommandError, match=said):
         run_register(options)

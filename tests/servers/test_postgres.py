@@ -15,9 +15,11 @@ import psycopg
 import pytest
 
 from servers.errors import CommandError
-from servers.postgres import cluster, keeper, locks
+from servers.postgres import cluster
 from servers.postgres.local import PostgresServer, local_postgres
-from servers.postgres.programs import Account, environment
+from servers.postgres.programs import Account
+from servers.shared import keeper, locks
+from servers.shared.server import environment
 from tests.cli.conftest import assert_all_end
 from tests.waiting import wait_until
 

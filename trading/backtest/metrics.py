@@ -5,6 +5,7 @@ A number that the returns do not define is NaN, never 0 or 1.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -80,7 +81,7 @@ def metrics(course: Course, bars_per_year: float) -> Metrics:
         total_return=float(np.prod(1.0 + returns) - 1.0),
         cagr=growth,
         volatility=volatility(returns, bars_per_year),
-        sharpe=sharpe_ratio(returns) * np.sqrt(bars_per_year),
+        sharpe=sharpe_ratio(returns) * math.sqrt(bars_per_year),
         sortino=sortino(returns, bars_per_year),
         max_drawdown=worst,
         max_drawdown_bars=bars,

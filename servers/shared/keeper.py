@@ -1,6 +1,6 @@
-"""Keep a Postgres server for as long as a command uses it.
+"""Keep a server for as long as a command uses it.
 
-`python -m servers.postgres.keeper FOLDER LOCK COMMAND...` runs the command, whose every process
+`python -m servers.shared.keeper FOLDER LOCK COMMAND...` runs the command, whose every process
 inherits the open file LOCK, and ends it when no process holds `users.lock` any more, or on SIGTERM.
 A pipe from the command that started the server, as other servers have it for a lifeline, would end
 the server under those that joined later.
@@ -20,7 +20,7 @@ from functools import partial
 from pathlib import Path
 from types import FrameType
 
-from servers.postgres import locks
+from servers.shared import locks
 
 GRACE_SECONDS = 60.0
 """How long a server may take to write out what it has; then it ends without, and its next start

@@ -1,0 +1,1 @@
+"""The event bus: one port, `live.bus.port.Bus`, and its adapters for Redis Streams and Kafka."""

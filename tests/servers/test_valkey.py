@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import os
+import signal
+import stat
+from pathlib import Path
+
+import psutil
+import redis
+
+from servers.valkey import local_valkey
+from tests.waiting import wait_until
+
+
+def client(url: str) -> redis.Redis:
+    return redis.Redis.from_url(url)
+
+
+def test_it_answers_on_a_socket_alone_and_is_gone_with_its_only_user(tmp_path: Path) -> None:
+    with local_valkey(tmp_path / "valkey") as server:
+        assert client(server.url).ping()
+        process = psutil.Process(int((server.folder / "valkey.pid").read_text()))
+        assert not process.net_connections("inet")
+        assert stat.S_IMODE(server.socket_folder.stat().st_mode) == 0o700
+        assert stat.S_IMODE(server.folder.stat().st_mode) == 0o700
+    assert not process.is_running()
+    assert not server.socket_folder.exists()
+
+
+def test_what_it_was_told_survives_its_end_and_its_killing(tmp_path: Path) -> None:
+    with local_valkey(tmp_path / "valkey") as server:
+        client(server.url).set("told", "before the end")
+    with local_valkey(tmp_path / "valkey") as server:
+        assert client(server.url).get("told") == b"before the end"
+        client(server.url).set("told", "before the kill")
+        pid = int((server.folder / "valkey.pid").read_text())
+        os.kill(pid, signal.SIGKILL)
+        wait_until(lambda: not psutil.pid_exists(pid), "the killed server is gone")
+    with local_valkey(tmp_path / "valkey") as server:
+        assert client(server.url).get("told") == b"before the kill"
+
+
+def test_two_users_share_one_server(tmp_path: Path) -> None:
+    with local_valkey(tmp_path / "valkey") as first:
+        with local_valkey(tmp_path / "valkey") as second:
+            assert second.url == first.url
+            client(second.url).set("said", "by the second")
+        assert client(first.url).get("said") == b"by the second"
+
+
+def test_full_memory_is_said_and_throws_nothing_away(tmp_path: Path) -> None:
+    with local_valkey(tmp_path / "valkey") as server:
+        assert client(server.url).config_get("maxmemory-policy") == {
+            "maxmemory-policy": "noeviction"
+        }
+        assert int(client(server.url).config_get("maxmemory")["maxmemory"]) > 0
