@@ -15,7 +15,7 @@ from api.desk.desk import DeskSettings
 from api.desk.routes import desk_routes
 from api.services import Services
 from api.work import Runs
-from database.pool import DatabasePool
+from database.api.pool import DatabasePool
 from tests.api.desk import seed
 
 

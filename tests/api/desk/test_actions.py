@@ -9,7 +9,7 @@ import pytest
 
 from api.security import COOKIE
 from database.connection import Database
-from database.keys import create_key
+from database.api.keys import create_key
 from tests.api.desk.application import Application
 from tests.api.desk.conftest import SETTINGS
 from tests.api.desk.seed import ACCOUNT
