@@ -137,18 +137,28 @@ def ingest(
 
 @lake.command()
 def status(
-    layer: Annotated[Literal["bronze"], typer.Argument(help="Which layer of the lake.")] = "bronze",  # noqa: ARG001 - the one there is
+    layer: Annotated[
+        Literal["bronze", "silver", "gold"], typer.Argument(help="Which layer of the lake.")
+    ] = "bronze",
     *,
     symbols: Symbols = None,
     universe: Universe = None,
     interval: Intervals = None,
+    strategy: Annotated[
+        str | None,
+        typer.Option(help="Strategies of gold. Default: those it has.", metavar="NAMES"),
+    ] = None,
+    parameters: Annotated[
+        str | None,
+        typer.Option(help="The strategy's parameters that are not its defaults.", metavar="JSON"),
+    ] = None,
     start: Start = None,
     end: End = None,
     source: Source = None,
     lake_dir: LakeDir = None,
     json_output: Json = False,
 ) -> None:
-    """Print what the lake has of each symbol and session.
+    """Print what the lake has of each symbol and session, month or year.
 
     Without options, of all that is in it, from the first stored day to the last. The commands that
     complete it come last. Nothing is written, and no server is needed.
@@ -157,15 +167,37 @@ def status(
     Examples:
       trading lake status
       trading lake status bronze --symbols AAPL,MSFT --interval 1m --start 2024-01-02
+      trading lake status silver
+      trading lake status gold --strategy vegas_channel --interval 5m
       trading lake status --json | python -m json.tool
 
     \b
     Exit codes: 0 all is there, 1 failed, 2 wrong usage, 3 something is missing.
     """  # noqa: D301 - \b is how Click keeps lines as they are
     with exit_codes(as_json=json_output):
-        from cli.commands.lake.question import LakeQuestion  # noqa: PLC0415 - --help stays quick
+        from cli.commands.lake.layer_status import run_layer_status  # noqa: PLC0415 - --help stays quick
+        from cli.commands.lake.question import LakeQuestion  # noqa: PLC0415 - as above
+        from cli.commands.lake.selection import Selection, check_options  # noqa: PLC0415 - as above
         from cli.commands.lake.status import run_status  # noqa: PLC0415 - as above
 
+        given = {
+            "interval": interval, "universe": universe, "strategy": strategy, "source": source,
+            "parameters": parameters,
+        }  # fmt: skip
+        check_options(layer, given)
+        if layer != "bronze":
+            selection = Selection(
+                layer=layer,
+                symbols=symbols,
+                intervals=interval,
+                strategies=strategy,
+                parameters=parameters,
+                sources=source,
+                start=start,
+                end=end,
+                lake_dir=lake_dir,
+            )
+            raise typer.Exit(run_layer_status(selection, as_object=json_output))
         question = LakeQuestion(
             symbols=symbols,
             universe=universe,

@@ -153,21 +153,23 @@ def redo(
         from cli.commands.lake.ingest import IngestOptions, run_refetch  # noqa: PLC0415 - --help stays quick
         from cli.commands.lake.medallion_run import RunOptions  # noqa: PLC0415 - as above
         from cli.commands.lake.question import LakeQuestion  # noqa: PLC0415 - as above
-        from cli.commands.lake.redo import check_options, run_redo  # noqa: PLC0415 - as above
+        from cli.commands.lake.redo import layer_to_redo, run_redo  # noqa: PLC0415 - as above
         from cli.commands.lake.selection import (  # noqa: PLC0415 - as above
             DEFAULT_INTERVALS,
             DEFAULT_STRATEGY,
             Selection,
+            check_options,
         )
 
         given = {
             "interval": interval, "universe": universe, "strategy": strategy, "source": source,
             "parameters": parameters, "from": source_dir, "timezone": timezone,
         }  # fmt: skip
-        check_options(layer, given, only_gaps=only_gaps)
-        if layer in ("silver", "gold"):
+        chosen = layer_to_redo(layer, only_gaps=only_gaps)
+        check_options(chosen, given)
+        if chosen != "bronze":
             selection = Selection(
-                layer=layer,
+                layer=chosen,
                 symbols=symbols,
                 intervals=interval or DEFAULT_INTERVALS,
                 strategies=strategy or DEFAULT_STRATEGY,

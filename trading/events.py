@@ -23,16 +23,47 @@ class Stream(StrEnum):
     NEWS = "news"
 
 
-class Tick(msgspec.Struct, frozen=True, tag="tick", array_like=True, gc=False):
-    """One trade, or one bar of a minute as a replay tells it.
+CLOCK = ""
+"""The symbol of a tick that tells the time and nothing else."""
+
+
+class WholeMinute(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What a source says of a minute as a whole.
 
     Attributes:
-        symbol: The instrument's symbol.
-        ts: When it was traded.
-        price: In dollars.
-        size: Shares.
-        number: The source's own number of it, unique per symbol and session.
+        open: First price in dollars.
+        high: Highest price.
+        low: Lowest price.
+        close: Last price.
+        volume: Shares.
+        vwap: Volume-weighted price; None when the source does not say.
+        trades: Number of trades; None when the source does not say.
+    """
+
+    open: float
+    high: float
+    low: float
+    close: float
+    volume: float
+    vwap: float | None = None
+    trades: float | None = None
+
+
+class Tick(msgspec.Struct, frozen=True, tag="tick", array_like=True, gc=False):
+    """One trade, one minute that a source tells as a whole, or the time.
+
+    The time, of which `symbol` is `CLOCK`, says that the source has told all that it knows up to
+    `ts`; bars close by it, also when nothing is traded.
+
+    Attributes:
+        symbol: The instrument's symbol, or `CLOCK`.
+        ts: When it was traded; the start of a whole minute; the time itself.
+        price: In dollars; that of a whole minute is its last; 0 for the time.
+        size: Shares; those of the whole minute; 0 for the time.
+        number: The source's own number of it, unique per symbol and session. Of two tellings of
+            the same minute the one with the higher number counts.
         version: Of this type.
+        minute: The whole minute; None for a trade and for the time.
     """
 
     symbol: str
@@ -41,6 +72,7 @@ class Tick(msgspec.Struct, frozen=True, tag="tick", array_like=True, gc=False):
     size: float
     number: int
     version: int = 1
+    minute: WholeMinute | None = None
 
     @property
     def identity(self) -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import ROUND_HALF_EVEN, Decimal
+from typing import Any
 
 import psycopg
 from psycopg.rows import TupleRow, dict_row
@@ -26,7 +27,7 @@ _ADD = """
 INSERT INTO order_event (account_id, client_order_id, identity, kind, execution_id, quantity, price,
     fee, reason, broker_order_id, at, state, code, filled_quantity)
 VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
-ON CONFLICT (client_order_id, identity) DO NOTHING
+ON CONFLICT (account_id, client_order_id, identity) DO NOTHING
 """
 
 _FILL = """
@@ -179,59 +180,68 @@ def rounded(value: Decimal) -> Decimal:
 
 def working_orders(database: Database, account: str) -> list[TrackedOrder]:
     """The orders of an account that have not ended, in the order in which they were made."""
-    return _tracked(
-        database,
+    names = (
         "SELECT client_order_id FROM (SELECT DISTINCT ON (client_order_id) client_order_id, state "
-        "FROM order_event WHERE account_id = %s ORDER BY client_order_id, id DESC) last "
-        "WHERE state NOT IN ('DENIED', 'REJECTED', 'FILLED', 'CANCELED', 'EXPIRED')",
-        account,
+        "FROM order_event WHERE account_id = %(account)s ORDER BY client_order_id, id DESC) last "
+        "WHERE state NOT IN ('DENIED', 'REJECTED', 'FILLED', 'CANCELED', 'EXPIRED')"
     )
+    return _tracked(database, account, names)
 
 
 def order_named(database: Database, account: str, name: str) -> TrackedOrder | None:
     """The order of that name, None when the account has none."""
-    found = _tracked(
-        database,
-        "SELECT client_order_id FROM intent WHERE account_id = %s AND client_order_id = %s",
-        account,
-        name,
-    )
+    found = _tracked(database, account, "SELECT %(name)s::text", name)
     return found[0] if found else None
 
 
-def _tracked(database: Database, names: str, *values: str) -> list[TrackedOrder]:
+def recent_orders(database: Database, account: str, most: int) -> list[TrackedOrder]:
+    """The latest orders of an account, newest last."""
+    names = (
+        "SELECT client_order_id FROM intent WHERE account_id = %(account)s "
+        f"ORDER BY created_at DESC, client_order_id DESC LIMIT {int(most)}"  # noqa: S608 - a number
+    )
+    return _tracked(database, account, names)
+
+
+def _tracked(
+    database: Database, account: str, names: str, name: str | None = None
+) -> list[TrackedOrder]:
+    """The orders of an account whose names a query gives, with all their events."""
+    values: dict[str, object] = {"account": account, "name": name}
     with (
         database.transaction() as connection,
         connection.cursor(row_factory=dict_row) as cursor,
     ):
         intents = cursor.execute(
-            f"SELECT {COLUMNS} FROM intent WHERE client_order_id IN ({names}) "  # noqa: S608 - ours
-            "ORDER BY created_at, client_order_id".encode(),
+            f"SELECT {COLUMNS} FROM intent WHERE account_id = %(account)s AND "  # noqa: S608 - ours
+            f"client_order_id IN ({names}) ORDER BY created_at, client_order_id".encode(),
             values,
         ).fetchall()
         rows = cursor.execute(
             "SELECT client_order_id, kind, at, execution_id, quantity, price, reason, fee, "
-            "broker_order_id FROM order_event WHERE client_order_id = ANY(%s) ORDER BY id",
-            [[row["client_order_id"] for row in intents]],
+            "broker_order_id FROM order_event WHERE account_id = %s AND client_order_id = ANY(%s) "
+            "ORDER BY id",
+            [account, [row["client_order_id"] for row in intents]],
         ).fetchall()
     events: dict[str, list[OrderEvent]] = {}
-    named: dict[str, str] = {}
+    theirs: dict[str, str] = {}
     for row in rows:
-        name = row["client_order_id"]
-        named[name] = row["broker_order_id"] or named.get(name, "")
-        events.setdefault(name, []).append(
-            OrderEvent(
-                kind=OrderEventKind(row["kind"]),
-                at=row["at"],
-                execution_id=row["execution_id"],
-                quantity=row["quantity"],
-                price=row["price"],
-                reason=row["reason"],
-                fee=row["fee"],
-            )
-        )
+        own = row["client_order_id"]
+        theirs[own] = row["broker_order_id"] or theirs.get(own, "")
+        events.setdefault(own, []).append(_event_of(row))
+    found = [(row["client_order_id"], intent_of(row)) for row in intents]
     return [
-        TrackedOrder.of(intent_of(row), events.get(name, ()), named.get(name, ""))
-        for row in intents
-        for name in [row["client_order_id"]]
+        TrackedOrder.of(intent, events.get(own, ()), theirs.get(own, "")) for own, intent in found
     ]
+
+
+def _event_of(row: Mapping[str, Any]) -> OrderEvent:
+    return OrderEvent(
+        kind=OrderEventKind(row["kind"]),
+        at=row["at"],
+        execution_id=row["execution_id"],
+        quantity=row["quantity"],
+        price=row["price"],
+        reason=row["reason"],
+        fee=row["fee"],
+    )

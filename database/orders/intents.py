@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import psycopg
-from psycopg.rows import TupleRow, dict_row
+from psycopg.rows import TupleRow
 
 from database.connection import Database
 from trading.execution.intent import Intent
@@ -68,24 +68,11 @@ def created_since(database: Database, account: str, since: datetime) -> list[dat
     with database.transaction() as connection:
         found = connection.execute(
             "SELECT created_at FROM intent i WHERE account_id = %s AND created_at > %s "
-            "AND NOT EXISTS (SELECT FROM order_event e WHERE e.client_order_id = "
-            "i.client_order_id AND e.kind = 'denied') ORDER BY created_at",
+            "AND NOT EXISTS (SELECT FROM order_event e WHERE e.account_id = i.account_id AND "
+            "e.client_order_id = i.client_order_id AND e.kind = 'denied') ORDER BY created_at",
             [account, since],
         ).fetchall()
     return [moment for (moment,) in found]
-
-
-def intents_named(database: Database, names: Sequence[str]) -> dict[str, Intent]:
-    """The intents of these names."""
-    with (
-        database.transaction() as connection,
-        connection.cursor(row_factory=dict_row) as cursor,
-    ):
-        rows = cursor.execute(
-            f"SELECT {COLUMNS} FROM intent WHERE client_order_id = ANY(%s)".encode(),  # noqa: S608
-            [list(names)],
-        ).fetchall()
-    return {row["client_order_id"]: intent_of(row) for row in rows}
 
 
 def intent_of(row: Mapping[str, Any]) -> Intent:

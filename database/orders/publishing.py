@@ -14,7 +14,7 @@ from database.connection import Database
 _READ = """
 SELECT e.id, e.client_order_id, i.symbol, i.side, i.quantity, e.state, e.filled_quantity, e.at,
     e.identity, e.code, CASE WHEN e.kind = 'fill' THEN e.price END AS price
-FROM order_event e JOIN intent i USING (client_order_id)
+FROM order_event e JOIN intent i USING (account_id, client_order_id)
 WHERE NOT e.is_published AND e.account_id = %s ORDER BY e.id LIMIT %s
 """
 

@@ -287,7 +287,9 @@ def _odd(
     informed = next((s for s in sources if s.capability.actions), None)
     if informed is not None and counts.completed:
         found = refresh_actions(lake, informed, request.symbols, request.first, request.last)
-        failures = tuple(f"actions: {reason}" for reason in found)
+        if found:
+            more = f" (and of {len(found) - 1} more symbols)" if len(found) > 1 else ""
+            failures = (f"actions: {found[0]}{more}",)
     checks = (
         f"{check.check}: {check.message}"
         for series in _series(request, sources)

@@ -6,8 +6,9 @@ from urllib.parse import urlsplit
 
 from live.bus.port import Bus
 from live.bus.redis_streams.bus import RedisBus
-from live.bus.redis_streams.connection import url_refusal
+from live.bus.refusal import url_refusal
 from live.bus.retention import Retention
+from live.errors import BusError
 
 _REDIS = ("redis", "rediss", "unix")
 
@@ -21,8 +22,22 @@ def open_bus(url: str, retention: Retention = Retention()) -> Bus:  # noqa: B008
 
     Raises:
         ParameterError: The URL cannot be used; nothing of it is repeated.
+        BusError: Kafka is not installed, or no broker of it answers.
     """
     scheme = urlsplit(url).scheme
     if scheme in _REDIS:
         return RedisBus(url, retention)
+    if scheme == "kafka":
+        return _kafka(url, retention)
     raise url_refusal()
+
+
+def _kafka(url: str, retention: Retention) -> Bus:
+    try:
+        from live.bus.kafka.bus import KafkaBus  # noqa: PLC0415 - of the extra `kafka`
+    except ModuleNotFoundError:
+        raise BusError(
+            "A bus on Kafka needs confluent-kafka; install it with `uv sync --extra live --extra "
+            "kafka`."
+        ) from None
+    return KafkaBus(url, retention)

@@ -10,6 +10,8 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+import numpy as np
+
 from database.connection import Database
 from database.orders.accounts import account_named
 from database.orders.equity import EquityPoint, write_equity
@@ -17,6 +19,7 @@ from database.orders.events import Recorded, order_named, record_events, record_
 from database.orders.events import working_orders as read_working
 from database.orders.intents import created_since, intent_names, moment_of, nanoseconds_of
 from database.orders.ledger import add_ledger_event, read_ledger
+from database.orders.marks import last_prices
 from database.orders.risk import StoredRisk, locked_risk, read_risk, step_risk
 from database.orders.targets import StoredTarget, read_targets, write_target
 from trading.execution.desk import Desk, Price, TrackedOrder
@@ -25,7 +28,7 @@ from trading.orders.history import OrderEvent, OrderEventKind
 from trading.portfolio.ledger import EventKind, LedgerEvent
 from trading.risk.limits import Code, RiskLimits, TradingState
 from trading.risk.watch import RiskState, Thresholds, paid_in, watched
-from trading.units import from_units, to_dollars, to_money, to_units
+from trading.units import from_units, price_units, to_dollars, to_money, to_units
 
 Denies = Callable[[TradingState], Code | None]
 """Why the gate refuses an order in a state; None when it does not."""
@@ -68,13 +71,33 @@ class Books:
         minute_ago = self._now() - timedelta(minutes=1)
         for at in created_since(self._database, self._account, minute_ago):
             self.desk.sent(nanoseconds_of(at))
+        self._mark_last_prices()
         self.targets = {t.symbol: t for t in read_targets(self._database, self._account)}
         self.risk = read_risk(self._database, self._account)
+
+    def _mark_last_prices(self) -> None:
+        """Value what is held and wanted as before this process began."""
+        working = (order.intent.order.symbol for order in self.desk.working.values())
+        names = {*self.desk.account.open, *working}
+        for symbol, last in last_prices(self._database, sorted(names)).items():
+            units = int(price_units(np.array([last.close]), symbol)[0])
+            self.desk.mark(symbol, Price(units, nanoseconds_of(last.known_at)))
 
     @property
     def ledger(self) -> list[LedgerEvent]:
         """The whole ledger, read anew."""
         return read_ledger(self._database, self._account)
+
+    @property
+    def seen(self) -> dict[str, int]:
+        """The start of each symbol's last bar that a decision was made of."""
+        orders = (order.intent for order in self.desk.working.values())
+        stated = [(target.symbol, target.bar) for target in self.targets.values()]
+        stated += [(intent.order.symbol, intent.bar) for intent in orders]
+        found: dict[str, int] = {}
+        for symbol, bar in stated:
+            found[symbol] = max(found.get(symbol, bar), bar)
+        return found
 
     def order(self, name: str) -> TrackedOrder | None:
         """The order of that name, ended or not."""

@@ -16,13 +16,17 @@ from typer.testing import CliRunner
 
 from cli.app import app
 from cli.commands.lake.demo import refuse_bars_of_others
+from lake.gold.dataset import GoldDataset
+from lake.gold.request import GoldRequest
 from lake.grain import Grain
+from lake.silver.days import SilverDaysDataset
 from lake.silver.minutes import SilverDataset
 from lake.silver.request import SilverRequest
 from servers.errors import CommandError
 from storage.directory import open_directory
-from tests.lake.bronze_files import write_bronze, write_minutes
+from tests.lake.bronze_files import with_value, write_bronze, write_minutes
 from tests.lake.building import build
+from trading.bars.intervals import Interval
 from trading.bars.synthetic import contract_names
 from trading.bars.synthetic_minutes import synthetic_minutes
 from trading.strategies.registry import BUILT_IN
@@ -108,6 +112,52 @@ def test_redo_refuses_what_says_nothing_of_the_layer(
     assert done.exit_code == 2
     assert said in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+def test_status_shows_what_is_there_of_silver_and_gold_and_what_makes_the_rest(
+    lake: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+
+    def shown(*words: str, code: int) -> str:
+        done = CliRunner().invoke(app, ["lake", "status", *words, "--lake-dir", lake])
+        assert done.exit_code == code, done.output
+        return done.stdout
+
+    def grid(*words: str, code: int) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(shown(*words, "--json", code=code))
+        return found
+
+    assert "There is no gold in it" in shown("gold", code=3)
+    found = grid("silver", code=3)
+    assert found["partitions"] == {"done": 0, "stale": 0, "missing": 6}
+    for dataset in (SilverDataset(), SilverDaysDataset()):
+        build(dataset, SilverRequest(lake_dir=lake))
+    assert grid("silver", code=0)["commands"] == []
+    gold = GoldRequest(lake_dir=lake, strategy="rsi_reversion", intervals=(Interval.MINUTES_5,))
+    build(GoldDataset(), gold)
+    assert "gold rsi_reversion 5m: 2024-01 to 2024-02, one" in shown("gold", code=0)
+
+    # A minute of February, and gold that is not there at all.
+    minutes = synthetic_minutes("AAPL", date(2024, 2, 1), date(2024, 2, 1))
+    write_bronze(lake, with_value(minutes, 300, close=1.0, low=0.5), "1m", Grain.SESSION)
+    text = shown("silver", code=3)
+    assert "AAPL   ✓~  1 done, 1 stale" in text
+    assert "BRK-B  ✓✓  2 done" in text
+    assert f"lake build silver --symbols AAPL --lake-dir {lake}" in text
+    absent = ("gold", "--strategy", "macd_cross", "--interval", "5m")
+    (macd,) = grid(*absent, code=3)["grids"]
+    assert [row["missing"] for row in macd["symbols"]] == [["2024-01", "2024-02"]] * 2
+    # With another parameter all of it would be other gold.
+    other = ("gold", "--strategy", "rsi_reversion", "--parameters", '{"periods": 7}')
+    found = grid(*other, code=3)
+    assert found["partitions"] == {"done": 0, "stale": 4, "missing": 0}
+    command = (
+        "lake build gold --strategy rsi_reversion --interval 5m --parameters '{\"periods\": 7}'"
+    )
+    assert command in found["commands"][0]
+    Path(lake, "gold/mine/5m/AAPL").mkdir(parents=True)
+    assert grid("gold", code=0)["not_looked_at"] == ["mine"]
 
 
 @pytest.mark.parametrize(

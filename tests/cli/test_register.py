@@ -30,13 +30,13 @@ ORCHESTRATOR = "trading-orchestrator/orchestrator"
 Run = Callable[..., CompletedProcess[str]]
 
 
-def wanted(pool: str, image: str, **more: int) -> Installation:
+def wanted(pool: str, image: str, partition_limit: int | None = None) -> Installation:
     return Installation(
         work_pool=pool,
         pool_type="kubernetes",
         base_job_template=json.loads(TEMPLATE.read_text()),
         job_variables=JobVariables({"image": image}),
-        **more,
+        partition_limit=partition_limit,
     )
 
 

@@ -53,4 +53,4 @@ def test_full_memory_is_said_and_throws_nothing_away(tmp_path: Path) -> None:
         assert client(server.url).config_get("maxmemory-policy") == {
             "maxmemory-policy": "noeviction"
         }
-        assert int(client(server.url).config_get("maxmemory")["maxmemory"]) > 0
+        assert client(server.url).config_get("maxmemory") != {"maxmemory": "0"}

@@ -13,6 +13,9 @@ from trading.arrays import Floats, Timestamps
 VIX, SPX = "VIX", "SPX"
 """What the files call the volatility index and the S&P 500."""
 
+NEWS = "NEWS"
+"""The series of an instrument's news scores, see `trading.news.score`."""
+
 CONTEXT_HOURS = 24.0
 """How old a series beside the bars may be, where a strategy's parameters do not say."""
 

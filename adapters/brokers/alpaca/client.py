@@ -46,6 +46,7 @@ class AlpacaClient:
         secret_key: The key.
         url: Where the interface is.
         patience: How long an answer may take.
+        transport: What carries the requests; None for the network.
 
     Raises:
         ParameterError: A key is missing, or no key.
@@ -57,6 +58,7 @@ class AlpacaClient:
         secret_key: SecretStr | None,
         url: str = PAPER_URL,
         patience: Patience = PATIENCE,
+        transport: httpx.BaseTransport | None = None,
     ) -> None:
         key = checked_key("alpaca_key_id", key_id, "a key ID of Alpaca")
         secret = checked_key("alpaca_secret_key", secret_key, "a secret key of Alpaca")
@@ -66,7 +68,9 @@ class AlpacaClient:
         self._patience = patience
         timeout = httpx.Timeout(patience.read, connect=patience.connect)
         # A redirect would carry the keys to a host that nobody named.
-        self._http = httpx.Client(auth=self._auth, timeout=timeout, follow_redirects=False)
+        self._http = httpx.Client(
+            auth=self._auth, timeout=timeout, follow_redirects=False, transport=transport
+        )
 
     def close(self) -> None:
         """End the connections."""

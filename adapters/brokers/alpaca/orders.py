@@ -59,14 +59,14 @@ def request_of(order: Order) -> dict[str, str]:
     body = {
         "symbol": symbol,
         # As text: a float would round a fraction of a share.
-        "qty": f"{order.quantity:f}",
+        "qty": f"{order.quantity.normalize():f}",
         "side": "buy" if order.side is Side.BUY else "sell",
         "type": order.type.value,
         "time_in_force": order.time_in_force.value,
         "client_order_id": order.client_order_id,
     }
     if order.price is not None:
-        body["limit_price" if order.type is OrderType.LIMIT else "stop_price"] = f"{order.price:f}"
+        body["limit_price" if order.type is OrderType.LIMIT else "stop_price"] = f"{order.price.normalize():f}"
     return body
 
 

@@ -23,9 +23,10 @@ from cli.commands.lake.question import (
 from cli.commands.up import STARTING
 from cli.display.progress import Display, progress_display
 from cli.pipeline.credentials import use_credentials_block
+from cli.pipeline.failures import named_server
 from cli.pipeline.pipeline import Pipeline, point_to_the_ui, quiet_prefect, worker_for
 from cli.pipeline.query import as_json
-from cli.settings import installation
+from cli.settings import absolute, installation
 from flows.runs.commands import shell_command
 from lake.bronze.contents import Series, gap_records, keys_between
 from lake.bronze.request import BronzeRequest
@@ -39,6 +40,9 @@ if TYPE_CHECKING:
     from flows.boundary.settings import Settings
 
 COMPLETED = "completed"
+NO_GAP = "There is no open gap."
+NOTHING = "There is nothing to do."
+NO_PARTITION = "There is no such partition."
 SHOWN_WARNINGS = 8
 """Warnings that are printed for people; the JSON object has all."""
 
@@ -122,14 +126,16 @@ def run_refetch(
     Raises:
         CommandError, TradingError: It could not be started.
     """
+    files_of = _with_gaps if only_gaps else _all_files
+    if not dry_run:
+        return _run(lambda settings: _stored(question, settings, files_of), options)
     settings = installation()
-    due = _stored(question, settings, _with_gaps if only_gaps else _all_files)
-    if dry_run or not due:
-        files = sorted(file for ask in due for file in ask.request.only or ())
-        nothing = "There is no open gap." if only_gaps else "There is no such partition."
-        typer.echo(as_json({"partitions": files}) if options.json else "\n".join(files) or nothing)
-        return 0
-    return _run(lambda _: due, options)
+    named_server(settings)  # the settings' credentials, where a block has them
+    due = _stored(question, settings, files_of)
+    files = sorted(file for ask in due for file in ask.request.only or ())
+    nothing = NO_GAP if only_gaps else NO_PARTITION
+    typer.echo(as_json({"partitions": files}) if options.json else "\n".join(files) or nothing)
+    return 0
 
 
 def _stored(
@@ -171,9 +177,10 @@ def _joined(parts: Sequence[tuple[BronzeRequest, frozenset[str]]], question: Lak
         first=min(request.first for request in requests),
         last=max(request.last for request in requests),
         only=frozenset(file for _, files in parts for file in files),
-        source_dir=question.source_dir,
-        timezone=question.timezone,
     )
+    if whole.source == SourceName.FILES:
+        folder = question.source_dir and absolute(question.source_dir, "source_dir")
+        whole = dataclasses.replace(whole, source_dir=folder or None, timezone=question.timezone)
     return Ask(whole, (SourceName(whole.source),))
 
 
@@ -188,6 +195,9 @@ def _run(asked: Callable[[Settings], list[Ask]], options: IngestOptions) -> int:
             say_whose_server(connection)
             use_credentials_block(settings, connection)
             asks = asked(settings)
+            if not asks:
+                typer.echo(as_json({"status": COMPLETED, "runs": []}) if options.json else NOTHING)
+                return 0
             _check(asks, settings)
             pipeline = Pipeline(connection, settings, options.server_dir, display)
             pipeline.prepare()

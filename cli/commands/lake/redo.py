@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import typer
@@ -17,7 +17,6 @@ from lake.gold.dataset import GoldDataset
 from lake.silver.days import SilverDaysDataset
 from lake.silver.minutes import SilverDataset
 from servers.errors import USAGE, CommandError
-from trading.errors import shown
 
 
 def run_redo(selection: Selection, options: RunOptions, *, dry_run: bool) -> int:
@@ -34,16 +33,15 @@ def run_redo(selection: Selection, options: RunOptions, *, dry_run: bool) -> int
     return 0
 
 
-def check_options(layer: str | None, given: Mapping[str, object], *, only_gaps: bool) -> None:
-    """Refuse options that say nothing of the layer that is to be made again.
+def layer_to_redo(layer: str | None, *, only_gaps: bool) -> str:
+    """The layer that is to be made again.
 
     Args:
-        layer: The layer; None where none was named.
-        given: The value of each option that is not every layer's, by its name.
+        layer: The layer that was named, if any.
         only_gaps: Whether partitions with an open gap are meant.
 
     Raises:
-        CommandError: One does, or it is not said what to make again.
+        CommandError: It is not said which, or the layer has no gaps.
     """
     if layer is None and not only_gaps:
         raise CommandError(
@@ -51,28 +49,13 @@ def check_options(layer: str | None, given: Mapping[str, object], *, only_gaps: 
             "layer, e.g. trading lake redo silver --symbols AAPL.",
             USAGE,
         )
-    chosen = layer or "bronze"
-    if only_gaps and chosen != "bronze":
+    if only_gaps and layer in ("silver", "gold"):
         raise CommandError(
-            f"--gaps is of bronze, and {chosen} has none; leave it out, or run trading lake redo "
+            f"--gaps is of bronze, and {layer} has none; leave it out, or run trading lake redo "
             "--gaps.",
             USAGE,
         )
-    for name, value in given.items():
-        if value is not None and name not in OPTIONS[chosen]:
-            raise CommandError(
-                f"--{name} {shown(value)} says nothing of {chosen}; leave it out, or pass one of "
-                f"{', '.join(f'--{option}' for option in OPTIONS[chosen])}.",
-                USAGE,
-            )
-
-
-OPTIONS: Mapping[str, tuple[str, ...]] = {
-    "bronze": ("interval", "universe", "source", "from", "timezone"),
-    "silver": ("source",),
-    "gold": ("interval", "strategy", "parameters"),
-}
-"""Beside those of every layer."""
+    return layer or "bronze"
 
 
 def files_text(files: Sequence[str], *, as_object: bool) -> str:

@@ -30,8 +30,8 @@ class Selection:
     Attributes:
         layer: `silver` or `gold`; None for both.
         symbols: Names, separated by commas.
-        intervals: Intervals of gold, separated by commas.
-        strategies: Strategies of gold, separated by commas.
+        intervals: Intervals of gold, separated by commas; None for those that there are.
+        strategies: Strategies of gold, separated by commas; None for those that there are.
         parameters: The parameters of the one strategy, as JSON.
         sources: Sources of bronze, separated by commas.
         start: First New York date.
@@ -41,8 +41,8 @@ class Selection:
 
     layer: str | None = None
     symbols: str | None = None
-    intervals: str = DEFAULT_INTERVALS
-    strategies: str = DEFAULT_STRATEGY
+    intervals: str | None = DEFAULT_INTERVALS
+    strategies: str | None = DEFAULT_STRATEGY
     parameters: str | None = None
     sources: str | None = None
     start: str | None = None
@@ -109,6 +109,34 @@ def medallion_parameters(
         "reprocess": reprocess,
         "lake_dir": lake_dir,
     }
+
+
+OPTIONS: Mapping[str, tuple[str, ...]] = {
+    "bronze": ("interval", "universe", "source", "from", "timezone"),
+    "silver": ("source",),
+    "gold": ("interval", "strategy", "parameters"),
+}
+"""The options of each layer beside those that all have."""
+
+
+def check_options(layer: str, given: Mapping[str, object]) -> None:
+    """Refuse options that say nothing of a layer.
+
+    Args:
+        layer: The layer.
+        given: The value of each option that is not every layer's, by its name.
+
+    Raises:
+        CommandError: One does.
+    """
+    for name, value in given.items():
+        if value is not None and name not in OPTIONS[layer]:
+            known = ", ".join(f"--{option}" for option in OPTIONS[layer] if option in given)
+            raise CommandError(
+                f"--{name} {shown(value)} says nothing of {layer}; leave it out, or pass one of "
+                f"{known}.",
+                USAGE,
+            )
 
 
 def lake_of(selection: Selection, settings: Settings) -> str:

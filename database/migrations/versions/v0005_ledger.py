@@ -21,8 +21,9 @@ CREATE TABLE account (
 
 -- One row for each order that was ever meant, committed before anything is sent.
 CREATE TABLE intent (
-    client_order_id text PRIMARY KEY,
     account_id text NOT NULL REFERENCES account,
+    -- Of its strategy, symbol, bar and side: two accounts that follow one strategy share it.
+    client_order_id text NOT NULL,
     strategy text NOT NULL,
     fingerprint text NOT NULL,
     symbol text NOT NULL,
@@ -38,15 +39,16 @@ CREATE TABLE intent (
     take_profit numeric,
     reduce_only boolean NOT NULL,
     decision_price numeric,
-    created_at timestamptz NOT NULL
+    created_at timestamptz NOT NULL,
+    PRIMARY KEY (account_id, client_order_id)
 );
 CREATE INDEX intent_of_account ON intent (account_id, created_at);
 
 -- What happened to an order; its state is a fold over these rows, in any order.
 CREATE TABLE order_event (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    account_id text NOT NULL REFERENCES account,
-    client_order_id text NOT NULL REFERENCES intent,
+    account_id text NOT NULL,
+    client_order_id text NOT NULL,
     -- What makes a repeated message the same message.
     identity text NOT NULL,
     kind text NOT NULL,
@@ -65,7 +67,8 @@ CREATE TABLE order_event (
     filled_quantity numeric NOT NULL,
     -- Whether the bus has been told.
     is_published boolean NOT NULL DEFAULT false,
-    UNIQUE (client_order_id, identity)
+    UNIQUE (account_id, client_order_id, identity),
+    FOREIGN KEY (account_id, client_order_id) REFERENCES intent
 );
 CREATE INDEX order_event_of_account ON order_event (account_id, id);
 CREATE INDEX order_event_unpublished ON order_event (id) WHERE NOT is_published;
@@ -78,7 +81,7 @@ CREATE TABLE execution (
     account_id text NOT NULL REFERENCES account,
     execution_id text NOT NULL,
     place bigint NOT NULL DEFAULT nextval('ledger_place'),
-    client_order_id text NOT NULL REFERENCES intent,
+    client_order_id text NOT NULL,
     symbol text NOT NULL,
     -- Signed: below 0 sold.
     quantity numeric NOT NULL CHECK (quantity <> 0),
@@ -88,9 +91,10 @@ CREATE TABLE execution (
     is_synthetic boolean NOT NULL DEFAULT false,
     is_late boolean NOT NULL DEFAULT false,
     at timestamptz NOT NULL,
-    PRIMARY KEY (account_id, execution_id)
+    PRIMARY KEY (account_id, execution_id),
+    FOREIGN KEY (account_id, client_order_id) REFERENCES intent
 );
-CREATE INDEX execution_of_order ON execution (client_order_id);
+CREATE INDEX execution_of_order ON execution (account_id, client_order_id);
 
 -- What changed an account beside executions: deposits, dividends, splits, adjustments.
 CREATE TABLE ledger_event (

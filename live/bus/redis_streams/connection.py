@@ -18,8 +18,8 @@ from redis.exceptions import (
 from redis.retry import Retry
 
 from live.bus.reconnection import PATIENCE_SECONDS, until_connected
+from live.bus.refusal import url_refusal
 from live.errors import BusError, BusFullError
-from trading.errors import ParameterError
 
 LONGEST_WAIT_SECONDS = 5.0
 """How long one read waits inside the server; longer waits are several."""
@@ -99,16 +99,6 @@ class RedisConnection:
             f"The bus at {self.place} takes no more, its {what} is full; give it room, or keep "
             "ticks for fewer hours with TRADING_TICKS_HOURS."
         )
-
-
-def url_refusal() -> ParameterError:
-    """What a bus's URL that cannot be used is refused with: nothing of it, it may hold a secret."""
-    return ParameterError(
-        "TRADING_BUS_URL",
-        "...",
-        "redis://host:port, rediss://host:port, unix:///path or kafka://host:port",
-        "write it like redis://:password@localhost:6379/0, or unset it for a bus of this machine",
-    )
 
 
 def _place(url: str) -> str:

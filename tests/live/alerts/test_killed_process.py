@@ -47,7 +47,8 @@ def finish(database: Database, database_url: str, hook: Webhook) -> None:
     process = started(database_url, hook)
     wait_until(lambda: _is_all_settled(database), "every transition to be settled")
     process.send_signal(signal.SIGTERM)
-    assert process.wait() == 0
+    # When nothing was left, it may not have come so far as to look for the signal.
+    assert process.wait() in (0, -signal.SIGTERM)
 
 
 def _is_all_settled(database: Database) -> bool:

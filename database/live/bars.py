@@ -1,0 +1,95 @@
+"""Live bars: the latest revision of each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from psycopg import sql
+
+from database.connection import Database
+from trading.events import BarClosed
+
+_SAVE = """
+INSERT INTO live_bar AS stored (symbol, interval, ts, open, high, low, close, volume, vwap, trades,
+    revision, available_at)
+SELECT DISTINCT ON (symbol, interval, ts) symbol, interval,
+    'epoch'::timestamptz + ts / 1000 * interval '1 microsecond',
+    open, high, low, close, volume, vwap, trades, revision,
+    'epoch'::timestamptz + available_at / 1000 * interval '1 microsecond'
+FROM unnest(%s::text[], %s::text[], %s::bigint[], %s::float8[], %s::float8[], %s::float8[],
+    %s::float8[], %s::float8[], %s::float8[], %s::bigint[], %s::integer[], %s::bigint[])
+    AS told (symbol, interval, ts, open, high, low, close, volume, vwap, trades, revision,
+        available_at)
+ORDER BY symbol, interval, ts, revision DESC
+ON CONFLICT (symbol, interval, ts) DO UPDATE
+SET (open, high, low, close, volume, vwap, trades, revision, available_at)
+    = ROW (excluded.open, excluded.high, excluded.low, excluded.close, excluded.volume,
+        excluded.vwap, excluded.trades, excluded.revision, excluded.available_at)
+WHERE excluded.revision > stored.revision
+"""
+
+_COLUMNS = (
+    "symbol", "interval", "ts", "open", "high", "low", "close", "volume", "vwap", "trades",
+    "revision", "available_at",
+)  # fmt: skip
+
+_READ = sql.SQL("""
+SELECT {} FROM live_bar
+WHERE interval = %(interval)s AND ts >= %(start)s AND ts < %(end)s
+    AND (%(symbols)s::text[] IS NULL OR symbol = ANY(%(symbols)s))
+ORDER BY symbol, ts
+""").format(sql.SQL(", ").join(map(sql.Identifier, _COLUMNS)))
+
+
+def save_live_bars(database: Database, bars: Sequence[BarClosed]) -> int:
+    """Keep the latest revision of each bar; how many rows that changes.
+
+    Raises:
+        DatabaseError: The database did not take them; none was kept.
+    """
+    if not bars:
+        return 0
+    columns = [[getattr(bar, name) for bar in bars] for name in _COLUMNS]
+    with database.transaction() as connection:
+        return max(connection.execute(_SAVE, columns).rowcount, 0)
+
+
+def live_bars(
+    database: Database,
+    interval: str,
+    start: datetime,
+    end: datetime,
+    symbols: Sequence[str] | None = None,
+) -> list[BarClosed]:
+    """The bars that start in [start, end), by symbol and in order of time.
+
+    Args:
+        database: The database.
+        interval: Their length, e.g. `1m`.
+        start: First possible start, aware.
+        end: First start no longer wanted, aware.
+        symbols: Of these alone; of all by default.
+    """
+    wanted = {
+        "interval": interval,
+        "start": start,
+        "end": end,
+        "symbols": None if symbols is None else list(symbols),
+    }
+    with database.transaction() as connection:
+        return [_bar(row) for row in connection.execute(_READ, wanted).fetchall()]
+
+
+def _bar(row: tuple[Any, ...]) -> BarClosed:
+    values = dict(zip(_COLUMNS, row, strict=True))
+    for name in ("ts", "available_at"):
+        values[name] = nanoseconds(values[name])
+    return BarClosed(**values)
+
+
+def nanoseconds(moment: datetime) -> int:
+    """An aware moment as nanoseconds since 1970 in UTC."""
+    since = moment - datetime(1970, 1, 1, tzinfo=UTC)
+    return (since.days * 86_400 + since.seconds) * 10**9 + since.microseconds * 1000

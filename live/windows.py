@@ -1,0 +1,118 @@
+"""Bars from ticks: the process around the fold.
+
+What it knows, the open windows and the place in the bus, is saved together now and then. After its
+end it reads the ticks since then again and publishes the same bars once more, with the same
+identities.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import Any
+
+from database.connection import Database
+from database.live.bars import save_live_bars
+from database.live.consumers import ConsumerState, load_state, save_state
+from live.bus.port import BEGINNING, Bus
+from trading.bars.folding.fold import Fold, FoldSettings
+from trading.errors import DataError
+from trading.events import CLOCK, BarClosed, Stream, Tick
+
+CONSUMER = "windows"
+TICKS_AT_ONCE = 5_000
+
+_SAVE_SECONDS = 10.0
+_MOST_OF_THE_TIME = 0.05
+"""Share of the time that saving may take: of thousands of symbols it takes longer."""
+
+logger = logging.getLogger(__name__)
+
+
+class Windows:
+    """The fold with what it reads and writes.
+
+    Args:
+        bus: Where ticks are from, and where bars go.
+        database: Where bars and the state are kept.
+        settings: How bars are made.
+        save_seconds: How often the state is saved, at most.
+    """
+
+    def __init__(
+        self,
+        bus: Bus,
+        database: Database,
+        settings: FoldSettings = FoldSettings(),  # noqa: B008 - frozen
+        *,
+        save_seconds: float = _SAVE_SECONDS,
+    ) -> None:
+        self._bus = bus
+        self._database = database
+        self._save_seconds = save_seconds
+        self._save_at = time.monotonic() + save_seconds
+        self.ticks = self.bars = self.gaps = 0
+        self._fold, offset = _begun(load_state(database, CONSUMER), settings)
+        self._offset = offset
+        self._tail = bus.tail(Stream.TICKS, offset)
+
+    def step(self, wait_seconds: float = 1.0) -> list[BarClosed]:
+        """Take in the next ticks, and publish and keep the bars that they close.
+
+        Raises:
+            BusError, DatabaseError: Nothing is lost: the next process reads the ticks again.
+        """
+        batch = self._tail.fetch(TICKS_AT_ONCE, wait_seconds)
+        if batch.missed:
+            self.gaps += 1
+            logger.error(
+                "Ticks after %s were forgotten by the bus before they were read; bars of that time "
+                "lack them until the day's bars replace them", self._offset,
+            )  # fmt: skip
+        ticks = [event for event in batch.events if isinstance(event, Tick)]
+        bars = list(self._fold.take(ticks))
+        self._bus.publish_many(Stream.BARS, ((bar.symbol, bar) for bar in bars))
+        save_live_bars(self._database, bars)
+        self._offset = batch.offset
+        self.ticks += sum(tick.symbol != CLOCK for tick in ticks)
+        self.bars += len(bars)
+        if time.monotonic() >= self._save_at:
+            self.save()
+        return bars
+
+    def save(self) -> None:
+        """Save the state.
+
+        Raises:
+            DatabaseError: The database did not take it; the one before is still there.
+        """
+        begun = time.monotonic()
+        save_state(self._database, CONSUMER, ConsumerState(self._offset, self._fold.stored()))
+        ended = time.monotonic()
+        pause = max(self._save_seconds, (ended - begun) / _MOST_OF_THE_TIME)
+        self._save_at = ended + pause
+
+    def figures(self) -> dict[str, Any]:
+        """What it has done, for its sign of life."""
+        counted = self._fold.counters
+        return {
+            "ticks": self.ticks,
+            "bars": self.bars,
+            "clock": self._fold.clock,
+            "late": counted.late,
+            "too_late": counted.too_late,
+            "outside": counted.outside,
+            "unsound": counted.unsound,
+            "gaps": self.gaps,
+        }
+
+
+def _begun(stored: ConsumerState | None, settings: FoldSettings) -> tuple[Fold, str]:
+    """The fold as it was saved, or a new one from the first tick that the bus has."""
+    if stored is None:
+        return Fold(settings), BEGINNING
+    try:
+        return Fold.restored(stored.state, settings), stored.offset
+    except DataError as error:
+        logger.warning("%s Bars begin anew from the first tick that the bus has.", error)
+        return Fold(settings), BEGINNING
