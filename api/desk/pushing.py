@@ -16,7 +16,7 @@ from api.desk.reading.alerts import AlertEvent, events_after
 from api.desk.shown import day_and_time, milliseconds
 from api.desk.state import DeskState, StateReader, market_at
 from database.errors import DatabaseError
-from database.pool import DatabasePool
+from database.api.pool import DatabasePool
 from trading.risk.limits import RiskLimits
 
 SECONDS = 1.0
