@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 from pydantic import ValidationError
 
-from cli.commands.lake.build import names
+from cli.commands.lake.selection import names
 from cli.commands.up import STARTING
 from cli.display.progress import progress_display
 from cli.pipeline.credentials import use_credentials_block
