@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -145,11 +146,13 @@ def test_a_check_that_cannot_be_made_says_why(words: list[str], said: str, code:
 @pytest.mark.slow
 def test_the_command_trades_ranks_and_the_next_time_skips(
     lake: Path,  # noqa: F811
+    prefect_server: str,
     tmp_path: Path,
 ) -> None:
     def run(*words: str, code: int = 0) -> tuple[str, str]:
         done = subprocess.run(
-            [TRADING, "backtest", *words, "--server-dir", str(tmp_path / "server"), "--port", "0"],
+            [TRADING, "backtest", *words, "--server-dir", str(tmp_path / "server")],
+            env={**os.environ, "PREFECT_API_URL": prefect_server},
             capture_output=True, text=True, check=False,
         )  # fmt: skip
         assert done.returncode == code, done.stderr

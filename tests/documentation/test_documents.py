@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
 from typer.main import get_command
@@ -36,6 +37,14 @@ MENTIONS = [
     if command in COMMANDS
 ]
 """Document, command and the rest of its line, wherever a document speaks of `trading COMMAND`."""
+
+
+def options_of(command: str, rest: str) -> list[Any]:
+    """The parameters of a command, or of the one of a group that the rest of the line names."""
+    found, words = COMMANDS[command], rest.split()
+    while words and words[0] in getattr(found, "commands", {}):
+        found = found.commands[words.pop(0)]
+    return list(found.params)
 
 
 def links(document: str) -> list[str]:
@@ -76,7 +85,7 @@ def test_every_block_says_what_it_is(document: str) -> None:
 def test_every_option_in_the_text_is_one_of_the_command_lines(
     document: str, command: str, rest: str
 ) -> None:
-    known = {"--help"} | {option for p in COMMANDS[command].params for option in p.opts}
+    known = {"--help"} | {option for p in options_of(command, rest) for option in p.opts}
     assert set(re.findall(r"(?<!\S)--[a-z0-9-]+", rest)) <= known, document
 
 
