@@ -76,7 +76,9 @@ RUN python -m pip uninstall --yes --quiet --root-user-action=ignore pip setuptoo
         "$(python -c 'import sysconfig; print(sysconfig.get_path("stdlib"))')" \
     && useradd --uid 10001 --gid 0 --no-create-home --home-dir /tmp trading \
     # Where flow runs start: `prefect flow-run execute` copies the folder that it starts in.
-    && mkdir --parents /app/empty
+    && mkdir --parents /app/empty \
+    # A volume that Docker mounts here for the first time takes its owner.
+    && install --directory --owner=10001 --group=0 --mode=0775 /data
 
 WORKDIR /app
 COPY --from=dependencies /app/.venv .venv

@@ -144,7 +144,7 @@ def _sweep(market: Market, bars: Bars, count: int) -> None:
     best = -np.inf
     for number in range(count):
         signals = Signals(_crossings(bars.close, 5 + number % 40, 50 + number % 97))
-        found = metrics(_ours(market, signals, assumptions, terms), 1_748.0)
+        found = metrics(_ours(market, signals, assumptions, terms).course, 1_748.0)
         best = max(best, found.sharpe)
         if number in {count // 10, count - 1}:
             levels.append(_resident_mib())

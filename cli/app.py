@@ -6,13 +6,21 @@ import os
 
 import typer
 
-from cli.cluster_commands import prepare_storage, register
+from cli.alert_commands import add_alert, alert_log, list_alerts, remove_alert, test_channels
+from cli.api_commands import api, keys
+from cli.cluster_commands import prepare_database, prepare_storage, register
 from cli.lake_commands import lake, settings
-from cli.lake_data_commands import build, rebuild, sql
+from cli.lake_data_commands import build, sql
+from cli.lake_data_commands import demo as lake_demo
+from cli.lake_data_commands import redo as redo_partitions
+from cli.lake_database_commands import load
+from cli.lake_database_commands import prune as prune_database
 from cli.live_commands import live
+from cli.news_commands import fetch_company, fetch_news, list_news, show_company
+from cli.operations_commands import backup, health, restore
 from cli.pipeline_commands import demo, up
 from cli.result_commands import prune, redo, report, status
-from cli.strategy_commands import list_strategies, show
+from cli.strategy_commands import backtest, check, list_strategies, show
 from servers.loopback import bypass_proxies
 
 app = typer.Typer(
@@ -21,11 +29,29 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for command in (demo, up, status, redo, report, prune, settings, prepare_storage, register):
+for command in (
+    demo,
+    up,
+    status,
+    redo,
+    report,
+    prune,
+    settings,
+    api,
+    health,
+    backup,
+    restore,
+    prepare_storage,
+    prepare_database,
+    register,
+):
     app.command()(command)
+lake.command("demo")(lake_demo)
 lake.command()(build)
-lake.command()(rebuild)
+lake.command("redo")(redo_partitions)
 lake.command()(sql)
+lake.command()(load)
+lake.command("prune")(prune_database)
 app.add_typer(lake, name="lake")
 app.add_typer(live, name="live")
 
@@ -34,7 +60,39 @@ strategy_app = typer.Typer(
 )
 strategy_app.command("list")(list_strategies)
 strategy_app.command()(show)
+strategy_app.command()(check)
 app.add_typer(strategy_app, name="strategy")
+app.command()(backtest)
+
+app.add_typer(keys, name="keys")
+alerts_app = typer.Typer(
+    help="Alert rules, what they said, and notifications.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+for name, command in (
+    ("list", list_alerts),
+    ("add", add_alert),
+    ("remove", remove_alert),
+    ("test", test_channels),
+    ("log", alert_log),
+):
+    alerts_app.command(name)(command)
+app.add_typer(alerts_app, name="alerts")
+
+news_app = typer.Typer(
+    help="News of companies, with their sentiment.", no_args_is_help=True, rich_markup_mode=None
+)
+news_app.command("fetch")(fetch_news)
+news_app.command("list")(list_news)
+app.add_typer(news_app, name="news")
+
+company_app = typer.Typer(
+    help="What is known of companies.", no_args_is_help=True, rich_markup_mode=None
+)
+company_app.command("fetch")(fetch_company)
+company_app.command("show")(show_company)
+app.add_typer(company_app, name="company")
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""The commands that set an installation up: `prepare-storage` and `register`."""
+"""The commands that set an installation up: `prepare-storage`, `prepare-database`, `register`."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from cli.exit_codes import exit_codes
+from cli.options import DEFAULT_FOLDER, ServerDir
 from cli.prefect_settings import loading_prefect
 from servers.connection import named_api_url
 
@@ -38,6 +39,27 @@ def prepare_storage(
 
         for sentence in prepare_storage(sample_contracts, wait):
             typer.echo(sentence)
+
+
+def prepare_database(*, server_dir: ServerDir = DEFAULT_FOLDER) -> None:
+    """Bring the schema of TRADING_DATABASE_URL up to date; what is in it stays.
+
+    Other commands do it too when they need to. This one is for installations in which many
+    processes start at once.
+
+    \b
+    Examples:
+      trading prepare-database
+    """  # noqa: D301 - \b is how Click keeps lines as they are
+    with exit_codes():
+        from cli.database import database_url  # noqa: PLC0415 - --help stays quick
+        from cli.settings import installation  # noqa: PLC0415 - as above
+
+        with database_url(installation(), server_dir) as url:
+            from database.address import place  # noqa: PLC0415 - an extra brings what it needs
+            from database.connection import SCHEMA  # noqa: PLC0415 - as above
+
+            typer.echo(f"The database at {place(url)} has schema {SCHEMA}.")
 
 
 def register(
@@ -71,6 +93,13 @@ def register(
     partition_limit: Annotated[
         int | None,
         typer.Option(help="Partition jobs that exist at once.", min=1, metavar="N"),
+    ] = None,
+    schedules: Annotated[
+        bool | None,
+        typer.Option(
+            "--schedules/--no-schedules",
+            help="Let the deployments run by themselves, or not. Default: as it is; off at first.",
+        ),
     ] = None,
     wait: Annotated[
         float,
@@ -117,6 +146,7 @@ def register(
                 image=image,
                 job_variables=job_variable or [],
                 partition_limit=partition_limit,
+                schedules=schedules,
                 wait=wait,
                 check=check,
                 run_partition=run_partition,

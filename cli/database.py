@@ -38,13 +38,14 @@ def database_url(settings: Settings, server_dir: Path = DEFAULT_FOLDER) -> Itera
             f"This command needs {error.name}; install the extra, e.g. with uv sync --extra lake.",
             USAGE,
         ) from None
-    with _server(settings, server_dir) as url:
+    with local_or_named(settings, server_dir) as url:
         upgrade_schema(url)
         yield url
 
 
 @contextlib.contextmanager
-def _server(settings: Settings, server_dir: Path) -> Iterator[str]:
+def local_or_named(settings: Settings, server_dir: Path) -> Iterator[str]:
+    """The URL of the database as it is: its schema, if it has one, is not looked at."""
     if settings.database_url is not None:
         yield settings.database_url.get_secret_value()
         return

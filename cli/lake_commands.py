@@ -137,18 +137,28 @@ def ingest(
 
 @lake.command()
 def status(
-    layer: Annotated[Literal["bronze"], typer.Argument(help="Which layer of the lake.")] = "bronze",  # noqa: ARG001 - the one there is
+    layer: Annotated[
+        Literal["bronze", "silver", "gold"], typer.Argument(help="Which layer of the lake.")
+    ] = "bronze",
     *,
     symbols: Symbols = None,
     universe: Universe = None,
     interval: Intervals = None,
+    strategy: Annotated[
+        str | None,
+        typer.Option(help="Strategies of gold. Default: those it has.", metavar="NAMES"),
+    ] = None,
+    parameters: Annotated[
+        str | None,
+        typer.Option(help="The strategy's parameters that are not its defaults.", metavar="JSON"),
+    ] = None,
     start: Start = None,
     end: End = None,
     source: Source = None,
     lake_dir: LakeDir = None,
     json_output: Json = False,
 ) -> None:
-    """Print what the lake has of each symbol and session.
+    """Print what the lake has of each symbol and session, month or year.
 
     Without options, of all that is in it, from the first stored day to the last. The commands that
     complete it come last. Nothing is written, and no server is needed.
@@ -157,15 +167,37 @@ def status(
     Examples:
       trading lake status
       trading lake status bronze --symbols AAPL,MSFT --interval 1m --start 2024-01-02
+      trading lake status silver
+      trading lake status gold --strategy vegas_channel --interval 5m
       trading lake status --json | python -m json.tool
 
     \b
     Exit codes: 0 all is there, 1 failed, 2 wrong usage, 3 something is missing.
     """  # noqa: D301 - \b is how Click keeps lines as they are
     with exit_codes(as_json=json_output):
-        from cli.commands.lake.question import LakeQuestion  # noqa: PLC0415 - --help stays quick
+        from cli.commands.lake.layer_status import run_layer_status  # noqa: PLC0415 - --help stays quick
+        from cli.commands.lake.question import LakeQuestion  # noqa: PLC0415 - as above
+        from cli.commands.lake.selection import Selection, check_options  # noqa: PLC0415 - as above
         from cli.commands.lake.status import run_status  # noqa: PLC0415 - as above
 
+        given = {
+            "interval": interval, "universe": universe, "strategy": strategy, "source": source,
+            "parameters": parameters,
+        }  # fmt: skip
+        check_options(layer, given)
+        if layer != "bronze":
+            selection = Selection(
+                layer=layer,
+                symbols=symbols,
+                intervals=interval,
+                strategies=strategy,
+                parameters=parameters,
+                sources=source,
+                start=start,
+                end=end,
+                lake_dir=lake_dir,
+            )
+            raise typer.Exit(run_layer_status(selection, as_object=json_output))
         question = LakeQuestion(
             symbols=symbols,
             universe=universe,
@@ -222,66 +254,6 @@ def gaps(
             lake_dir=lake_dir,
         )
         raise typer.Exit(run_gaps(question, explained=explained, as_object=json_output))
-
-
-@lake.command()
-def redo(
-    *,
-    only_gaps: Annotated[  # noqa: ARG001 - nothing else is redone
-        bool, typer.Option("--gaps", help="Fetch the partitions with open gaps, and no others.")
-    ],
-    symbols: Symbols = None,
-    universe: Universe = None,
-    interval: Intervals = None,
-    start: Start = None,
-    end: End = None,
-    source: Source = None,
-    source_dir: From = None,
-    timezone: Timezone = None,
-    job_per: JobPer = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Print what would be fetched, and stop.")
-    ] = False,
-    lake_dir: LakeDir = None,
-    port: Port = DEFAULT_PORT,
-    server_dir: ServerDir = DEFAULT_FOLDER,
-    json_output: Json = False,
-) -> None:
-    """Fetch again just the partitions that have an open gap.
-
-    Each from the source that it is of.
-
-    \b
-    Examples:
-      trading lake redo --gaps --dry-run
-      trading lake redo --gaps --symbols AAPL --start 2024-01-02 --end 2024-01-31
-
-    \b
-    Exit codes: 0 all were fetched or there were none, 1 failed, 2 wrong usage, 130 Ctrl-C.
-    """  # noqa: D301 - \b is how Click keeps lines as they are
-    with exit_codes(as_json=json_output):
-        from cli.commands.lake.ingest import IngestOptions, run_redo  # noqa: PLC0415 - --help stays quick
-        from cli.commands.lake.question import LakeQuestion  # noqa: PLC0415 - as above
-
-        question = LakeQuestion(
-            symbols=symbols,
-            universe=universe,
-            interval=interval,
-            start=start,
-            end=end,
-            source=source,
-            source_dir=source_dir,
-            timezone=timezone,
-            lake_dir=lake_dir,
-        )
-        options = IngestOptions(
-            job_per=job_per,
-            reprocess=False,
-            port=port,
-            server_dir=server_dir,
-            json=json_output,
-        )
-        raise typer.Exit(run_redo(question, options, dry_run=dry_run))
 
 
 def settings(*, json_output: Json = False) -> None:

@@ -1,4 +1,4 @@
-"""The commands that make and read the lake's bars and signals: `lake build`, `redo` and `sql`."""
+"""The commands that make and read bars and signals: `lake demo`, `build`, `redo` and `sql`."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 import typer
 
 from cli.exit_codes import exit_codes
+from cli.lake_commands import End, From, Start, Timezone, Universe
 from cli.options import DEFAULT_FOLDER, JobPer, Json, LakeDir, Port, ServerDir
 from servers.prefect import DEFAULT_PORT
 
@@ -37,8 +38,6 @@ Sources = Annotated[
         help="Sources of bronze, the first counts first. Default: the only one.", metavar="NAMES"
     ),
 ]
-First = Annotated[str | None, typer.Option("--from", help="First day.", metavar="DAY")]
-Last = Annotated[str | None, typer.Option("--to", help="Last day, included.", metavar="DAY")]
 
 
 def build(
@@ -48,9 +47,9 @@ def build(
     interval: Intervals = "5m,1d",
     strategy: Strategies = "vegas_channel",
     parameters: Parameters = None,
-    sources: Sources = None,
-    first: First = None,
-    last: Last = None,
+    source: Sources = None,
+    start: Start = None,
+    end: End = None,
     lake_dir: LakeDir = None,
     job_per: JobPer = None,
     reprocess: Annotated[
@@ -70,17 +69,15 @@ def build(
       trading lake build
       trading lake build silver --symbols AAPL,MSFT
       trading lake build gold --strategy rsi_reversion,macd_cross --interval 5m,13m,1d
-      trading lake build gold --parameters '{"lost_window": 20}' --from 2024-01-02
+      trading lake build gold --parameters '{"lost_window": 20}' --start 2024-01-02
 
     \b
     Exit codes: 0 all completed or up to date, 1 failed, 2 wrong usage, 130 Ctrl-C.
     """  # noqa: D301 - \b is how Click keeps lines as they are
     with exit_codes(as_json=json_output):
-        from cli.commands.lake.build import (  # noqa: PLC0415 - --help stays quick
-            BuildOptions,
-            Selection,
-            run_build,
-        )
+        from cli.commands.lake.build import run_build  # noqa: PLC0415 - --help stays quick
+        from cli.commands.lake.medallion_run import RunOptions  # noqa: PLC0415 - as above
+        from cli.commands.lake.selection import Selection  # noqa: PLC0415 - as above
 
         selection = Selection(
             layer=layer,
@@ -88,84 +85,155 @@ def build(
             intervals=interval,
             strategies=strategy,
             parameters=parameters,
-            sources=sources,
-            first=first,
-            last=last,
+            sources=source,
+            start=start,
+            end=end,
             lake_dir=lake_dir,
         )
-        options = BuildOptions(
-            job_per=job_per,
-            reprocess=reprocess,
-            port=port,
-            server_dir=server_dir,
-            json=json_output,
-        )
-        raise typer.Exit(run_build(selection, options))
+        options = RunOptions(job_per=job_per, port=port, server_dir=server_dir, json=json_output)
+        raise typer.Exit(run_build(selection, options, reprocess=reprocess))
 
 
-def rebuild(
-    layer: Layer = None,
-    *,
-    only: Annotated[
-        Literal["missing", "stale"] | None,
-        typer.Option(help="Redo only these. Default: both."),
+def redo(
+    layer: Annotated[
+        Literal["bronze", "silver", "gold"] | None,
+        typer.Argument(help="The layer. Default: bronze, with --gaps.", show_default=False),
     ] = None,
+    *,
+    only_gaps: Annotated[
+        bool, typer.Option("--gaps", help="Only bronze with open gaps, as far as asked for.")
+    ] = False,
     symbols: Symbols = None,
-    interval: Intervals = "5m,1d",
-    strategy: Strategies = "vegas_channel",
+    universe: Universe = None,
+    interval: Annotated[
+        str | None,
+        typer.Option(
+            help="Intervals of bronze or gold. Default: all of bronze; 5m,1d of gold.",
+            metavar="INTERVALS",
+        ),
+    ] = None,
+    strategy: Annotated[
+        str | None,
+        typer.Option(help="Strategies of gold. Default: vegas_channel.", metavar="NAMES"),
+    ] = None,
     parameters: Parameters = None,
-    sources: Sources = None,
-    first: First = None,
-    last: Last = None,
-    lake_dir: LakeDir = None,
+    start: Start = None,
+    end: End = None,
+    source: Annotated[
+        str | None,
+        typer.Option(help="Sources of bronze. Default: all there are.", metavar="NAMES"),
+    ] = None,
+    source_dir: From = None,
+    timezone: Timezone = None,
     job_per: JobPer = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Print what would be redone, and stop.")
+        bool, typer.Option("--dry-run", help="Print the files that would be made again, and stop.")
     ] = False,
+    lake_dir: LakeDir = None,
     port: Port = DEFAULT_PORT,
     server_dir: ServerDir = DEFAULT_FOLDER,
     json_output: Json = False,
 ) -> None:
-    """Run exactly the partitions of silver and gold that are missing or stale now.
+    """Make partitions of a layer again, whether they are up to date or not.
 
-    A partition is stale when its bronze or silver, the hours of its sessions, an action in force
-    or a parameter has changed. What its redoing makes stale is redone by trading lake build.
+    Bronze is fetched again, each partition from the source that it is of. What that changes in the
+    layers above is made by trading lake build.
 
     \b
     Examples:
-      trading lake rebuild --dry-run
-      trading lake rebuild silver --only stale --symbols AAPL
-      trading lake rebuild gold --strategy rsi_reversion --interval 5m
+      trading lake redo --gaps --dry-run
+      trading lake redo bronze --symbols AAPL --interval 1m --start 2024-01-02 --end 2024-01-31
+      trading lake redo silver --symbols AAPL,MSFT --start 2024-01-02 --end 2024-01-05
+      trading lake redo gold --strategy rsi_reversion --interval 5m
 
     \b
-    Exit codes: 0 all of them completed or there were none, 1 failed, 2 wrong usage, 130 Ctrl-C.
+    Exit codes: 0 all completed or there were none, 1 failed, 2 wrong usage, 130 Ctrl-C.
     """  # noqa: D301 - \b is how Click keeps lines as they are
     with exit_codes(as_json=json_output):
-        from cli.commands.lake.build import (  # noqa: PLC0415 - --help stays quick
-            BuildOptions,
+        from cli.commands.lake.ingest import IngestOptions, run_refetch  # noqa: PLC0415 - --help stays quick
+        from cli.commands.lake.medallion_run import RunOptions  # noqa: PLC0415 - as above
+        from cli.commands.lake.question import LakeQuestion  # noqa: PLC0415 - as above
+        from cli.commands.lake.redo import layer_to_redo, run_redo  # noqa: PLC0415 - as above
+        from cli.commands.lake.selection import (  # noqa: PLC0415 - as above
+            DEFAULT_INTERVALS,
+            DEFAULT_STRATEGY,
             Selection,
-            run_redo,
+            check_options,
         )
 
-        selection = Selection(
-            layer=layer,
+        given = {
+            "interval": interval, "universe": universe, "strategy": strategy, "source": source,
+            "parameters": parameters, "from": source_dir, "timezone": timezone,
+        }  # fmt: skip
+        chosen = layer_to_redo(layer, only_gaps=only_gaps)
+        check_options(chosen, given)
+        if chosen != "bronze":
+            selection = Selection(
+                layer=chosen,
+                symbols=symbols,
+                intervals=interval or DEFAULT_INTERVALS,
+                strategies=strategy or DEFAULT_STRATEGY,
+                parameters=parameters,
+                sources=source,
+                start=start,
+                end=end,
+                lake_dir=lake_dir,
+            )
+            options = RunOptions(
+                job_per=job_per, port=port, server_dir=server_dir, json=json_output
+            )
+            raise typer.Exit(run_redo(selection, options, dry_run=dry_run))
+        question = LakeQuestion(
             symbols=symbols,
-            intervals=interval,
-            strategies=strategy,
-            parameters=parameters,
-            sources=sources,
-            first=first,
-            last=last,
+            universe=universe,
+            interval=interval,
+            start=start,
+            end=end,
+            source=source,
+            source_dir=source_dir,
+            timezone=timezone,
             lake_dir=lake_dir,
         )
-        options = BuildOptions(
-            job_per=job_per,
-            reprocess=False,
-            port=port,
-            server_dir=server_dir,
-            json=json_output,
+        fetching = IngestOptions(
+            job_per=job_per, reprocess=True, port=port, server_dir=server_dir, json=json_output
         )
-        raise typer.Exit(run_redo(selection, options, only, dry_run=dry_run))
+        raise typer.Exit(run_refetch(question, fetching, only_gaps=only_gaps, dry_run=dry_run))
+
+
+def demo(
+    *,
+    lake_dir: LakeDir = None,
+    job_per: JobPer = None,
+    port: Port = DEFAULT_PORT,
+    server_dir: ServerDir = DEFAULT_FOLDER,
+    json_output: Json = False,
+    serve: Annotated[
+        bool, typer.Option("--serve", help="Keep the server and its UI up until Ctrl-C.")
+    ] = False,
+) -> None:
+    """Make raw bars, bars of all intervals and signals of ten synthetic symbols, in one go.
+
+    Twenty sessions of minutes; each partition is a flow run, on the server that PREFECT_API_URL
+    names, else on one of its own. Ends with what was made, what it says, and where to look. Run it
+    again and it finds everything up to date.
+
+    \b
+    Examples:
+      trading lake demo
+      trading lake demo --lake-dir output/trial --serve
+      trading lake demo --json | python -m json.tool
+
+    \b
+    Exit codes: 0 all completed or up to date, 1 failed, 2 wrong usage, 130 Ctrl-C.
+    """  # noqa: D301 - \b is how Click keeps lines as they are
+    with exit_codes(as_json=json_output):
+        from cli.commands.lake.demo import run_demo  # noqa: PLC0415 - --help stays quick
+        from cli.commands.lake.medallion_run import RunOptions  # noqa: PLC0415 - as above
+
+        options = RunOptions(
+            job_per=job_per, port=port, server_dir=server_dir, json=json_output, serve=serve
+        )
+        raise typer.Exit(run_demo(lake_dir, options))
 
 
 def sql(

@@ -91,7 +91,17 @@ def demo(
         raise typer.Exit(run_demo(options))
 
 
-def up(*, port: Port = DEFAULT_PORT, server_dir: ServerDir = DEFAULT_FOLDER) -> None:
+def up(
+    *,
+    port: Port = DEFAULT_PORT,
+    server_dir: ServerDir = DEFAULT_FOLDER,
+    postgres: Annotated[
+        bool, typer.Option("--postgres", help="Keep the server's data in a local Postgres.")
+    ] = False,
+    schedules: Annotated[
+        bool, typer.Option("--schedules", help="Let the deployments run by themselves.")
+    ] = False,
+) -> None:
     """Keep a Prefect server and a worker running until Ctrl-C.
 
     Registers the deployments, so `prefect deployment run` works in another terminal. The UI also
@@ -101,8 +111,9 @@ def up(*, port: Port = DEFAULT_PORT, server_dir: ServerDir = DEFAULT_FOLDER) -> 
     Examples:
       trading up
       trading up --port 4300
+      trading up --postgres --schedules
     """  # noqa: D301 - \b is how Click keeps lines as they are
     with exit_codes():
-        from cli.commands.up import run_up  # noqa: PLC0415 - --help stays quick
+        from cli.commands.up import UpOptions, run_up  # noqa: PLC0415 - --help stays quick
 
-        run_up(port, server_dir)
+        run_up(UpOptions(port=port, server_dir=server_dir, postgres=postgres, schedules=schedules))

@@ -3,61 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import astuple, dataclass
-from datetime import date, datetime
-from typing import Literal
-
-from psycopg.rows import class_row
+from datetime import date
 
 from database.connection import Database
 from database.row_sets import replace_rows
+from trading.instruments.actions import ActionKind, CorporateAction
 
-_COLUMNS = ("symbol", "ex_date", "kind", "value", "known_at", "source")
+_COLUMNS = ("symbol", "kind", "ex_date", "value", "currency", "known_at")
 
-_READ = """
-SELECT symbol, ex_date, kind, value, known_at, source FROM corporate_action
+_READ = f"""
+SELECT {", ".join(_COLUMNS)} FROM corporate_action
 WHERE symbol = %s AND ex_date <= %s ORDER BY ex_date, kind
-"""
+"""  # noqa: S608 - our own names
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoredAction:
-    """A split or a cash dividend.
-
-    Attributes:
-        symbol: The symbol.
-        ex_date: The first day that trades without it.
-        kind: `split` or `dividend`.
-        value: Shares after a split for each before; dollars a share.
-        known_at: When it became known.
-        source: Who said so.
-    """
-
-    symbol: str
-    ex_date: date
-    kind: Literal["split", "dividend"]
-    value: float
-    known_at: datetime
-    source: str
-
-
-def replace_actions(database: Database, actions: Collection[StoredAction]) -> int:
+def replace_actions(database: Database, actions: Collection[CorporateAction]) -> int:
     """Make the database hold these actions and no others; how many rows that changes.
 
     Raises:
-        DatabaseError: Two of them are of one symbol, day and kind, or a value is not positive;
-            nothing was changed.
+        DatabaseError: Two of them are of one symbol, day and kind; nothing was changed.
     """
+    rows = [(a.symbol, a.kind.value, a.ex_date, a.value, a.currency, a.known_at) for a in actions]
     with database.transaction() as connection:
-        return replace_rows(
-            connection, "corporate_action", _COLUMNS, [astuple(action) for action in actions]
-        )
+        return replace_rows(connection, "corporate_action", _COLUMNS, rows)
 
 
-def actions_until(database: Database, symbol: str, last: date) -> list[StoredAction]:
+def actions_until(database: Database, symbol: str, last: date) -> list[CorporateAction]:
     """The symbol's actions with an `ex_date` at or before `last`, in order of time."""
-    with (
-        database.transaction() as connection,
-        connection.cursor(row_factory=class_row(StoredAction)) as cursor,
-    ):
-        return cursor.execute(_READ, [symbol, last]).fetchall()
+    with database.transaction() as connection:
+        found = connection.execute(_READ, [symbol, last]).fetchall()
+    return [
+        CorporateAction(
+            symbol=name, kind=ActionKind(kind), ex_date=day, value=value, currency=currency,
+            known_at=known,
+        )
+        for name, kind, day, value, currency, known in found
+    ]  # fmt: skip

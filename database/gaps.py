@@ -21,6 +21,12 @@ WHERE (stored.expected, stored.present, stored.state, stored.reason) IS DISTINCT
     (excluded.expected, excluded.present, excluded.state, excluded.reason)
 """
 
+_CLOSE = """
+UPDATE gap SET state = 'closed', present = expected, reason = ''
+WHERE interval = %s AND state = 'open' AND symbol = ANY(%s)
+    AND (symbol, session) NOT IN (SELECT * FROM unnest(%s::text[], %s::date[]))
+"""
+
 _OPEN = """
 SELECT symbol, interval, session, expected, present, state, reason FROM gap
 WHERE state = 'open' AND (%(symbols)s::text[] IS NULL OR symbol = ANY(%(symbols)s))
@@ -61,6 +67,28 @@ def record_gaps(database: Database, gaps: Sequence[SessionGap]) -> int:
     with database.transaction() as connection, connection.cursor() as cursor:
         cursor.executemany(_RECORD, [astuple(gap) for gap in gaps])
         return max(cursor.rowcount, 0)
+
+
+def replace_open_gaps(
+    database: Database, interval: str, symbols: Sequence[str], gaps: Sequence[SessionGap]
+) -> int:
+    """Make these the open gaps of symbols, and close the others; how many sessions that changes.
+
+    Args:
+        database: The database.
+        interval: Of the gaps.
+        symbols: All whose gaps are given, those without any as well.
+        gaps: The open gaps.
+
+    Raises:
+        DatabaseError: The database did not take them; nothing was changed.
+    """
+    with database.transaction() as connection, connection.cursor() as cursor:
+        cursor.executemany(_RECORD, [astuple(gap) for gap in gaps])
+        changed = max(cursor.rowcount, 0)
+        names, sessions = [gap.symbol for gap in gaps], [gap.session for gap in gaps]
+        cursor.execute(_CLOSE, [interval, list(symbols), names, sessions])
+        return changed + max(cursor.rowcount, 0)
 
 
 def open_gaps(

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import TYPE_CHECKING
 from uuid import UUID
 
 from psycopg.rows import class_row
 
 from database.bars.batch import BarBatch
+from database.bars.supersession import unpacked
 from database.connection import Database
 from database.errors import DatabaseError
+from trading.arrays import Timestamps
+from trading.bars.intervals import Interval
 
 if TYPE_CHECKING:
     from adbc_driver_manager.dbapi import Cursor
@@ -42,6 +45,37 @@ SELECT id, source, symbol, interval, first_ts, last_ts, rows, inserted, updated,
 FROM load_run WHERE (%(symbol)s::text IS NULL OR symbol = %(symbol)s) ORDER BY id
 """
 
+# One that began before a month of it was dropped has lost the bars of that month.
+_IN_FORCE = """
+SELECT load.source, load.known_at, load.timestamps, EXISTS (
+    SELECT FROM retention_log AS log
+    WHERE log.interval = load.interval AND log.state = 'dropped' AND log.month >= %(kept)s
+        AND log.ended_at >= load.started_at
+        AND log.month BETWEEN date_trunc('month', load.first_ts AT TIME ZONE 'UTC')
+            AND load.last_ts AT TIME ZONE 'UTC'
+)
+FROM load_run AS load
+WHERE load.symbol = %(symbol)s AND load.interval = %(interval)s AND load.status = 'loaded'
+ORDER BY load.id
+"""
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class LoadInForce:
+    """A load whose bars are in the database, or were until their month was too old.
+
+    Attributes:
+        source: Who delivered the bars.
+        known_at: When the source said so.
+        timestamps: Starts of its bars, shape (n,), n > 0.
+        is_whole: Whether none of its bars that should be there was dropped since.
+    """
+
+    source: str
+    known_at: datetime
+    timestamps: Timestamps
+    is_whole: bool
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Load:
@@ -57,7 +91,8 @@ class Load:
         rows: How many bars.
         inserted: How many were new; None until it has ended well.
         updated: How many changed; None until it has ended well.
-        status: `running`, `loaded`, `failed` or `interrupted`.
+        status: `running`, `loaded`, `failed` or `interrupted`; `replaced` when its bars were
+            removed, to be loaded again from another file.
         known_at: When the source said so.
         flow_run_id: The flow run that loaded them.
         started_at: When the load began.
@@ -125,3 +160,25 @@ def loads(database: Database, symbol: str | None = None) -> list[Load]:
         connection.cursor(row_factory=class_row(Load)) as cursor,
     ):
         return cursor.execute(_LOADS, {"symbol": symbol}).fetchall()
+
+
+def loads_in_force(
+    database: Database, symbol: str, interval: Interval, first_kept: date
+) -> list[LoadInForce]:
+    """The loads of a symbol that ended well and were not replaced, oldest first.
+
+    Args:
+        database: The database.
+        symbol: The symbol.
+        interval: `1m` or `1d`.
+        first_kept: The first month that should be there, by its first day.
+    """
+    wanted = {"symbol": symbol, "interval": interval.value, "kept": first_kept}
+    with database.transaction() as connection:
+        found = connection.execute(_IN_FORCE, wanted).fetchall()
+    return [
+        LoadInForce(
+            source=source, known_at=known_at, timestamps=unpacked(timestamps), is_whole=not lacks
+        )
+        for source, known_at, timestamps, lacks in found
+    ]

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from datetime import date
-from typing import Annotated
+from typing import Annotated, Literal
 
 from prefect import flow
 from prefect.artifacts import acreate_markdown_artifact
@@ -13,10 +13,11 @@ from pydantic import Field
 from adapters.market_data.protocol import CloseInterval, MarketDataSource
 from flows.boundary.documented import documented
 from flows.boundary.errors import domain_errors_fail_run
-from flows.boundary.parameters import InputDir, input_url
+from flows.boundary.parameters import InputDir, LakeDir, input_url, lake_url
 from flows.boundary.settings import settings
 from flows.runs import rendering
 from lake.market.ingestion import IngestionSummary, SymbolSummary, ingest
+from storage.directory import open_directory
 
 DEFAULT_SYMBOLS = ("AAPL", "MSFT", "GOOGL", "AMZN", "TSLA", "NVDA", "META", "BRK-B", "JPM", "V")
 
@@ -57,6 +58,15 @@ async def ingest_market_data(
     ] = None,
     interval: IngestionInterval = CloseInterval.HOUR,
     input_dir: InputDir = None,
+    source: Annotated[
+        Literal["yahoo", "synthetic", "lake"] | None,
+        Field(
+            description="Where closes are from; lake is what bronze holds. Empty: "
+            "TRADING_MARKET_DATA_SOURCE.",
+            examples=["lake"],
+        ),
+    ] = None,
+    lake_dir: LakeDir = None,
 ) -> IngestionSummary:
     """Fetch what is new and merge it into the three input files, together or not at all.
 
@@ -65,7 +75,7 @@ async def ingest_market_data(
     """
     summary = await asyncio.to_thread(
         ingest,
-        _source(settings().market_data_source),
+        _source(source or settings().market_data_source, lake_dir),
         symbols or DEFAULT_SYMBOLS,
         start_date,
         end_date,
@@ -92,8 +102,13 @@ async def ingest_market_data(
     return summary
 
 
-def _source(name: str) -> MarketDataSource:
+def _source(name: str, lake_dir: str | None) -> MarketDataSource:
     # Imported here: the flows that import this one do not all fetch.
+    if name == "lake":
+        from lake.market.ingestion.lake_source import LakeSource  # noqa: PLC0415
+
+        lake = open_directory(lake_url(lake_dir), "lake_dir")
+        return LakeSource(lake, [source.value for source in settings().sources])
     if name == "synthetic":
         from adapters.market_data.synthetic import SyntheticSource  # noqa: PLC0415
 

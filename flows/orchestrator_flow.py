@@ -13,10 +13,10 @@ from prefect.runtime import flow_run
 from pydantic import Field
 
 from adapters.market_data.protocol import CloseInterval
-from fanout import Child, ChildResult, Outcome, Placement, end_orphans, fan_out
+from fanout import end_orphans
 from flows.aggregate_portfolio_flow import aggregate_portfolio_flow
 from flows.boundary.documented import documented
-from flows.boundary.errors import StepError, UnfinishedError, domain_errors_fail_run
+from flows.boundary.errors import UnfinishedError, domain_errors_fail_run
 from flows.boundary.parameters import (
     DEFAULT_STRATEGY,
     ContractNames,
@@ -48,6 +48,7 @@ from flows.runs.accounting import Account
 from flows.runs.commands import non_default_parameters, run_command
 from flows.runs.contract_work import ContractWork
 from flows.runs.progress import Observer
+from flows.runs.steps import run_step
 from flows.validate_data_flow import validate_data
 from lake.dataset import SymbolStatus
 from lake.grain import Grain
@@ -163,7 +164,7 @@ def trading_orchestrator_flow(
         if run_ingestion:
             # Before minutes of fetching. Otherwise last: wrong input is told first.
             await _check_writable(target, checked)
-            ingested = await _step(
+            ingested = await run_step(
                 INGEST_MARKET_DATA,
                 ingest_market_data,
                 {
@@ -262,27 +263,8 @@ def _keys(
 
 async def _validated(request: MarketRequest) -> ValidationReport:
     checked = {"input_dir": request.input_dir.location, "contracts": list(request.contracts or ())}
-    report: ValidationReport = (await _step(VALIDATE_DATA, validate_data, checked)).value
+    report: ValidationReport = (await run_step(VALIDATE_DATA, validate_data, checked)).value
     return report
-
-
-async def _step(
-    deployment: str, step: Flow[..., Any], parameters: Mapping[str, Any]
-) -> ChildResult:
-    """Run one flow inside this process, as a flow run of its own deployment."""
-    child = Child(key=deployment, name=step.name, parameters=parameters)
-    # A retried orchestrator asks about the world again: what was valid may have changed.
-    run_set = await fan_out(
-        [child],
-        deployment=deployment,
-        placement=Placement.INLINE,
-        flow=step,
-        satisfied=lambda _: (),
-    )
-    (result,) = run_set.results
-    if result.outcome is not Outcome.COMPLETED:
-        raise StepError(deployment, result.outcome.value, result.message)
-    return result
 
 
 async def _aggregated(ended: Ended) -> Mapping[str, Any]:
@@ -301,7 +283,7 @@ async def _aggregated(ended: Ended) -> Mapping[str, Any]:
         "cost_bps": request.strategy.cost_bps,
         **request.parameters(),
     }
-    aggregated = await _step(AGGREGATE_PORTFOLIO, aggregate_portfolio_flow(run), asked)
+    aggregated = await run_step(AGGREGATE_PORTFOLIO, aggregate_portfolio_flow(run), asked)
     metrics: Mapping[str, Any] = aggregated.value
     return metrics
 

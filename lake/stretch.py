@@ -132,11 +132,12 @@ def check_only(
     of_symbol = {name for name in only if is_file_of(name, dataset, symbol)}
     if unknown := of_symbol - files:
         near = f", e.g. {min(files)}" if files else ""
+        layer = dataset.partition("_")[0]
         raise ParameterError(
             "partitions",
             min(unknown),
             f"the file of a partition of {symbol}",
-            f"name them as trading lake rebuild --dry-run does{near}",
+            f"name them as trading lake redo {layer} --dry-run does{near}",
         )
 
 

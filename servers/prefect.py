@@ -17,7 +17,7 @@ from pathlib import Path
 
 from servers.errors import USAGE, CommandError
 from servers.process import start_child, stopping
-from servers.start_up import HOST, StartUp, answers, bound_port, exclusive
+from servers.start_up import HOST, LOOK_SECONDS, StartUp, answers, bound_port, exclusive
 
 DEFAULT_PORT = 4200
 START_SECONDS = 180.0
@@ -141,6 +141,15 @@ def _database_url(folder: Path) -> str:
 def api_url(port: int) -> str:
     """The API of a local server on this port."""
     return f"http://{HOST}:{port}/api"
+
+
+def running_api_url(folder: Path) -> str | None:
+    """The API of the local server for `folder`, when one runs and answers; starts none."""
+    try:
+        url = str(json.loads((folder / "server.lock").read_bytes())["api_url"])
+    except (OSError, ValueError, KeyError):
+        return None
+    return url if is_healthy(url, LOOK_SECONDS) else None
 
 
 def is_healthy(url: str, timeout: float) -> bool:

@@ -11,11 +11,19 @@ MAX_SHOWN = 120
 """Longest rendering of a user's value in a message: a 10 MB string must not fill the log."""
 
 
-def shown(value: object) -> str:
+class Shown(str):
+    """Text that is fit for a message: showing it again, in another process, leaves it as it is."""
+
+    __slots__ = ()
+
+
+def shown(value: object) -> Shown:
     """A value as it may stand in a message: its repr, printable and of bounded length."""
+    if isinstance(value, Shown):
+        return value
     sample = value[:MAX_SHOWN] if isinstance(value, str | bytes) else value
     text = ascii(sample) if isinstance(sample, str) else repr(sample)
-    return text if len(text) <= MAX_SHOWN else f"{text[: MAX_SHOWN - 3]}..."
+    return Shown(text if len(text) <= MAX_SHOWN else f"{text[: MAX_SHOWN - 3]}...")
 
 
 class TradingError(Exception):

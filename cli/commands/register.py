@@ -36,6 +36,7 @@ class RegisterOptions:
         image: Image of the jobs.
         job_variables: `[DEPLOYMENT:]NAME=VALUE` each.
         partition_limit: Partition jobs that exist at once.
+        schedules: Whether the deployments run by themselves; None leaves it as it is.
         wait: Seconds that the server, and then the trial partition, may take.
         check: Only look whether all is as the other options say.
         run_partition: Run one partition through the pool, too.
@@ -47,6 +48,7 @@ class RegisterOptions:
     image: str | None
     job_variables: list[str]
     partition_limit: int | None
+    schedules: bool | None
     wait: float
     check: bool
     run_partition: bool
@@ -79,6 +81,7 @@ async def _register(options: RegisterOptions, pool: str, template: dict[str, Any
             base_job_template=template,
             job_variables=await _job_variables(client, options, pool, template),
             partition_limit=options.partition_limit,
+            schedules=options.schedules,
         )
         if options.check:
             await _check(client, wanted)

@@ -80,4 +80,6 @@ def _shown(value: Any) -> str:  # noqa: ANN401 - any setting's
         return "unset"
     if isinstance(value, SecretStr):
         return MASK
+    if isinstance(value, dict):
+        return " ".join(f"{name}={MASK}" for name in value) or "unset"
     return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 import typer
 
+from cli.database import database_url
 from cli.display.progress import progress_display
 from cli.pipeline.credentials import use_credentials_block
 from cli.pipeline.sample_data import SAMPLE_CONTRACTS, ensure_market_data, takes_default_input
@@ -20,6 +23,8 @@ from flows.runs.commands import run_command
 from lake.market.inputs import open_market_data
 from servers.connection import Connection, leases_of, prefect_connection, say_whose_server
 from servers.errors import USAGE, CommandError
+from servers.postgres.local import local_postgres
+from servers.postgres.prefect_database import VARIABLE, prefect_database_url
 from servers.process import log_tail
 from servers.worker import process_worker
 from trading.errors import TradingError
@@ -28,32 +33,53 @@ STARTING = "Starting (a Prefect server needs 5 to 15 seconds)"
 _LOOK_SECONDS = 0.5
 
 
-def run_up(port: int, server_dir: Path) -> None:
-    """Start what `prefect deployment run` needs, and keep it until Ctrl-C.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpOptions:
+    """The command's options.
 
-    Args:
+    Attributes:
         port: Where to start a local server.
         server_dir: Where its data and the logs are.
+        postgres: Whether the local server keeps its data in Postgres.
+        schedules: Whether the deployments run by themselves.
+    """
+
+    port: int
+    server_dir: Path
+    postgres: bool = False
+    schedules: bool = False
+
+
+def run_up(options: UpOptions) -> None:
+    """Start what `prefect deployment run` needs, and keep it until Ctrl-C.
 
     Raises:
         CommandError, TradingError: Something could not be started, or ended by itself.
     """
+    server_dir = options.server_dir
     log = server_dir / "logs" / "worker.log"
     with contextlib.ExitStack() as running:
         with progress_display() as display:
             display.phase(STARTING)
-            connection = running.enter_context(prefect_connection(server_dir, port))
+            if options.postgres:
+                running.enter_context(prefect_on_postgres(server_dir))
+            connection = running.enter_context(prefect_connection(server_dir, options.port))
             settings = installation()
+            jobs = job_environment()
+            if options.schedules:
+                # What runs by itself fills the database, so there has to be one.
+                url = running.enter_context(database_url(settings, server_dir))
+                jobs["TRADING_DATABASE_URL"] = url
             say_whose_server(connection)
             use_credentials_block(settings, connection)
             if takes_default_input(settings):
                 ensure_market_data(settings.input_dir, SAMPLE_CONTRACTS)
-            _register(settings.work_pool, connection, server_dir)
-            worker = running.enter_context(
-                process_worker(settings.work_pool, log, job_environment())
-            )
+            _register(settings.work_pool, connection, options)
+            worker = running.enter_context(process_worker(settings.work_pool, log, jobs))
         contracts = _contracts(settings.input_dir)
-        typer.echo(instructions(connection, settings.work_pool, contracts))
+        typer.echo(
+            instructions(connection, settings.work_pool, contracts, schedules=options.schedules)
+        )
         children: dict[Path, Child] = {log: worker}
         if connection.local is not None:
             children[connection.local.log] = connection.local.process
@@ -91,17 +117,47 @@ def _contracts(input_dir: str) -> Sequence[str]:
         return ()
 
 
-def instructions(connection: Connection, work_pool: str, contracts: Sequence[str]) -> str:
+@contextlib.contextmanager
+def prefect_on_postgres(server_dir: Path) -> Iterator[None]:
+    """Let a Prefect server that is started in the block keep its data in the local Postgres.
+
+    Raises:
+        CommandError: Another server or database is named already, or Postgres does not start.
+    """
+    for name in ("PREFECT_API_URL", VARIABLE):
+        if os.environ.get(name):
+            raise CommandError(
+                f"--postgres is for a server that this command starts, and {name} is set; unset "
+                "it, or leave the option out.",
+                USAGE,
+            )
+    with local_postgres(server_dir / "postgres") as server:
+        os.environ[VARIABLE] = prefect_database_url(server)
+        try:
+            yield
+        finally:
+            del os.environ[VARIABLE]
+
+
+def instructions(
+    connection: Connection,
+    work_pool: str,
+    contracts: Sequence[str],
+    *,
+    schedules: bool = False,
+) -> str:
     """What runs now, where to look, and what to type in another terminal.
 
     Args:
         connection: The server.
         work_pool: The pool of the worker.
         contracts: Those of the market data; without any, data have to be fetched first.
+        schedules: Whether the deployments run by themselves.
     """
     lines = [
         f"Prefect UI   {connection.ui_url}",
         f"Work pool    {work_pool}, with a process worker on this machine",
+        f"Schedules    {'on' if schedules else 'off; trading up --schedules turns them on'}",
         "",
         "In another terminal:",
         "",
@@ -124,7 +180,7 @@ def instructions(connection: Connection, work_pool: str, contracts: Sequence[str
     return "\n".join(lines)
 
 
-def _register(work_pool: str, connection: Connection, server_dir: Path) -> None:
+def _register(work_pool: str, connection: Connection, options: UpOptions) -> None:
     with interrupt_held():
         from cli.pipeline.orchestration import register, type_elsewhere  # noqa: PLC0415 - loads Prefect
         from cli.pipeline.recovery import recover  # noqa: PLC0415 - as above
@@ -137,5 +193,7 @@ def _register(work_pool: str, connection: Connection, server_dir: Path) -> None:
             "trading demo, whose jobs go to the worker there.",
             USAGE,
         )
-    register(work_pool, connection.partition_limit)
-    recover(leases_of(connection, server_dir))
+    # On a server that others use too, a missing option leaves its schedules as they are.
+    schedules = options.schedules if connection.local or options.schedules else None
+    register(work_pool, connection.partition_limit, schedules=schedules)
+    recover(leases_of(connection, options.server_dir))

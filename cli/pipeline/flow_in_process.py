@@ -22,7 +22,7 @@ from prefect.client.schemas.objects import State
 from prefect.exceptions import TerminationSignal
 from prefect.states import Cancelled, Pending
 
-from cli.display.progress import Display, EstimatedProgress
+from cli.display.progress import Display, EstimatedProgress, PartitionProgress
 from cli.pipeline.orchestration import DELIVERY_SECONDS, delivering, stoppable
 from cli.pipeline.run_counts import UNFINISHED, RunCounts
 from fanout import Outcome, Progress
@@ -57,28 +57,32 @@ class ProgressWatch:
 
     Attributes:
         display: Where it is shown.
+        estimated: Whether to say how long the rest takes: not where its total still grows.
     """
 
     display: Display
+    estimated: bool = True
     _first: tuple[float, int] | None = field(default=None, init=False)
-    _done: int = field(default=0, init=False)
+    _ended: int = field(default=0, init=False)
+    _completed: int = field(default=0, init=False)
+    _earlier: int = field(default=0, init=False)
 
     async def observe(self, progress: Progress) -> None:
         """Show it; what a fan-out calls when a child has ended."""
         now, done = time.monotonic(), progress.done
+        if done < self._ended:  # the next of several fan-outs has begun
+            self._earlier, self._first = self._earlier + self._completed, None
+        self._ended, self._completed = done, progress.ended[Outcome.COMPLETED]
         self._first = self._first or (now, done)
         since, before = self._first
         rate = (done - before) / (now - since) if now > since and done > before else None
-        completed = progress.ended[Outcome.COMPLETED]
-        self._done = completed
-        self.display.partitions(
-            EstimatedProgress(progress.total, completed, done - completed, rate)
-        )
+        kind = EstimatedProgress if self.estimated else PartitionProgress
+        self.display.partitions(kind(progress.total, self._completed, done - self._completed, rate))
 
     @property
     def sentence(self) -> str:
         """What has been done, for a command that is stopped."""
-        return f"{self._done} partitions were completed."
+        return f"{self._earlier + self._completed} partitions were completed."
 
 
 def run_flow(

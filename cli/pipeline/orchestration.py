@@ -72,7 +72,7 @@ class Orchestration:
     validation: Mapping[str, Any]
 
 
-def register(work_pool: str, partition_limit: int | None) -> None:
+def register(work_pool: str, partition_limit: int | None, *, schedules: bool | None = None) -> None:
     """Create or update the work pool and the deployments on the current server.
 
     Deployments whose jobs run elsewhere are left as they are: whoever registered them has told
@@ -81,12 +81,15 @@ def register(work_pool: str, partition_limit: int | None) -> None:
     Args:
         work_pool: The pool's name.
         partition_limit: Partition jobs that run at once; None leaves it as it is.
+        schedules: Whether the deployments run by themselves; None leaves it as it is.
     """
 
     async def registered() -> None:
         async with get_client() as client:
             if not await _is_registered_elsewhere(client, work_pool):
-                await register_deployments(client, work_pool, partition_limit=partition_limit)
+                await register_deployments(
+                    client, work_pool, partition_limit=partition_limit, schedules=schedules
+                )
 
     with server_errors():
         asyncio.run(registered())

@@ -64,16 +64,25 @@ class MonthOutcome:
     reason: str | None = None
 
 
-def expired_months(database: Database, interval: Interval, years: int, today: date) -> list[date]:
-    """The months there that ended `years` years ago or more, by their first days, in order.
+def first_kept(years: int, today: date) -> date:
+    """The first day of the first month that is kept; a month is one of UTC.
 
     Raises:
         ParameterError: `years` is not positive.
     """
     if years < 1:
         raise ParameterError("years", years, "1 or more", "say how many years the database keeps")
-    first_kept = date(today.year - years, today.month, 1)
-    return [month for month in months_present(database, interval) if month < first_kept]
+    return date(today.year - years, today.month, 1)
+
+
+def expired_months(database: Database, interval: Interval, years: int, today: date) -> list[date]:
+    """The months there that ended `years` years ago or more, by their first days, in order.
+
+    Raises:
+        ParameterError: `years` is not positive.
+    """
+    kept = first_kept(years, today)
+    return [month for month in months_present(database, interval) if month < kept]
 
 
 def drop_expired_months(

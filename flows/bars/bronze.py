@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Annotated, Any
@@ -31,7 +30,8 @@ from flows.boundary.errors import UnfinishedError, domain_errors_fail_run
 from flows.boundary.parameters import JobPerChoice, LakeDir, Reprocess, lake_url
 from flows.boundary.settings import JobPer, settings
 from flows.runs import rendering
-from flows.runs.dataset_run import DatasetSummary, Observe
+from flows.runs.dataset_run import DatasetSummary
+from flows.runs.observing import observer
 from lake.bronze.contents import Series, check_sessions, gap_records
 from lake.bronze.request import BronzeRequest, usual_grain
 from lake.grain import Grain
@@ -42,9 +42,6 @@ from storage.directory import open_directory
 from trading.bars.intervals import Interval
 from trading.errors import ParameterError
 from trading.instruments.clock import NEW_YORK
-
-observe_bronze: ContextVar[Observe | None] = ContextVar("observe_bronze", default=None)
-"""Set by a command in whose process this flow runs: told how many partitions have ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,10 +160,10 @@ async def bronze(
     problem: UnfinishedError | None = None
     try:
         if placed is JobPer.SYMBOL and len(request.symbols) > 1:
-            counts = await SymbolRuns(request, serving, observe_bronze.get()).run()
+            counts = await SymbolRuns(request, serving, observer.get()).run()
         else:
             passes = BronzePasses(request, serving, placed.partition_placement)
-            counts = await passes.run(observe_bronze.get())
+            counts = await passes.run(observer.get())
     except UnfinishedError as error:
         problem, counts = error, error.summary
     summary = await _accounted(request, serving, counts)
@@ -290,7 +287,9 @@ def _odd(
     informed = next((s for s in sources if s.capability.actions), None)
     if informed is not None and counts.completed:
         found = refresh_actions(lake, informed, request.symbols, request.first, request.last)
-        failures = tuple(f"actions: {reason}" for reason in found)
+        if found:
+            more = f" (and of {len(found) - 1} more symbols)" if len(found) > 1 else ""
+            failures = (f"actions: {found[0]}{more}",)
     checks = (
         f"{check.check}: {check.message}"
         for series in _series(request, sources)

@@ -2,11 +2,9 @@
 
 import asyncio
 import json
-from typing import Annotated
 
 from prefect import flow
 from prefect.artifacts import acreate_markdown_artifact
-from pydantic import Field
 
 from flows.bars.gold_partition import gold_partition
 from flows.bars.layer import LayerSummary, run_datasets
@@ -20,6 +18,7 @@ from flows.bars.layer_parameters import (
     FirstDate,
     LakeFiles,
     LastDate,
+    Pages,
     StrategyName,
     StrategySettings,
     Symbols,
@@ -56,7 +55,7 @@ async def gold(
     job_per: JobPerChoice = None,
     reprocess: Reprocess = False,
     partitions: LakeFiles = None,
-    pages: Annotated[bool, Field(description="Whether to draw a page for each symbol.")] = True,
+    pages: Pages = True,
     lake_dir: LakeDir = None,
 ) -> LayerSummary:
     """Make the indicators and signals that are not up to date, and a page with their charts.

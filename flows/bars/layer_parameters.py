@@ -87,6 +87,8 @@ ContextSymbols = Annotated[
     ),
 ]
 
+Pages = Annotated[bool, Field(description="Whether to draw a page for each symbol.")]
+
 DEFAULT_INTERVALS = [Interval.MINUTES_5, Interval.DAY]
 NO_SETTINGS: dict[str, Any] = {}
 DEFAULT_CONTEXT: Mapping[str, str] = dict(CONTEXT_SYMBOLS)

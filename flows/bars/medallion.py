@@ -5,8 +5,10 @@ symbol whose layer failed goes no further, and stops no other.
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import astuple
 from importlib import import_module
 from typing import Annotated, Any, Literal
 
@@ -16,7 +18,7 @@ from prefect.logging import get_run_logger
 from pydantic import Field
 
 from fanout import Child, ChildResult, Outcome, Placement, end_orphans, fan_out
-from flows.bars.layer import LayerSummary
+from flows.bars.layer import MedallionSummary, SymbolLayer
 from flows.bars.layer_parameters import (
     DEFAULT_CONTEXT,
     DEFAULT_INTERVALS,
@@ -26,6 +28,7 @@ from flows.bars.layer_parameters import (
     FirstDate,
     LakeFiles,
     LastDate,
+    Pages,
     Sources,
     StrategyName,
     Symbols,
@@ -38,7 +41,8 @@ from flows.boundary.parameters import JobPerChoice, LakeDir, Reprocess, lake_url
 from flows.boundary.settings import settings
 from flows.deploy.deployments import BRONZE, GOLD, SILVER
 from flows.runs import rendering
-from flows.runs.commands import run_command
+from flows.runs.commands import non_default_parameters, run_command
+from flows.runs.observing import Together, observer
 
 Layer = Literal["bronze", "silver", "gold"]
 
@@ -53,35 +57,8 @@ _FLOWS = {
 }
 """Where the flow of each layer's deployment is; imported when the layer is run in this process."""
 
-
-@dataclass(frozen=True, slots=True)
-class SymbolLayer:
-    """What became of one layer of one symbol.
-
-    Attributes:
-        layer: `bronze`, `silver` or `gold`, that with its strategy.
-        symbol: The symbol.
-        outcome: How its flow run ended.
-        counts: Of its partitions; None where the run was in a job of its own.
-    """
-
-    layer: str
-    symbol: str
-    outcome: str
-    counts: LayerSummary | None
-
-
-@dataclass(frozen=True, slots=True)
-class MedallionSummary:
-    """What a run of all layers came to.
-
-    Attributes:
-        layers: Every layer of every symbol.
-        dropped: Symbols that went no further, with the layer they failed in.
-    """
-
-    layers: tuple[SymbolLayer, ...]
-    dropped: Mapping[str, str]
+_DEFAULTS: Mapping[str, object] = {"parameters": {}, "reprocess": False, "pages": True}
+"""What the flows of the layers take for parameters that nobody gives."""
 
 
 @flow(name="medallion", flow_run_name="medallion")
@@ -121,6 +98,7 @@ async def medallion(
     job_per: JobPerChoice = None,
     reprocess: Reprocess = False,
     partitions: LakeFiles = None,
+    pages: Pages = True,
     lake_dir: LakeDir = None,
 ) -> MedallionSummary:
     """Bring bronze, silver and gold of many symbols up to date, layer by layer.
@@ -147,6 +125,7 @@ async def medallion(
         context_symbols=context_symbols,
         job_per=job_per or settings().job_per,
         only=None if partitions is None else frozenset(partitions),
+        pages=pages,
     )
     chosen = await asyncio.to_thread(plan.symbols, symbols)
     return await _ended(*await run_layers(plan, chosen))
@@ -156,18 +135,22 @@ async def run_layers(
     plan: MedallionPlan, symbols: Sequence[str]
 ) -> tuple[MedallionSummary, list[rendering.Failure]]:
     """Run the layers, each for the symbols that the one before completed."""
-    left, dropped = list(symbols), dict[str, str]()
+    left, dropped, seconds = list(symbols), dict[str, str](), dict[str, float]()
     layers: list[SymbolLayer] = []
     failures: list[rendering.Failure] = []
     for layer in plan.layers:
+        began = time.monotonic()
         deployment, children = plan.children(layer, left)
-        for result in await _run(plan, deployment, children):
+        with _observed_together():
+            results = await _run(plan, deployment, children)
+        for result in results:
             layers.append(_symbol_layer(result))
             if result.outcome is not Outcome.COMPLETED:
                 dropped[result.child.tags[0]] = layer
                 failures.append(_failure(deployment, result))
         left = [symbol for symbol in left if symbol not in dropped]
-    return MedallionSummary(tuple(layers), dropped), failures
+        seconds[layer] = time.monotonic() - began
+    return MedallionSummary(tuple(layers), dropped, seconds), failures
 
 
 async def _run(
@@ -181,8 +164,21 @@ async def _run(
         policy=settings().symbol_policy(plan.placement, widest=1),
         # A retried run asks about the world again: what was up to date may have changed.
         satisfied=lambda _: (),
+        # Runs in this process tell of their partitions themselves.
+        on_progress=None if plan.placement is Placement.INLINE else observer.get(),
     )
     return ended.results
+
+
+@contextmanager
+def _observed_together() -> Iterator[None]:
+    """The partitions of all symbols as those of one run, to whoever watches this one."""
+    observe = observer.get()
+    token = observer.set(observe and Together(observe).of_one)
+    try:
+        yield
+    finally:
+        observer.reset(token)
 
 
 def _flow_of(deployment: str) -> Flow[..., Any]:
@@ -193,13 +189,13 @@ def _flow_of(deployment: str) -> Flow[..., Any]:
 
 
 def _symbol_layer(result: ChildResult) -> SymbolLayer:
-    counts = result.value if isinstance(result.value, LayerSummary) else None
+    counts = result.value if result.outcome is Outcome.COMPLETED else None
     layer = result.child.key.partition("/")[0]
     return SymbolLayer(layer, result.child.tags[0], result.outcome.value, counts)
 
 
 def _failure(deployment: str, result: ChildResult) -> rendering.Failure:
-    told = {k: v for k, v in result.child.parameters.items() if v not in (None, {}, False)}
+    told = non_default_parameters(result.child.parameters, _DEFAULTS)
     return rendering.Failure(
         partition=result.child.name,
         outcome=result.outcome.value,
@@ -220,9 +216,12 @@ async def _ended(
         for one in summary.layers
     ]
     head = ("symbol", "layer", "run", "partitions", "of them")
+    totals = [(layer, *astuple(total)) for layer, total in summary.totals().items()]
+    of_layers = ("layer", "symbols", "not completed", "computed", "up to date", "failed")
     await acreate_markdown_artifact(
         "\n\n".join(
-            ["# Medallion", text + ".", rendering.table(head, rows),
+            ["# Medallion", text + ".", rendering.table(of_layers, totals),
+             "## Symbol by symbol", rendering.table(head, rows),
              *rendering.failures_section(failures)]
         ),
         key="medallion-summary",

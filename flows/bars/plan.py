@@ -30,6 +30,7 @@ class MedallionPlan:
         context_symbols: The symbols of the series beside the bars.
         job_per: How much runs in a job of its own.
         only: Files to look at; None for all.
+        pages: Whether gold draws a page for each symbol.
     """
 
     layers: tuple[str, ...]
@@ -42,6 +43,7 @@ class MedallionPlan:
     context_symbols: Mapping[str, str]
     job_per: JobPer
     only: frozenset[str] | None
+    pages: bool = True
 
     def symbols(self, named: Sequence[str] | None) -> list[str]:
         """The symbols to run, after everything that can be refused beforehand is.
@@ -106,6 +108,7 @@ class MedallionPlan:
             "parameters": dict(self.strategy_parameters.get(strategy, {})),
             "intervals": [interval.value for interval in self.intervals],
             "context_symbols": dict(self.context_symbols),
+            "pages": self.pages,
         }
 
     def _gold_request(self, strategy: str) -> GoldRequest:

@@ -7,6 +7,7 @@ from typing import Any, ParamSpec, TypeVar
 from prefect.client.schemas.objects import State
 from prefect.states import Failed
 
+from database.errors import DatabaseError
 from flows.boundary.aws_credentials import use_credentials_block
 from flows.boundary.preflight import check_places
 from lake.errors import EXPECTED
@@ -70,7 +71,7 @@ def domain_errors_fail_run(
             await use_credentials_block()
             await check_places(function, args, kwargs)
             return await function(*args, **kwargs)
-        except EXPECTED as error:
+        except (DatabaseError, *EXPECTED) as error:
             failed: State[Any] = Failed(message=str(error), data=error)
             return failed
 

@@ -1,5 +1,6 @@
 """The settings of this project: `TRADING_` variables, which win, and `trading.yaml`."""
 
+import json
 import os
 import re
 import sys
@@ -20,8 +21,10 @@ from pydantic_settings import (
 )
 
 from adapters.market_data.sources import SourceKeys, SourceName
+from adapters.news.sources import NewsKeys, NewsSourceName
 from fanout import FanOutPolicy, Placement
 from fanout.prefect_engine.job_process import is_job
+from trading.alerts.delivery import quiet_hours
 from trading.bars.intervals import Interval
 from trading.errors import ParameterError
 
@@ -164,7 +167,8 @@ class Settings(BaseSettings):
     )
     bus_url: SecretStr | None = Field(
         default=None,
-        description="The event bus: redis://, rediss://, unix:// or kafka://. Unset: a local one.",
+        description="The bus of live processes: redis://, rediss://, unix:// or kafka://. Unset: "
+        "a local one.",
     )
     ticks_hours: float = Field(
         default=48.0, gt=0, le=24 * 366, description="Hours for which the bus keeps ticks."
@@ -181,10 +185,42 @@ class Settings(BaseSettings):
         le=3600,
         description="Silence of a live stream in a session after which it is connected anew.",
     )
+    backup_dir: str = Field(
+        default=".trading/backups", description="Where backups are kept: a folder or fsspec URL."
+    )
     polygon_api_key: SecretStr | None = Field(default=None, description="Key of Polygon (Massive).")
     alpaca_key_id: SecretStr | None = Field(default=None, description="Name of Alpaca's key.")
     alpaca_secret_key: SecretStr | None = Field(default=None, description="Key of Alpaca.")
-    market_data_source: Literal["yahoo", "synthetic"] = Field(
+    notify: Annotated[dict[str, SecretStr], NoDecode] = Field(
+        default={},
+        description="Channels of notifications: names and Apprise URLs.",
+    )
+    notify_quiet: str | None = Field(
+        default=None,
+        description="Hours in which only what is critical is sent, e.g. 22:00-07:00 UTC.",
+    )
+    notify_per_minute: int = Field(
+        default=20, ge=1, le=10_000, description="Notifications that a channel gets in a minute."
+    )
+    alerts_file: str = Field(
+        default="alerts.yaml", description="File of alert rules; it need not be there."
+    )
+    news_source: NewsSourceName = Field(
+        default=NewsSourceName.SYNTHETIC, description="Where news are fetched from."
+    )
+    news_half_life_hours: float = Field(
+        default=24.0, gt=0, description="Age at which an article counts half in a symbol's score."
+    )
+    newsapi_key: SecretStr | None = Field(default=None, description="Key of NewsAPI.")
+    newsapi_url: str = Field(
+        default="https://newsapi.org", pattern=r"^https?://", description="Where NewsAPI is."
+    )
+    alpaca_data_url: str = Field(
+        default="https://data.alpaca.markets",
+        pattern=r"^https?://",
+        description="Where Alpaca's news are.",
+    )
+    market_data_source: Literal["yahoo", "synthetic", "lake"] = Field(
         default="yahoo", description="Where ingestion fetches from."
     )
     aws_credentials_block: str | None = Field(
@@ -244,6 +280,42 @@ class Settings(BaseSettings):
             return value
         return [word.strip() for word in value.replace("->", ",").split(",") if word.strip()]
 
+    @field_validator("notify", mode="before")
+    @classmethod
+    def _channels(cls, value: Any) -> Any:  # noqa: ANN401 - as above
+        """`mail=mailto://... desk=slack://...`, or the same as a JSON object."""
+        if not isinstance(value, str):
+            return value
+        if value.lstrip().startswith("{"):
+            return json.loads(value)
+        pairs = [word.partition("=") for word in value.split()]
+        if not all(name and url for name, _, url in pairs):
+            raise ValueError("it is not of the form NAME=URL NAME=URL")
+        return {name: url for name, _, url in pairs}
+
+    @field_validator("notify_quiet")
+    @classmethod
+    def _hours(cls, value: str | None) -> str | None:
+        if value is not None:
+            quiet_hours(value)
+        return value
+
+    @field_validator("alerts_file")
+    @classmethod
+    def _file_below_the_project(cls, value: str) -> str:
+        return below_project(value)
+
+    @property
+    def news_keys(self) -> NewsKeys:
+        """What sources of news are asked with."""
+        return NewsKeys(
+            newsapi_key=self.newsapi_key,
+            newsapi_url=self.newsapi_url,
+            alpaca_key_id=self.alpaca_key_id,
+            alpaca_secret_key=self.alpaca_secret_key,
+            alpaca_data_url=self.alpaca_data_url,
+        )
+
     @property
     def keys(self) -> SourceKeys:
         """What vendors are asked with."""
@@ -253,7 +325,7 @@ class Settings(BaseSettings):
             alpaca_secret_key=self.alpaca_secret_key,
         )
 
-    @field_validator("input_dir", "output_dir", "lake_dir")
+    @field_validator("input_dir", "output_dir", "lake_dir", "backup_dir")
     @classmethod
     def _below_the_project(cls, value: str) -> str:
         return below_project(value)

@@ -7,9 +7,10 @@ What a server lacks is found first and then done, so that a second run changes n
 without changes is possible.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from prefect import Flow
@@ -20,6 +21,7 @@ from prefect.client.schemas.responses import DeploymentResponse
 from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
 
 from fanout.prefect_engine.deployments import flow_of, parameters_of
+from flows.deploy.schedules import Change, schedule_changes, schedule_of
 from flows.deploy.wiring import (
     DeploymentDefinition,
     JobVariables,
@@ -30,6 +32,8 @@ from trading.errors import ParameterError
 
 PARENTS_QUEUE = "parents"
 PARTITIONS_QUEUE = "partitions"
+SERVICE_LIMITS = {"ingestion": 1, "execution": 1, "maintenance": 1}
+"""Queues whose runs are of one service, and how many of them may run at once on a new server."""
 PROCESS = "process"
 """The type of work pools whose jobs are processes of the worker's machine."""
 
@@ -44,6 +48,8 @@ class Installation:
         base_job_template: Its template; None leaves it as it is.
         job_variables: Variables of the deployments' jobs, beside those of `prefect.yaml`.
         partition_limit: Partition jobs that exist at once; None leaves the queue's limit as it is.
+        schedules: Whether the deployments run by themselves at the times of `prefect.yaml`; None
+            leaves schedules that are there as they are, and makes missing ones inactive.
     """
 
     work_pool: str
@@ -51,19 +57,7 @@ class Installation:
     base_job_template: Template | None = None
     job_variables: JobVariables = field(default_factory=JobVariables)
     partition_limit: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """Something that a server lacks.
-
-    Attributes:
-        what: What is missing or different, and how, for people.
-        make: Makes it so.
-    """
-
-    what: str
-    make: Callable[[], Awaitable[object]]
+    schedules: bool | None = None
 
 
 async def register_deployments(
@@ -71,6 +65,7 @@ async def register_deployments(
     work_pool_name: str,
     *,
     partition_limit: int | None = None,
+    schedules: bool | None = None,
 ) -> None:
     """Create or update the work pool, its queues and the deployments of `prefect.yaml`.
 
@@ -79,8 +74,12 @@ async def register_deployments(
         work_pool_name: The pool that the deployments shall use; created for processes.
         partition_limit: Partition jobs that workers may run at once; None leaves the queue's
             limit as it is.
+        schedules: See `Installation`.
     """
-    await install(client, Installation(work_pool=work_pool_name, partition_limit=partition_limit))
+    wanted = Installation(
+        work_pool=work_pool_name, partition_limit=partition_limit, schedules=schedules
+    )
+    await install(client, wanted)
 
 
 async def install(client: PrefectClient, wanted: Installation) -> list[str]:
@@ -124,7 +123,7 @@ async def missing_parts(client: PrefectClient, wanted: Installation) -> list[Cha
         _check_required(variables, template)
         if pool_type == PROCESS:
             variables |= _process_job(definition)
-        changes += await _deployment_changes(client, definition, wanted.work_pool, variables)
+        changes += await _deployment_changes(client, definition, wanted, variables)
     return changes
 
 
@@ -194,7 +193,7 @@ def _process_job(definition: DeploymentDefinition) -> dict[str, Any]:
 async def _deployment_changes(
     client: PrefectClient,
     definition: DeploymentDefinition,
-    work_pool_name: str,
+    installation: Installation,
     job_variables: dict[str, Any],
 ) -> list[Change]:
     flow = flow_of(definition.entrypoint)
@@ -204,7 +203,7 @@ async def _deployment_changes(
         "tags": list(definition.tags),
         "entrypoint": definition.entrypoint,
         "pull_steps": [],
-        "work_pool_name": work_pool_name,
+        "work_pool_name": installation.work_pool,
         "work_queue_name": definition.work_queue,
         "job_variables": job_variables,
         "parameter_openapi_schema": parameters_of(flow),
@@ -214,21 +213,25 @@ async def _deployment_changes(
     try:
         existing = await client.read_deployment_by_name(name)
     except ObjectNotFound:
+        active = bool(installation.schedules)
+        wanted["schedules"] = [schedule_of(cron, active=active) for cron in definition.schedules]
         return [
             Change(
                 f"deployment {name}: missing",
                 lambda: _create_deployment(client, flow, definition.name, wanted),
             )
         ]
+    changes = schedule_changes(client, name, existing, definition, installation.schedules)
     different = _different(existing, wanted)
     if not different:
-        return []
+        return changes
     update = DeploymentUpdate(**{key: wanted[key] for key in different})
     return [
         Change(
             f"deployment {name}: another {', '.join(_shown(different, existing, wanted))}",
             lambda: client.update_deployment(existing.id, update),
-        )
+        ),
+        *changes,
     ]
 
 
@@ -284,4 +287,11 @@ async def missing_queue_settings(client: PrefectClient, wanted: Installation) ->
                 lambda: client.update_work_queue(partitions.id, concurrency_limit=limit),
             )
         )
+    for name, at_once in SERVICE_LIMITS.items():
+        # A limit that somebody has set counts; one that nobody has set is ours to set.
+        with suppress(ObjectNotFound):
+            queue = await read(name, wanted.work_pool)
+            if queue.concurrency_limit is None:
+                set_limit = partial(client.update_work_queue, queue.id, concurrency_limit=at_once)
+                changes.append(Change(f"work queue {name}: no concurrency limit", set_limit))
     return changes

@@ -18,6 +18,21 @@ DEFINITIONS = Path(__file__).with_name("prefect.yaml")
 
 
 @dataclass(frozen=True, slots=True)
+class CronDefinition:
+    """When a deployment runs by itself.
+
+    Attributes:
+        slug: Its name among the deployment's schedules, by which it is found again.
+        cron: Minute, hour, day of month, month, day of week.
+        timezone: Whose clock the hours are of.
+    """
+
+    slug: str
+    cron: str
+    timezone: str
+
+
+@dataclass(frozen=True, slots=True)
 class DeploymentDefinition:
     """One deployment of `prefect.yaml`.
 
@@ -28,6 +43,7 @@ class DeploymentDefinition:
         tags: Its tags.
         work_queue: The queue of the work pool in which its runs wait.
         job_variables: Variables of its jobs that differ from the work pool's defaults.
+        schedules: When it runs by itself, once schedules are on.
     """
 
     name: str
@@ -36,6 +52,7 @@ class DeploymentDefinition:
     tags: tuple[str, ...]
     work_queue: str
     job_variables: Mapping[str, Any] = field(default_factory=dict)
+    schedules: tuple[CronDefinition, ...] = ()
 
 
 def deployment_definitions(file: Path | None = None) -> list[DeploymentDefinition]:
@@ -53,6 +70,10 @@ def deployment_definitions(file: Path | None = None) -> list[DeploymentDefinitio
             tags=tuple(entry["tags"]),
             work_queue=entry["work_pool"]["work_queue_name"],
             job_variables=entry["work_pool"].get("job_variables", {}),
+            schedules=tuple(
+                CronDefinition(schedule["slug"], schedule["cron"], schedule["timezone"])
+                for schedule in entry.get("schedules", ())
+            ),
         )
         for entry in yaml.safe_load(path.read_text())["deployments"]
     ]

@@ -21,7 +21,7 @@ from lake.gold.history import History
 from lake.gold.made_of import ended_blocks
 from trading.arrays import Floats, Timestamps
 from trading.bars.adjustment import adjusted
-from trading.bars.context import SPX, as_of
+from trading.bars.context import as_of, tolerance
 from trading.bars.intervals import Interval
 from trading.bars.model import Bars
 from trading.errors import DataError
@@ -29,9 +29,6 @@ from trading.indicators.columns import common_columns
 from trading.instruments.actions import CorporateAction
 from trading.strategies.protocol import Context, Signals, Strategy
 from trading.strategies.registry import BUILT_IN
-
-CONTEXT_HOURS = 24.0
-"""How old a series beside the bars may be, where a strategy's parameters do not say."""
 
 KEPT = 4
 """Histories, and passes, that a process keeps: it makes the partitions of few symbols at once."""
@@ -152,10 +149,7 @@ def _beside(
     if not interval.is_intraday:
         blocks = ended_blocks(bars, held, interval)
         bars, known_at = blocks.bars, blocks.available_at
-    hours = getattr(parameters, f"{name.lower()}_tolerance_hours", CONTEXT_HOURS)
-    # Two bars of the market index that are compared must end together.
-    seconds = 0 if name == SPX else round(hours * 3_600)
-    return as_of(available_at, known_at, bars.close, np.timedelta64(seconds, "s"))
+    return as_of(available_at, known_at, bars.close, tolerance(name, parameters))
 
 
 def _check_looks_back(

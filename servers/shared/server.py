@@ -206,3 +206,14 @@ class SharedServer:
 def _import_path() -> str:
     """Where this package is: the keeper starts in another folder."""
     return str(Path(__file__).resolve().parents[2])
+
+
+def running_socket_folder(folder: Path) -> Path | None:
+    """Where the socket of the server for `folder` is, when one runs; starts none."""
+    if not folder.is_dir() or not locks.is_held(folder, locks.SERVER):
+        return None
+    try:
+        state = json.loads((folder / _STATE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return Path(str(state["socket_folder"]))

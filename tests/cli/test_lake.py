@@ -81,15 +81,21 @@ def test_a_delivery_with_a_hole_is_ingested_shown_and_completed(
         "AAPL 2024-01-03 1m files: 300 of 390 bars, not served "
         "(2024-01-03T19:30Z to 2024-01-03T20:59Z)" in gaps.stdout
     )
+    assert "trading lake redo --gaps with --source files, and --from" in gaps.stdout
+    assert status["commands"] == []
+    assert "To complete what is from files: trading lake ingest with --from" in shown.stdout
     dry = run("lake", "redo", "--gaps", "--dry-run", **place)
     assert dry.stdout.split() == ["bronze/files/1m/AAPL/20240103.parquet"]
 
     deliver(tmp_path / "in", rows)
-    redone = answer(run("lake", "redo", "--gaps", *delivery, "--json", **place))
+    # From where the command is run, wherever that is.
+    redone = answer(run("lake", "redo", "--gaps", "--from", "in", "--json", **place))
     assert redone["runs"][0]["total"] == 1
     assert answer(run("lake", "gaps", "--json", **place))["open"] == []
     assert run("lake", "status", **place).returncode == 0
-    assert "There is no open gap." in run("lake", "redo", "--gaps", **place).stdout
+    nothing = run("lake", "redo", "--gaps", "--json", **place)
+    assert json.loads(nothing.stdout) == {"status": "completed", "runs": []}
+    assert run("lake", "redo", "--gaps", "--dry-run", **place).stdout == "There is no open gap.\n"
 
 
 @pytest.mark.slow

@@ -30,13 +30,13 @@ ORCHESTRATOR = "trading-orchestrator/orchestrator"
 Run = Callable[..., CompletedProcess[str]]
 
 
-def wanted(pool: str, image: str, **more: int) -> Installation:
+def wanted(pool: str, image: str, partition_limit: int | None = None) -> Installation:
     return Installation(
         work_pool=pool,
         pool_type="kubernetes",
         base_job_template=json.loads(TEMPLATE.read_text()),
         job_variables=JobVariables({"image": image}),
-        **more,
+        partition_limit=partition_limit,
     )
 
 
@@ -178,7 +178,7 @@ def test_a_template_that_is_none_is_refused_before_anything_is_asked(
         file.write_text(content)
     options = RegisterOptions(
         pool="p", pool_type=None, base_job_template=file, image=None, job_variables=[],
-        partition_limit=None, wait=1, check=False, run_partition=False,
+        partition_limit=None, schedules=None, wait=1, check=False, run_partition=False,
     )  # fmt: skip
     with pytest.raises(CommandError, match=said):
         run_register(options)

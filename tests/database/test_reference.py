@@ -6,10 +6,10 @@ from decimal import Decimal
 
 import pytest
 
-from database.actions import StoredAction, actions_until, replace_actions
+from database.actions import actions_until, replace_actions
 from database.connection import Database
 from database.errors import DatabaseError
-from database.gaps import SessionGap, open_gaps, record_gaps
+from database.gaps import SessionGap, open_gaps, record_gaps, replace_open_gaps
 from database.instruments import (
     StoredInstrument,
     SymbolPeriod,
@@ -18,6 +18,7 @@ from database.instruments import (
     symbols_of,
 )
 from tests.database.batches import rows, versions
+from trading.instruments.actions import ActionKind, CorporateAction
 from trading.instruments.instrument import Instrument
 
 FACEBOOK = StoredInstrument(
@@ -113,11 +114,12 @@ def test_a_symbol_never_means_two_instruments_at_once(known: Database) -> None:
 
 
 MOMENT = datetime(2020, 8, 28, 12, tzinfo=UTC)
-SPLIT = StoredAction(
-    symbol="AAPL", ex_date=date(2020, 8, 31), kind="split", value=4.0, known_at=MOMENT,
-    source="polygon",
-)  # fmt: skip
-DIVIDEND = replace(SPLIT, ex_date=date(2020, 8, 7), kind="dividend", value=0.82)
+SPLIT = CorporateAction(
+    symbol="AAPL", kind=ActionKind.SPLIT, ex_date=date(2020, 8, 31), value=4.0, known_at=MOMENT
+)
+DIVIDEND = replace(
+    SPLIT, kind=ActionKind.DIVIDEND, ex_date=date(2020, 8, 7), value=0.82, known_at=None
+)
 
 
 def test_actions_are_known_by_their_ex_date(database: Database) -> None:
@@ -134,8 +136,6 @@ def test_actions_that_contradict_each_other_are_refused(database: Database) -> N
     replace_actions(database, [SPLIT])
     with pytest.raises(DatabaseError, match="corporate_action_pkey"):
         replace_actions(database, [DIVIDEND, SPLIT, replace(SPLIT, value=5.0)])
-    with pytest.raises(DatabaseError, match="corporate_action_value_check"):
-        replace_actions(database, [replace(SPLIT, value=0.0)])
     assert actions_until(database, "AAPL", date(2021, 1, 1)) == [SPLIT]
 
 
@@ -157,6 +157,17 @@ def test_gaps_are_open_until_they_are_closed(database: Database) -> None:
     assert record_gaps(database, [closed]) == 1
     assert open_gaps(database, ["AAPL"], "1m") == []
     assert record_gaps(database, []) == 0
+
+
+def test_the_open_gaps_are_those_of_the_lake_and_others_are_closed(database: Database) -> None:
+    other = replace(GAP, session=date(2024, 1, 3))
+    elsewhere = [replace(GAP, symbol="MSFT"), replace(GAP, interval="1d", expected=1, present=0)]
+    record_gaps(database, [GAP, other, *elsewhere])
+    assert replace_open_gaps(database, "1m", ["AAPL"], [other]) == 1
+    assert open_gaps(database) == [elsewhere[1], other, elsewhere[0]]
+    assert replace_open_gaps(database, "1m", ["AAPL"], [other]) == 0
+    assert replace_open_gaps(database, "1m", ["AAPL", "MSFT"], []) == 2
+    assert open_gaps(database) == [elsewhere[1]]
 
 
 def test_gaps_that_cannot_be_are_refused_together(database: Database) -> None:

@@ -334,3 +334,9 @@ def test_storage_errors_survive_the_way_between_processes() -> None:
     error = StorageError("s3://b/x", "it cannot be read", "run again", transient=True)
     copy = pickle.loads(pickle.dumps(error))  # noqa: S301 - our own bytes
     assert (str(copy), copy.transient) == (str(error), True)
+
+
+def test_a_location_error_says_the_same_in_every_process() -> None:
+    error = LocationError("input_dir", "it's", "a folder", "pass one")
+    copy = pickle.loads(pickle.dumps(pickle.loads(pickle.dumps(error))))  # noqa: S301 - our own bytes
+    assert (str(copy), copy.value) == (str(error), error.value)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from statistics import NormalDist
 
 import numpy as np
@@ -57,11 +58,39 @@ def probabilistic_sharpe(
     return _NORMAL.cdf((sharpe - benchmark) * math.sqrt(count - 1) / math.sqrt(spread))
 
 
-def deflated_sharpe(returns: Floats, sharpes: Sequence[float], tried: int) -> float:
+@dataclass(frozen=True, slots=True)
+class Moments:
+    """What a Sharpe ratio is judged by.
+
+    Attributes:
+        count: How many returns there are.
+        sharpe: Their Sharpe ratio per bar; NaN without one.
+        skewness: Their third standardised moment.
+        kurtosis: Their fourth, 3 for normal ones.
+    """
+
+    count: int
+    sharpe: float
+    skewness: float
+    kurtosis: float
+
+    @classmethod
+    def of(cls, returns: Floats) -> Moments:
+        """The moments of some returns; NaN where they do not vary."""
+        sharpe = sharpe_ratio(returns)
+        if math.isnan(sharpe):
+            return cls(len(returns), math.nan, math.nan, math.nan)
+        centred = returns - returns.mean()
+        second = float(np.mean(centred**2))
+        skewness = float(np.mean(centred**3)) / second**1.5
+        return cls(len(returns), sharpe, skewness, float(np.mean(centred**4)) / second**2)
+
+
+def deflated_sharpe(chosen: Moments, sharpes: Sequence[float], tried: int) -> float:
     """The probability that the chosen set's Sharpe ratio is above what luck gives the best one.
 
     Args:
-        returns: The chosen set's returns per bar, in the sample in which it was chosen.
+        chosen: Of the chosen set's returns per bar, in the sample in which it was chosen.
         sharpes: The Sharpe ratios per bar of all sets, the chosen one's too; NaN for a set that
             has none, which does not count for their variance.
         tried: How many sets were tried, those without a Sharpe ratio too.
@@ -70,14 +99,11 @@ def deflated_sharpe(returns: Floats, sharpes: Sequence[float], tried: int) -> fl
         A probability; NaN when the returns have no Sharpe ratio, or several sets were tried of
         which fewer than two have one, so that their variance is not known.
     """
-    chosen = sharpe_ratio(returns)
     known = np.array([sharpe for sharpe in sharpes if not math.isnan(sharpe)], np.float64)
-    if math.isnan(chosen) or (tried > 1 and len(known) < 2):  # noqa: PLR2004
+    if math.isnan(chosen.sharpe) or (tried > 1 and len(known) < 2):  # noqa: PLR2004
         return math.nan
     variance = float(np.var(known, ddof=1)) if tried > 1 else 0.0
-    centred = returns - returns.mean()
-    second = float(np.mean(centred**2))
-    skewness = float(np.mean(centred**3)) / second**1.5
-    kurtosis = float(np.mean(centred**4)) / second**2
     benchmark = expected_maximum_sharpe(variance, tried)
-    return probabilistic_sharpe(chosen, benchmark, len(returns), skewness, kurtosis)
+    return probabilistic_sharpe(
+        chosen.sharpe, benchmark, chosen.count, chosen.skewness, chosen.kurtosis
+    )

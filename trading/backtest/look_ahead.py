@@ -2,7 +2,7 @@
 
 Truncation: with the bars up to any bar t alone, every signal, target and column at or before t
 must be the same to the bit; where it is not, t's future had a part in it. Warm-up: once a
-strategy has had the bars that it says it needs, more of them before must not change a signal.
+strategy has had the bars after which it has settled, more of them before must not change a signal.
 """
 
 from __future__ import annotations
@@ -15,9 +15,11 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel
 
+from trading.backtest.sweep.evaluation import evaluated
 from trading.bars.intervals import Interval
 from trading.bars.model import Bars
 from trading.strategies.protocol import Context, Signals, Strategy
+from trading.strategies.settling import settled_bars
 
 STARTS = 8
 """Later starts of the history that the check of the warm-up tries."""
@@ -53,7 +55,7 @@ class LookAhead:
         warm_ups: How many later starts were tried; 0 when there are too few bars for any.
         future: Bars whose results depend on later bars: the first of each kind.
         warm_up: Bars whose signal or target depends on more history than the strategy says it
-            needs: the first of each kind.
+            settles in: the first of each kind.
     """
 
     bars: int
@@ -73,10 +75,12 @@ def look_ahead(
     bars: Bars,
     interval: Interval,
     context: Context,
+    *,
+    ends: int | None = None,
 ) -> LookAhead:
-    """Check a strategy on some bars; an exception in it is the caller's to handle.
+    """Check a strategy on some bars.
 
-    It is evaluated once per bar, so a few hundred to a few thousand bars are meant.
+    It is evaluated once for each end, so a few hundred to a few thousand are meant.
 
     Args:
         strategy: The strategy.
@@ -84,37 +88,44 @@ def look_ahead(
         bars: Bars from the first there is.
         interval: Their length.
         context: The series that it needs, as of each bar.
+        ends: After how many of the last bars the history is truncated; None for all bars.
+
+    Raises:
+        DataError: It raised, and where.
     """
 
-    def evaluated(rows: slice) -> dict[str, npt.NDArray[Any]]:
+    def outputs(rows: slice) -> dict[str, npt.NDArray[Any]]:
         # Copies, so that nothing reaches past the end of a view.
         part = bars[np.arange(len(bars))[rows]]
         series = {name: values[rows].copy() for name, values in context.items()}
-        return _outputs(strategy.evaluate(part, interval, series, parameters), len(part))
+        return _outputs(evaluated(strategy, part, interval, series, parameters), len(part))
 
-    everything = evaluated(slice(None))
+    everything = outputs(slice(None))
     stamps = bars.timestamps
     future: dict[str, Finding] = {}
-    for end in range(1, len(bars) + 1):
+    first_end = 1 if ends is None else max(1, len(bars) - ends + 1)
+    for end in range(first_end, len(bars) + 1):
         _compare(
-            evaluated(slice(end)),
+            outputs(slice(end)),
             everything,
             stamps=stamps,
             first=0,
             seen_until=stamps[end - 1],
             found=future,
         )
-    starts = _later_starts(len(bars), strategy.warm_up_bars(parameters))
+    settled = settled_bars(strategy, parameters)
+    starts = _later_starts(len(bars), settled)
     warm_up: dict[str, Finding] = {}
     for start in starts:
-        first = start + strategy.warm_up_bars(parameters)
+        first = start + settled
         decisions = ("signal", "target")
         full = {name: values for name, values in everything.items() if name in decisions}
         part = {
-            name: values[first - start :] for name, values in evaluated(slice(start, None)).items()
+            name: values[first - start :] for name, values in outputs(slice(start, None)).items()
         }
         _compare(part, full, stamps=stamps, first=first, seen_until=stamps[start], found=warm_up)
-    return LookAhead(len(bars), len(starts), tuple(future.values()), tuple(warm_up.values()))
+    ends = len(bars) + 1 - first_end
+    return LookAhead(ends, len(starts), tuple(future.values()), tuple(warm_up.values()))
 
 
 def _outputs(signals: Signals, count: int) -> dict[str, npt.NDArray[Any]]:
@@ -128,9 +139,9 @@ def _outputs(signals: Signals, count: int) -> dict[str, npt.NDArray[Any]]:
     return outputs
 
 
-def _later_starts(count: int, warm_up: int) -> list[int]:
-    """Starts spread over the bars, each with the warm-up and one bar behind it."""
-    latest = count - warm_up - 1
+def _later_starts(count: int, settled: int) -> list[int]:
+    """Starts spread over the bars, each with enough bars to settle and one behind it."""
+    latest = count - settled - 1
     return [] if latest < 1 else sorted(set(np.linspace(1, latest, STARTS).astype(int).tolist()))
 
 

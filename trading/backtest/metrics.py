@@ -5,14 +5,14 @@ A number that the returns do not define is NaN, never 0 or 1.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
 from trading.arrays import Floats
-from trading.backtest.result import Result
+from trading.backtest.result import Course
 from trading.portfolio.performance import NO_SPREAD
-from trading.units import MONEY
 
 TAIL = 0.05
 """Share of the returns that value at risk and the tail ratio look at."""
@@ -64,25 +64,24 @@ class Metrics:
     expectancy: float
 
 
-def metrics(result: Result, bars_per_year: float) -> Metrics:
-    """All metrics of a run.
+def metrics(course: Course, bars_per_year: float) -> Metrics:
+    """All metrics of an account, or of a stretch of it.
 
     Args:
-        result: The run.
+        course: How it went.
         bars_per_year: How many bars a year has, see `trading.instruments.calendar`.
     """
-    returns = result.returns
+    returns = course.returns
     worst, bars = max_drawdown(returns)
     growth = cagr(returns, bars_per_year)
-    pnl = np.array([trip.pnl / MONEY for trip in result.account.trips], np.float64)
-    before = np.concatenate(([0.0], result.equity[:-1])) + result.deposits
-    traded = result.traded[before > 0] / before[before > 0]
+    pnl, before = course.pnl, course.before
+    traded = course.traded[before > 0] / before[before > 0]
     gains, losses = float(pnl[pnl > 0].sum()), float(-pnl[pnl < 0].sum())
     return Metrics(
         total_return=float(np.prod(1.0 + returns) - 1.0),
         cagr=growth,
         volatility=volatility(returns, bars_per_year),
-        sharpe=sharpe_ratio(returns) * np.sqrt(bars_per_year),
+        sharpe=sharpe_ratio(returns) * math.sqrt(bars_per_year),
         sortino=sortino(returns, bars_per_year),
         max_drawdown=worst,
         max_drawdown_bars=bars,
@@ -91,7 +90,7 @@ def metrics(result: Result, bars_per_year: float) -> Metrics:
         conditional_value_at_risk=conditional_value_at_risk(returns),
         omega=omega(returns),
         tail_ratio=tail_ratio(returns),
-        exposure=_mean(result.invested.astype(np.float64)),
+        exposure=_mean(course.invested.astype(np.float64)),
         turnover=_mean(traded) / 2,
         trades=len(pnl),
         win_rate=_mean((pnl > 0).astype(np.float64)),

@@ -22,6 +22,61 @@ from trading.units import MONEY, to_dollars
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Course:
+    """How an account went, row by row: arrays of shape (n,), and of shape (m,) for its trades.
+
+    Attributes:
+        timestamps: Bar starts, UTC.
+        equity: Dollars at each bar's close.
+        before: Dollars that each bar began with: the equity before it and what was paid in.
+        traded: Dollars bought and sold in each bar.
+        invested: Where a position is open at the close.
+        closed: Of each position that ended, the bar in which it did.
+        pnl: What each of them earned after fees, in dollars.
+    """
+
+    timestamps: Timestamps
+    equity: Floats
+    before: Floats
+    traded: Floats
+    invested: npt.NDArray[np.bool_]
+    closed: Timestamps
+    pnl: Floats
+
+    def __len__(self) -> int:
+        """How many rows there are."""
+        return len(self.timestamps)
+
+    def __getitem__(self, rows: slice) -> Course:
+        """The stretch of the given rows, with the positions that ended in it."""
+        stamps = self.timestamps[rows]
+        ended = np.zeros(len(self.closed), np.bool_)
+        if len(stamps):
+            ended = (stamps[0] <= self.closed) & (self.closed <= stamps[-1])
+        return Course(
+            timestamps=stamps,
+            equity=self.equity[rows],
+            before=self.before[rows],
+            traded=self.traded[rows],
+            invested=self.invested[rows],
+            closed=self.closed[ended],
+            pnl=self.pnl[ended],
+        )
+
+    @property
+    def returns(self) -> Floats:
+        """Return of each bar on the net asset value per unit, a fraction.
+
+        What is paid in or out within a bar comes before its fills and counts as there from the
+        bar's start. A loss of everything is -1, and 0 follows.
+        """
+        alive = self.before > 0
+        returns: Floats = np.zeros(len(self.equity))
+        returns[alive] = np.maximum(self.equity[alive] / self.before[alive] - 1.0, -1.0)
+        return returns
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Result:
     """A run's result; arrays of shape (n,), one value a row of the market's clock.
 
@@ -99,17 +154,23 @@ class Result:
         return [event for event in self.ledger if event.kind is EventKind.FILL]
 
     @property
-    def returns(self) -> Floats:
-        """Return of each bar on the net asset value per unit, a fraction.
+    def course(self) -> Course:
+        """How the account went, row by row."""
+        trips = self.account.trips
+        return Course(
+            timestamps=self.timestamps,
+            equity=self.equity,
+            before=np.concatenate(([0.0], self.equity[:-1])) + self.deposits,
+            traded=self.traded,
+            invested=self.invested,
+            closed=np.array([trip.closed for trip in trips], np.int64).view("datetime64[ns]"),
+            pnl=np.array([trip.pnl / MONEY for trip in trips], np.float64),
+        )
 
-        What is paid in or out within a bar comes before its fills and counts as there from the
-        bar's start. A loss of everything is -1, and 0 follows.
-        """
-        before = np.concatenate(([0.0], self.equity[:-1])) + self.deposits
-        alive = before > 0
-        returns: Floats = np.zeros(len(self.equity))
-        returns[alive] = np.maximum(self.equity[alive] / before[alive] - 1.0, -1.0)
-        return returns
+    @property
+    def returns(self) -> Floats:
+        """Return of each bar, see `Course.returns`."""
+        return self.course.returns
 
     def denials(self) -> dict[str, int]:
         """How many orders our own gate refused, by code."""

@@ -12,9 +12,8 @@ from trading.backtest.assumptions import Assumptions
 from trading.backtest.market import Market
 from trading.backtest.source import CancelAll, Desk, Request
 from trading.errors import DataError
-from trading.orders.model import Leg, Order, Side, client_order_id
+from trading.execution.target_order import Wanted, target_order
 from trading.strategies.protocol import BUY, SELL, Signals
-from trading.units import floored, from_units
 
 
 def targets(signals: Signals, *, allow_short: bool) -> Floats:
@@ -48,26 +47,6 @@ def _changes(wanted: Floats) -> tuple[Floats, np.ndarray[tuple[int, ...], np.dty
     latest = np.maximum.accumulate(np.where(known, np.arange(len(wanted)), -1))
     held: Floats = np.where(latest >= 0, wanted[np.maximum(latest, 0)], 0.0)
     return held, np.diff(held, prepend=0.0) != 0.0
-
-
-def target_quantity(
-    equity: int, target: float, allocation: Fraction, price: int, increment: int
-) -> int:
-    """Shares of a target, floored towards zero: target * allocation * equity / price.
-
-    Args:
-        equity: As money; without any there is no position.
-        target: Share of the allocation, -1 to 1.
-        allocation: Share of the equity.
-        price: In units, above 0.
-        increment: Smallest step, in units.
-    """
-    if equity <= 0:
-        return 0
-    numerator, denominator = abs(target).as_integer_ratio()
-    shares = equity * numerator * allocation.numerator
-    size = floored(shares // (denominator * allocation.denominator * price), increment)
-    return size if target >= 0 else -size
 
 
 class TargetOrders:
@@ -119,32 +98,23 @@ class TargetOrders:
         position, price = desk.position(symbol), desk.price(symbol)
         if desk.has_orders(symbol):
             yield CancelAll(symbol)
-        increment = self._market.increments[column]
-        wanted = 0
-        if target and price:
-            wanted = target_quantity(desk.equity, target, self._allocation, price, increment)
-        if wanted * position < 0 and desk.only_reduces(symbol):
-            wanted = 0
-        delta = wanted - position
-        delta = floored(delta, increment)
-        if not delta:
-            return
-        side = Side.BUY if delta > 0 else Side.SELL
         strategy, fingerprint = self._names
-        start = str(int(self._market.clock.starts[row]))
-        yield Order(
-            client_order_id=client_order_id(
-                strategy=strategy,
-                fingerprint=fingerprint,
-                symbol=symbol,
-                bar=start,
-                side=side,
-                leg=Leg.ENTRY,
-            ),
-            symbol=symbol,
-            side=side,
-            quantity=from_units(abs(delta)),
-            time_in_force=self._assumptions.time_in_force,
+        wanted = Wanted(
             strategy=strategy,
-            decision_price=from_units(price) if price else None,
+            fingerprint=fingerprint,
+            symbol=symbol,
+            bar=int(self._market.clock.starts[row]),
+            target=target,
+            price=price,
+            allocation=self._allocation,
+            increment=self._market.increments[column],
+            time_in_force=self._assumptions.time_in_force,
         )
+        order = target_order(
+            wanted,
+            equity=desk.equity,
+            position=position,
+            only_reduces=desk.only_reduces(symbol),
+        )
+        if order is not None:
+            yield order

@@ -22,6 +22,11 @@ LATE_FILL, OVERFILL, UNKNOWN_STATE = "LATE_FILL", "OVERFILL", "UNKNOWN_STATE"
 broker's that we do not know (the order counts as alive)."""
 
 
+LOST = "LOST"
+"""Why we take an order for rejected that the broker did not know after it was sent three times.
+Whatever the broker says of it after all takes that back."""
+
+
 class OrderEventKind(StrEnum):
     """What happened to an order."""
 
@@ -63,6 +68,7 @@ class OrderEvent:
         quantity: Of a fill: shares; of a cumulative: shares filled in all.
         price: Of a fill: dollars; of a cumulative: the average in dollars.
         reason: Of a denial or rejection: its code.
+        fee: Of a fill: dollars.
     """
 
     kind: OrderEventKind
@@ -71,6 +77,7 @@ class OrderEvent:
     quantity: Decimal = Decimal(0)
     price: Decimal = Decimal(0)
     reason: str = ""
+    fee: Decimal = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,19 +114,24 @@ def order_status(
         TransitionError: The events contradict the table of states, for instance a denied order
             that was filled.
     """
-    once = _in_order(_distinct(events))
+    once = _in_order(_without_lost(_distinct(events)))
     state, filled, late, reason = OrderState.INITIALIZED, Decimal(0), False, ""
+    ended_at = None
     for event in once:
         if event.kind is OrderEventKind.FILL:
             filled += event.quantity
             late = late or state in {OrderState.CANCELED, OrderState.EXPIRED}
         state = _after(state, event, filled, quantity)
-        reason = reason or event.reason
+        if event.kind in _ENDS:
+            reason = reason or event.reason
+            ended_at = ended_at or event.at
     fills = [event for event in once if event.kind is OrderEventKind.FILL]
     if missing := _missing(client_order_id, fills, once):
         fills.append(missing)
         filled += missing.quantity
-        late = late or state in {OrderState.CANCELED, OrderState.EXPIRED}
+        # What was filled by the end is not late because it was told with the end.
+        after_end = ended_at is not None and missing.at > ended_at
+        late = late or (state in {OrderState.CANCELED, OrderState.EXPIRED} and after_end)
         state = _after(state, missing, filled, quantity)
     flags = {
         LATE_FILL: late,
@@ -138,9 +150,23 @@ def _distinct(events: Iterable[OrderEvent]) -> list[OrderEvent]:
     return list(by_name.values())
 
 
-def _content(event: OrderEvent) -> tuple[datetime, int, str, Decimal, Decimal, str]:
+def _without_lost(events: list[OrderEvent]) -> list[OrderEvent]:
+    """The events without our guess that the order was lost, where the broker knows it."""
+    own = {*_OURS, OrderEventKind.CANCEL_REQUESTED}
+    if all(event.kind in own or _is_guess(event) for event in events):
+        return events
+    return [event for event in events if not _is_guess(event)]
+
+
+def _is_guess(event: OrderEvent) -> bool:
+    return event.kind is OrderEventKind.REJECTED and event.reason == LOST
+
+
+def _content(event: OrderEvent) -> tuple[datetime, int, str, Decimal, Decimal, str, Decimal]:
     rank = _RANK[event.kind]
-    return event.at, rank, event.execution_id, event.quantity, event.price, event.reason
+    return (
+        event.at, rank, event.execution_id, event.quantity, event.price, event.reason, event.fee
+    )  # fmt: skip
 
 
 def _in_order(events: list[OrderEvent]) -> list[OrderEvent]:

@@ -153,7 +153,7 @@ class Account:
         Raises:
             ValueError: A dividend or split of shares that are not held.
         """
-        if event.kind is EventKind.DEPOSIT:
+        if event.kind is EventKind.DEPOSIT or not event.symbol:
             self.cash += event.quantity * event.price
             self.deposits += event.quantity * event.price
             return
@@ -169,6 +169,8 @@ class Account:
                 self._split(holding, event)
             case EventKind.CASH_IN_LIEU:
                 self._cash_in_lieu(holding, event)
+            case EventKind.ADJUSTMENT:
+                self._adjustment(holding, event)
         if holding.quantity:
             self.open[event.symbol] = holding
         else:
@@ -217,6 +219,13 @@ class Account:
         _must_hold(holding, event)
         holding.quantity += event.quantity
         holding.mark = divided(holding.mark * UNIT, event.price)
+
+    def _adjustment(self, holding: Holding, event: LedgerEvent) -> None:
+        """Shares paid in: bought with a deposit of what they are worth."""
+        worth = event.quantity * event.price
+        self._fill(holding, event)
+        self.cash += worth
+        self.deposits += worth
 
     def _cash_in_lieu(self, holding: Holding, event: LedgerEvent) -> None:
         """Cash for a fraction gives back cost, and so leaves value and profit as they were."""

@@ -14,6 +14,9 @@ from trading.portfolio.account import Account
 from trading.portfolio.ledger import EventKind, LedgerEvent
 from trading.units import to_dollars
 
+ADJUSTED = "adjustment"
+"""Whose shares those are that no order of ours brought."""
+
 
 @dataclass(frozen=True, slots=True)
 class Decision:
@@ -75,7 +78,11 @@ def attribution(
     for event in ledger:
         if event.kind is EventKind.FILL:
             _fill(found, event, decisions)
-        elif event.kind is not EventKind.DEPOSIT:
+        elif event.kind is EventKind.ADJUSTMENT and event.symbol:
+            own = found.setdefault((ADJUSTED, event.symbol), Share())
+            own.quantity += event.quantity
+            own.price -= event.quantity * event.price
+        elif event.kind is not EventKind.DEPOSIT and event.symbol:
             _held(found, event)
     for symbol, holding in account.holdings.items():
         owners = _owners(found, symbol)

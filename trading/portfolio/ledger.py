@@ -44,6 +44,9 @@ class EventKind(StrEnum):
     """Shares that come to those held (below 0: go), and new shares per old one as price."""
     CASH_IN_LIEU = "cash_in_lieu"
     """Dollars for the fraction of a share that a split would have left, at the price 1."""
+    ADJUSTMENT = "adjustment"
+    """Shares, or without a symbol dollars at the price 1, that the broker has beyond ours (below
+    0: lacks). Nobody earned them: what they are worth at the price counts as paid in."""
 
 
 class LedgerEvent(NamedTuple):
@@ -78,6 +81,18 @@ def cash_in_lieu(timestamp: int, symbol: str, money: int) -> LedgerEvent:
     return LedgerEvent(
         timestamp, symbol, EventKind.CASH_IN_LIEU, money // CENT * (UNIT // 100), UNIT
     )
+
+
+def adjustment(timestamp: int, symbol: str, quantity: int, price: int) -> LedgerEvent:
+    """The event that brings a position, or without a symbol the cash, to what the broker has.
+
+    Args:
+        timestamp: Nanoseconds since 1970 in UTC.
+        symbol: The instrument's symbol; empty for cash.
+        quantity: Shares or dollars that are missing here, below 0: too many, in units.
+        price: What a share is taken to be worth, in units; not looked at for cash.
+    """
+    return LedgerEvent(timestamp, symbol, EventKind.ADJUSTMENT, quantity, price if symbol else UNIT)
 
 
 def to_table(ledger: Sequence[LedgerEvent]) -> pa.Table:

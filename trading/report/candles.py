@@ -116,7 +116,7 @@ def signal_page(page: SignalPage, series: Sequence[SignalSeries]) -> str:
     return environment.from_string(_resource("signals.html")).render(
         page=page,
         sections=sections,
-        style=Markup(_resource("report.css")),  # noqa: S704 - our own file
+        style=Markup(_resource("tokens.css") + _resource("report.css")),  # noqa: S704 - our own file
         script=Markup(_resource("report.js")),  # noqa: S704 - our own file
     )
 

@@ -54,7 +54,7 @@ def page(content: ReportContent, command: str, prune: str) -> str:
         spread=_spread(content),
         strategies=[_parameters(text) for text in content.aggregation.origin.strategies],
         axes=Markup(_axes(content)),  # noqa: S704 - made safe there
-        style=Markup(_resource("report.css")),  # noqa: S704 - our own file
+        style=Markup(_resource("tokens.css") + _resource("report.css")),  # noqa: S704 - our own file
         script=Markup(_resource("report.js")),  # noqa: S704 - our own file
     )
 

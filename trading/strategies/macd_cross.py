@@ -12,6 +12,7 @@ from trading.indicators.averages import MACD
 from trading.strategies.crossings import cross_above, cross_below
 from trading.strategies.price_strategy import PriceStrategy, StrategyModel, signals_of
 from trading.strategies.protocol import Signals
+from trading.strategies.settling import settled_ema
 
 
 class MACDCrossParameters(StrategyModel):
@@ -52,6 +53,10 @@ class MACDCrossStrategy(PriceStrategy[MACDCrossParameters]):
     def warm_up_bars(self, parameters: MACDCrossParameters) -> int:
         """A crossing takes both lines at two bars."""
         return parameters.slow + parameters.signal - 1
+
+    def settled_bars(self, parameters: MACDCrossParameters) -> int:
+        """The line settles first, and its average after it."""
+        return settled_ema(parameters.slow) + settled_ema(parameters.signal)
 
     def _of_present(
         self,

@@ -17,6 +17,7 @@ from trading.strategies.market_model.strategy import MarketModelStrategy
 from trading.strategies.price_strategy import StrategyModel
 from trading.strategies.protocol import HOLD, SIGNAL_NAMES, Context, Signals, Strategy
 from trading.strategies.rsi_reversion import RSIReversionStrategy
+from trading.strategies.settling import settled_bars
 from trading.strategies.vegas_channel.strategy import VegasChannelStrategy
 from trading.strategies.vegas_tunnel import VegasTunnelStrategy
 
@@ -109,6 +110,13 @@ class RegimeStrategy:
         """Until one of the two can signal."""
         return min(
             MEMBERS[member.strategy].warm_up_bars(member.validated())
+            for member in (parameters.calm, parameters.stressed)
+        )
+
+    def settled_bars(self, parameters: RegimeParameters) -> int:
+        """Until both have settled."""
+        return max(
+            settled_bars(MEMBERS[member.strategy], member.validated())
             for member in (parameters.calm, parameters.stressed)
         )
 

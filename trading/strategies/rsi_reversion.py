@@ -12,6 +12,7 @@ from trading.indicators.ranges import RSI
 from trading.strategies.crossings import cross_above, cross_below
 from trading.strategies.price_strategy import PriceStrategy, StrategyModel, signals_of
 from trading.strategies.protocol import Signals
+from trading.strategies.settling import settled_wilder
 
 
 class RSIReversionParameters(StrategyModel):
@@ -63,6 +64,10 @@ class RSIReversionStrategy(PriceStrategy[RSIReversionParameters]):
     def warm_up_bars(self, parameters: RSIReversionParameters) -> int:
         """A crossing takes the RSI at two bars."""
         return parameters.periods + 1
+
+    def settled_bars(self, parameters: RSIReversionParameters) -> int:
+        """Two averages of Wilder's, and the bar before."""
+        return settled_wilder(parameters.periods) + 1
 
     def _of_present(
         self,

@@ -13,6 +13,7 @@ from trading.indicators.averages import EMA
 from trading.strategies.crossings import cross_above, cross_below
 from trading.strategies.price_strategy import PriceStrategy, StrategyModel, signals_of
 from trading.strategies.protocol import Signals
+from trading.strategies.settling import settled_ema
 
 
 class VegasTunnelParameters(StrategyModel):
@@ -68,6 +69,10 @@ class VegasTunnelStrategy(PriceStrategy[VegasTunnelParameters]):
     def warm_up_bars(self, parameters: VegasTunnelParameters) -> int:
         """A crossing takes the tunnel at two bars."""
         return parameters.slow
+
+    def settled_bars(self, parameters: VegasTunnelParameters) -> int:
+        """The slowest average, and the bar before."""
+        return settled_ema(parameters.slow) + 1
 
     def _of_present(
         self,

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import typer
 
+from adapters.market_data.sources import SourceName
 from cli.commands.lake.question import LakeQuestion, lake_dir, stored_requests
 from cli.pipeline.query import as_json
 from cli.settings import installation
@@ -83,9 +84,27 @@ def _text(place: str, records: Sequence[GapRecord], others: Sequence[GapRecord])
     if others:
         lines += ["", "Explained, and not asked for again:", *_lines(others)]
     if records:
-        redo = shell_command("trading", "lake", "redo", "--gaps", "--lake-dir", place)
-        lines += ["", f"To fetch just these again: {redo}"]
+        lines += ["", *_next_steps(place, {record.key.source for record in records})]
     return "\n".join(lines)
+
+
+def _next_steps(place: str, sources: Collection[str]) -> list[str]:
+    """How to fetch what is missing: a command as it stands, and what `files` needs beside it."""
+    words = ["trading", "lake", "redo", "--gaps", "--lake-dir", place]
+    others = sorted(set(sources) - {SourceName.FILES})
+    chosen = [] if len(others) == len(sources) else ["--source", ",".join(others)]
+    lines = []
+    if others:
+        lines.append(f"To fetch just these again: {shell_command(*words, *chosen)}")
+    if chosen:
+        lines.append(
+            "Those of the source files: the same with --source files, and --from with the folder "
+            "of the delivery."
+            if others
+            else "To read just these again: trading lake redo --gaps with --source files, and "
+            "--from with the folder of the delivery."
+        )
+    return lines
 
 
 def _lines(records: Sequence[GapRecord]) -> list[str]:

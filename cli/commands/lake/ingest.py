@@ -1,4 +1,4 @@
-"""`trading lake ingest` and `trading lake redo`: bronze, run in this process."""
+"""`trading lake ingest` and `trading lake redo bronze`: bronze, run in this process."""
 
 from __future__ import annotations
 
@@ -23,11 +23,12 @@ from cli.commands.lake.question import (
 from cli.commands.up import STARTING
 from cli.display.progress import Display, progress_display
 from cli.pipeline.credentials import use_credentials_block
+from cli.pipeline.failures import named_server
 from cli.pipeline.pipeline import Pipeline, point_to_the_ui, quiet_prefect, worker_for
 from cli.pipeline.query import as_json
-from cli.settings import installation
+from cli.settings import absolute, installation
 from flows.runs.commands import shell_command
-from lake.bronze.contents import Series, gap_records
+from lake.bronze.contents import Series, gap_records, keys_between
 from lake.bronze.request import BronzeRequest
 from servers.connection import leases_of, prefect_connection, say_whose_server
 from servers.errors import FAILED
@@ -39,6 +40,9 @@ if TYPE_CHECKING:
     from flows.boundary.settings import Settings
 
 COMPLETED = "completed"
+NO_GAP = "There is no open gap."
+NOTHING = "There is nothing to do."
+NO_PARTITION = "There is no such partition."
 SHOWN_WARNINGS = 8
 """Warnings that are printed for people; the JSON object has all."""
 
@@ -108,34 +112,61 @@ def run_ingest(question: LakeQuestion, options: IngestOptions) -> int:
     return _run(asked, options)
 
 
-def run_redo(question: LakeQuestion, options: IngestOptions, *, dry_run: bool) -> int:
-    """Fetch just the partitions with open gaps; returns the exit code.
+def run_refetch(
+    question: LakeQuestion, options: IngestOptions, *, only_gaps: bool, dry_run: bool
+) -> int:
+    """Fetch stored partitions again, each from the source that it is of; returns the exit code.
+
+    Args:
+        question: Which.
+        options: How.
+        only_gaps: Whether those with an open gap are meant alone, stored or not.
+        dry_run: Whether to name them and do nothing.
 
     Raises:
         CommandError, TradingError: It could not be started.
     """
+    files_of = _with_gaps if only_gaps else _all_files
+    if not dry_run:
+        return _run(lambda settings: _stored(question, settings, files_of), options)
     settings = installation()
-    due = _with_gaps(question, settings)
-    if dry_run or not due:
-        files = sorted(file for ask in due for file in ask.request.only or ())
-        if options.json:
-            typer.echo(as_json({"partitions": files}))
-        else:
-            typer.echo("\n".join(files) or "There is no open gap.")
-        return 0
-    return _run(lambda _: due, options)
+    named_server(settings)  # the settings' credentials, where a block has them
+    due = _stored(question, settings, files_of)
+    files = sorted(file for ask in due for file in ask.request.only or ())
+    nothing = NO_GAP if only_gaps else NO_PARTITION
+    typer.echo(as_json({"partitions": files}) if options.json else "\n".join(files) or nothing)
+    return 0
 
 
-def _with_gaps(question: LakeQuestion, settings: Settings) -> list[Ask]:
-    """A run for each source and interval with open gaps."""
+def _stored(
+    question: LakeQuestion,
+    settings: Settings,
+    files_of: Callable[[BronzeRequest], frozenset[str]],
+) -> list[Ask]:
+    """A run for each source and interval of which there are such files."""
     found: dict[tuple[str, str], list[tuple[BronzeRequest, frozenset[str]]]] = {}
     for request in stored_requests(question, settings):
-        lake = open_directory(request.lake_dir, "lake_dir")
-        series = [Series(request.source, request.interval, s) for s in request.symbols]
-        records = gap_records(lake, series, request.first, request.last)
-        if files := frozenset(record.key.relative_path for record in records):
+        if files := files_of(request):
             found.setdefault((request.source, request.interval.value), []).append((request, files))
     return [_joined(parts, question) for parts in found.values()]
+
+
+def _with_gaps(request: BronzeRequest) -> frozenset[str]:
+    lake = open_directory(request.lake_dir, "lake_dir")
+    series = [Series(request.source, request.interval, s) for s in request.symbols]
+    records = gap_records(lake, series, request.first, request.last)
+    return frozenset(record.key.relative_path for record in records)
+
+
+def _all_files(request: BronzeRequest) -> frozenset[str]:
+    lake = open_directory(request.lake_dir, "lake_dir")
+    return frozenset(
+        key.relative_path
+        for symbol in request.symbols
+        for key in keys_between(
+            lake, Series(request.source, request.interval, symbol), request.first, request.last
+        )
+    )
 
 
 def _joined(parts: Sequence[tuple[BronzeRequest, frozenset[str]]], question: LakeQuestion) -> Ask:
@@ -146,9 +177,10 @@ def _joined(parts: Sequence[tuple[BronzeRequest, frozenset[str]]], question: Lak
         first=min(request.first for request in requests),
         last=max(request.last for request in requests),
         only=frozenset(file for _, files in parts for file in files),
-        source_dir=question.source_dir,
-        timezone=question.timezone,
     )
+    if whole.source == SourceName.FILES:
+        folder = question.source_dir and absolute(question.source_dir, "source_dir")
+        whole = dataclasses.replace(whole, source_dir=folder or None, timezone=question.timezone)
     return Ask(whole, (SourceName(whole.source),))
 
 
@@ -163,6 +195,9 @@ def _run(asked: Callable[[Settings], list[Ask]], options: IngestOptions) -> int:
             say_whose_server(connection)
             use_credentials_block(settings, connection)
             asks = asked(settings)
+            if not asks:
+                typer.echo(as_json({"status": COMPLETED, "runs": []}) if options.json else NOTHING)
+                return 0
             _check(asks, settings)
             pipeline = Pipeline(connection, settings, options.server_dir, display)
             pipeline.prepare()
@@ -208,8 +243,9 @@ async def _check_sources(asks: Sequence[Ask]) -> None:
 
 def _execute(ask: Ask, pipeline: Pipeline, options: IngestOptions, display: Display) -> EndedFlow:
     from cli.pipeline.flow_in_process import ProgressWatch, run_flow  # noqa: PLC0415 - loads Prefect
-    from flows.bars.bronze import bronze, observe_bronze  # noqa: PLC0415 - as above
+    from flows.bars.bronze import bronze  # noqa: PLC0415 - as above
     from flows.deploy.deployments import BRONZE  # noqa: PLC0415 - as above
+    from flows.runs.observing import observer  # noqa: PLC0415 - as above
 
     job_per = options.job_per or pipeline.settings.job_per.value
     names = " -> ".join(ask.names)
@@ -219,7 +255,7 @@ def _execute(ask: Ask, pipeline: Pipeline, options: IngestOptions, display: Disp
         f"(job_per={job_per})"
     )
     watch = ProgressWatch(display)
-    token = observe_bronze.set(watch.observe)
+    token = observer.set(watch.observe)
     try:
         return run_flow(
             BRONZE,
@@ -230,7 +266,7 @@ def _execute(ask: Ask, pipeline: Pipeline, options: IngestOptions, display: Disp
             leases=leases_of(pipeline.connection, pipeline.server_dir),
         )
     finally:
-        observe_bronze.reset(token)
+        observer.reset(token)
 
 
 def _fields(ask: Ask, ended: EndedFlow) -> Mapping[str, Any]:

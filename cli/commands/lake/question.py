@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from adapters.market_data.sources import SourceName
 from cli.settings import absolute
 from lake.bronze.contents import Series, keys_between, stored_series
+from lake.bronze.counted import ordered_sources
 from lake.bronze.request import BronzeRequest, usual_grain
 from lake.bronze.settlement import settlement_start
 from lake.grain import Grain
@@ -143,6 +144,38 @@ def sources(question: LakeQuestion, settings: Settings) -> list[SourceName]:
     return [SourceName(word) for word in words]
 
 
+def source_order(
+    question: LakeQuestion, settings: Settings, symbol: str, found: Sequence[str]
+) -> list[str]:
+    """Those of a symbol's sources that count, the first one first.
+
+    Args:
+        question: May name them.
+        settings: Order them where the question does not.
+        symbol: The symbol.
+        found: The sources that the lake has of it.
+
+    Raises:
+        ParameterError: There are several, and neither the question nor the settings order them.
+    """
+    if question.source is not None:
+        return [source.value for source in sources(question, settings) if source in found]
+    return ordered_sources(symbol, found, settings.sources)
+
+
+def named_symbols(question: LakeQuestion, settings: Settings) -> list[str] | None:
+    """The symbols that are named, one by one or as a universe; None when none are.
+
+    Raises:
+        ParameterError: A name is empty.
+        FileError: The universe cannot be read.
+    """
+    names = _listed(question.symbols, "symbols", "AAPL,MSFT")
+    if names is None and question.universe is not None:
+        names = list(_universe(question, settings, lake_dir(question, settings)))
+    return names
+
+
 def intervals(question: LakeQuestion) -> list[Interval]:
     """The lengths of bars that were named.
 
@@ -182,9 +215,7 @@ def _universe(question: LakeQuestion, settings: Settings, lake: str) -> Sequence
 
 def _asked(question: LakeQuestion, settings: Settings, stored: Sequence[Series]) -> list[Series]:
     """Of the stored series those asked for, and those of named symbols that are not stored."""
-    names = _listed(question.symbols, "symbols", "AAPL,MSFT")
-    if names is None and question.universe is not None:
-        names = list(_universe(question, settings, lake_dir(question, settings)))
+    names = named_symbols(question, settings)
     lengths = set(intervals(question))
     places = {s.value for s in sources(question, settings)} if question.source else None
     chosen = [

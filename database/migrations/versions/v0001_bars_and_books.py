@@ -51,7 +51,8 @@ CREATE TABLE load_run (
     timestamps bytea,
     inserted bigint,
     updated bigint,
-    status text NOT NULL CHECK (status IN ('running', 'loaded', 'failed', 'interrupted')),
+    status text NOT NULL
+        CHECK (status IN ('running', 'loaded', 'failed', 'interrupted', 'replaced')),
     flow_run_id uuid,
     started_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     ended_at timestamptz
@@ -127,8 +128,8 @@ CREATE TABLE corporate_action (
     ex_date date NOT NULL,
     kind text NOT NULL CHECK (kind IN ('split', 'dividend')),
     value float8 NOT NULL CHECK (value > 0 AND value < 'infinity'),
-    known_at timestamptz NOT NULL,
-    source text NOT NULL,
+    currency text NOT NULL,
+    known_at timestamptz,
     PRIMARY KEY (symbol, ex_date, kind)
 );
 """

@@ -37,9 +37,12 @@ CREATE TABLE alert_event (
     message text NOT NULL,
     at timestamptz NOT NULL,
     -- The rule, the subject and the bar or moment: one transition is told of once.
-    identity text NOT NULL UNIQUE
+    identity text NOT NULL UNIQUE,
+    -- When the bus had it; null until then.
+    published_at timestamptz
 );
 CREATE INDEX alert_event_of_time ON alert_event (at);
+CREATE INDEX alert_event_unpublished ON alert_event (id) WHERE published_at IS NULL;
 
 CREATE TABLE notification (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -48,7 +51,9 @@ CREATE TABLE notification (
     title text NOT NULL,
     body text NOT NULL,
     identity text NOT NULL UNIQUE,
-    state text NOT NULL CHECK (state IN ('waiting', 'sending', 'sent', 'failed', 'muted')),
+    -- 'sending' is committed before anything is sent: what a crash leaves so is 'unknown' for good.
+    state text NOT NULL
+        CHECK (state IN ('waiting', 'sending', 'sent', 'failed', 'unknown', 'muted')),
     attempts integer NOT NULL DEFAULT 0,
     not_before timestamptz NOT NULL,
     created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
@@ -63,6 +68,7 @@ CREATE TABLE delivery (
     outcome text NOT NULL CHECK (outcome IN ('sent', 'refused', 'unknown')),
     reason text
 );
+CREATE INDEX delivery_of_time ON delivery (at);
 """
 
 

@@ -1,7 +1,7 @@
 """Accounts, orders and what came of them, risk, and who did what.
 
-Positions, cash, profit and the state of an order are folds over `order_event`, `execution` and
-`ledger_event`, and are stored nowhere else.
+Positions, cash and profit are folds over `execution` and `ledger_event`, the state of an order is
+one over `order_event`, and none of them is stored anywhere else.
 """
 
 from __future__ import annotations
@@ -21,8 +21,9 @@ CREATE TABLE account (
 
 -- One row for each order that was ever meant, committed before anything is sent.
 CREATE TABLE intent (
-    client_order_id text PRIMARY KEY,
     account_id text NOT NULL REFERENCES account,
+    -- Of its strategy, symbol, bar and side: two accounts that follow one strategy share it.
+    client_order_id text NOT NULL,
     strategy text NOT NULL,
     fingerprint text NOT NULL,
     symbol text NOT NULL,
@@ -38,54 +39,92 @@ CREATE TABLE intent (
     take_profit numeric,
     reduce_only boolean NOT NULL,
     decision_price numeric,
-    created_at timestamptz NOT NULL
+    created_at timestamptz NOT NULL,
+    PRIMARY KEY (account_id, client_order_id)
 );
 CREATE INDEX intent_of_account ON intent (account_id, created_at);
 
+-- What happened to an order; its state is a fold over these rows, in any order.
 CREATE TABLE order_event (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    client_order_id text NOT NULL REFERENCES intent,
+    account_id text NOT NULL,
+    client_order_id text NOT NULL,
     -- What makes a repeated message the same message.
     identity text NOT NULL,
+    kind text NOT NULL,
+    execution_id text NOT NULL DEFAULT '',
+    -- Of a fill its shares and price; of a cumulative those filled in all, and their average.
+    quantity numeric NOT NULL DEFAULT 0,
+    price numeric NOT NULL DEFAULT 0,
+    fee numeric NOT NULL DEFAULT 0,
+    reason text NOT NULL DEFAULT '',
+    broker_order_id text NOT NULL DEFAULT '',
+    at timestamptz NOT NULL,
+    recorded_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    -- The fold up to and with this row, for those who read the last one.
     state text NOT NULL,
     code text,
-    reason text,
-    broker_order_id text,
-    filled_quantity numeric,
-    average_price numeric,
-    at timestamptz NOT NULL,
-    UNIQUE (client_order_id, identity)
+    filled_quantity numeric NOT NULL,
+    -- Whether the bus has been told.
+    is_published boolean NOT NULL DEFAULT false,
+    UNIQUE (account_id, client_order_id, identity),
+    FOREIGN KEY (account_id, client_order_id) REFERENCES intent
 );
+CREATE INDEX order_event_of_account ON order_event (account_id, id);
+CREATE INDEX order_event_unpublished ON order_event (id) WHERE NOT is_published;
 
+-- The place of an execution or another event in the account's ledger.
+CREATE SEQUENCE ledger_place;
+
+-- The fills of all orders, as the fold of `order_event` gives them.
 CREATE TABLE execution (
     account_id text NOT NULL REFERENCES account,
     execution_id text NOT NULL,
-    client_order_id text REFERENCES intent,
+    place bigint NOT NULL DEFAULT nextval('ledger_place'),
+    client_order_id text NOT NULL,
     symbol text NOT NULL,
     -- Signed: below 0 sold.
     quantity numeric NOT NULL CHECK (quantity <> 0),
     price numeric NOT NULL CHECK (price > 0),
     fee numeric NOT NULL,
+    -- Closes the difference to what the broker says is filled in all; goes when the fill comes.
     is_synthetic boolean NOT NULL DEFAULT false,
     is_late boolean NOT NULL DEFAULT false,
     at timestamptz NOT NULL,
-    PRIMARY KEY (account_id, execution_id)
+    PRIMARY KEY (account_id, execution_id),
+    FOREIGN KEY (account_id, client_order_id) REFERENCES intent
 );
-CREATE INDEX execution_of_order ON execution (client_order_id);
+CREATE INDEX execution_of_order ON execution (account_id, client_order_id);
 
 -- What changed an account beside executions: deposits, dividends, splits, adjustments.
 CREATE TABLE ledger_event (
     account_id text NOT NULL REFERENCES account,
-    id bigint GENERATED ALWAYS AS IDENTITY,
     identity text NOT NULL,
+    place bigint NOT NULL DEFAULT nextval('ledger_place'),
     kind text NOT NULL,
     symbol text NOT NULL,
     quantity numeric NOT NULL,
     price numeric NOT NULL,
     reason text NOT NULL DEFAULT '',
     at timestamptz NOT NULL,
-    PRIMARY KEY (account_id, id),
-    UNIQUE (account_id, identity)
+    PRIMARY KEY (account_id, identity)
+);
+
+-- The last target of each strategy in each symbol, and whether what it asked for was done.
+CREATE TABLE target (
+    account_id text NOT NULL REFERENCES account,
+    strategy text NOT NULL,
+    symbol text NOT NULL,
+    fingerprint text NOT NULL,
+    interval text NOT NULL,
+    bar timestamptz NOT NULL,
+    available_at timestamptz NOT NULL,
+    close numeric NOT NULL,
+    target float8 NOT NULL,
+    is_decided boolean NOT NULL,
+    -- Whether an order that would have made the position smaller was denied.
+    exit_denied boolean NOT NULL DEFAULT false,
+    PRIMARY KEY (account_id, strategy, symbol)
 );
 
 CREATE TABLE risk_state (
@@ -94,6 +133,8 @@ CREATE TABLE risk_state (
     reason text NOT NULL,
     -- Whether a kill switch is still at work: cancelling, closing, verifying.
     is_closing boolean NOT NULL DEFAULT false,
+    -- Whether it also closes all positions.
+    closes_positions boolean NOT NULL DEFAULT false,
     memory jsonb NOT NULL DEFAULT '{}',
     since timestamptz NOT NULL,
     updated_at timestamptz NOT NULL
@@ -145,6 +186,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     """Drop the tables."""
     op.execute(
-        "DROP TABLE audit, equity, reconciliation, risk_state, ledger_event, execution, "
+        "DROP TABLE audit, equity, reconciliation, risk_state, target, ledger_event, execution, "
         "order_event, intent, account"
     )
+    op.execute("DROP SEQUENCE ledger_place")

@@ -17,10 +17,11 @@ from trading.backtest.engine import run
 from trading.backtest.market import Clock
 from trading.backtest.result import Result
 from trading.backtest.source import Cancel, CancelAll, Request
-from trading.backtest.targets import TargetOrders, target_quantity, targets
+from trading.backtest.targets import TargetOrders, targets
 from trading.backtest.terms import Terms
 from trading.bars.intervals import Interval
 from trading.errors import DataError, ParameterError
+from trading.execution.target_order import target_quantity
 from trading.instruments.actions import ActionKind, CorporateAction
 from trading.instruments.calendar import sessions
 from trading.orders.fills import Costs

@@ -10,9 +10,10 @@ from trading.arrays import Floats
 from trading.backtest.look_ahead import LookAhead, look_ahead
 from trading.bars.intervals import Interval
 from trading.bars.model import VALUES, Bars
-from trading.strategies.market_model.parameters import StrategyParameters
-from trading.strategies.market_model.strategy import MarketModelStrategy
+from trading.errors import DataError
 from trading.strategies.protocol import Context, Signals
+from trading.strategies.registry import BUILT_IN, strategy_named
+from trading.strategies.settling import settled_bars
 
 COUNT = 120
 
@@ -104,10 +105,10 @@ class Counts(Planted):
         return np.where(np.arange(len(bars)) % 7 == 0, 1.0, 0.0)
 
 
-def random_bars() -> Bars:
+def random_bars(count: int = COUNT) -> Bars:
     rng = np.random.default_rng(11)
-    table: npt.NDArray[np.float64] = 100 + rng.normal(0, 1, (len(VALUES), COUNT)).cumsum(axis=1)
-    stamps = clock_of(COUNT).starts.view("datetime64[ns]")
+    table: npt.NDArray[np.float64] = 100 + rng.normal(0, 0.5, (len(VALUES), count)).cumsum(axis=1)
+    stamps = clock_of(count).starts.view("datetime64[ns]")
     return Bars(
         symbol="AAPL",
         timestamps=stamps,
@@ -155,9 +156,44 @@ def test_an_honest_strategy_passes_at_every_bar() -> None:
     assert found.warm_ups > 1
 
 
-def test_the_shipped_strategy_passes() -> None:
-    bars = random_bars()
-    context = {"VIX": 15 + np.sin(np.arange(COUNT)), "SPX": bars.open * 40}
-    parameters = StrategyParameters(beta_window=10, beta_min_periods=5)
-    found = look_ahead(MarketModelStrategy(), parameters, bars, Interval.HOUR, context)
+@pytest.mark.parametrize("name", BUILT_IN)
+def test_the_shipped_strategies_pass(name: str) -> None:
+    strategy = strategy_named(name)
+    small = {
+        "market_model": {"beta_window": 10, "beta_min_periods": 5},
+        "vegas_channel": {"short_fast": 2, "short_slow": 3, "long_fast": 5, "long_slow": 8,
+                          "lost_window": 5, "repeat_bars": 4},
+        "vegas_tunnel": {"filter_periods": 2, "fast": 5, "slow": 8},
+        "macd_cross": {"fast": 3, "slow": 6, "signal": 4},
+        "rsi_reversion": {"periods": 5},
+        "regime": {"calm": {"strategy": "rsi_reversion", "parameters": {"periods": 5}},
+                   "stressed": {"strategy": "macd_cross", "parameters": {"slow": 6, "fast": 3,
+                                                                         "signal": 4}}},
+    }  # fmt: skip
+    parameters = strategy.parameters.model_validate(small.get(name, {}))
+    bars = random_bars(480)
+    context = {"VIX": 20 + 5 * np.sin(np.arange(len(bars))), "SPX": bars.open * 40}
+    found = look_ahead(strategy, parameters, bars, Interval.HOUR, context, ends=100)
     assert found.is_clean, found
+    assert (found.bars, found.warm_ups > 1) == (100, True)
+    signals = strategy.evaluate(bars, Interval.HOUR, context, parameters).signal
+    assert len(np.unique(signals[settled_bars(strategy, parameters) :])) > 1
+    # Without the bars in which it settles, a recursive one would not pass.
+    if hasattr(strategy, "settled_bars"):
+        assert settled_bars(strategy, parameters) > strategy.warm_up_bars(parameters)
+
+
+def test_a_history_cut_at_its_last_bars_alone_still_shows_a_peek() -> None:
+    bars = random_bars(COUNT)
+    found = look_ahead(PeeksOneBar(), Nothing(), bars, Interval.HOUR, {}, ends=5)
+    assert found.bars == 5
+    assert found.future
+
+
+def test_what_a_strategy_raises_is_told_with_its_line() -> None:
+    class Raises(Planted):
+        def score(self, bars: Bars) -> Floats:
+            return bars.close / [0]  # type: ignore[no-any-return]
+
+    with np.errstate(divide="raise"), pytest.raises(DataError, match=r"line \d+ of test_look_ahead"):
+        checked(Raises())

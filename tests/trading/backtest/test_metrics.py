@@ -16,6 +16,7 @@ from tests.trading.backtest.test_engine import bought_and_sold
 from trading.arrays import Floats
 from trading.backtest import metrics as ours
 from trading.backtest.deflated_sharpe import (
+    Moments,
     deflated_sharpe,
     expected_maximum_sharpe,
     probabilistic_sharpe,
@@ -107,20 +108,24 @@ def test_a_deflated_sharpe_ratio_takes_the_returns_own_moments() -> None:
         stats.skew(returns),
         stats.kurtosis(returns, fisher=False),
     )
-    found = deflated_sharpe(returns, [*sharpes, math.nan], 25)
+    found = deflated_sharpe(Moments.of(returns), [*sharpes, math.nan], 25)
     assert found == pytest.approx(expected, rel=1e-12)
     # The more were tried, the less the best one says.
-    assert deflated_sharpe(returns, sharpes, 1_000) < found < deflated_sharpe(returns, sharpes, 1)
+    assert (
+        deflated_sharpe(Moments.of(returns), sharpes, 1_000)
+        < found
+        < deflated_sharpe(Moments.of(returns), sharpes, 1)
+    )
 
 
 def test_what_cannot_be_known_is_nan() -> None:
-    assert math.isnan(deflated_sharpe(np.zeros(10), [0.1, 0.2], 2))
-    assert math.isnan(deflated_sharpe(np.array([0.1, -0.1, 0.2]), [0.1], 5))
+    assert math.isnan(deflated_sharpe(Moments.of(np.zeros(10)), [0.1, 0.2], 2))
+    assert math.isnan(deflated_sharpe(Moments.of(np.array([0.1, -0.1, 0.2])), [0.1], 5))
 
 
 def test_a_runs_metrics_count_trades_costs_and_exposure() -> None:
     result = bought_and_sold()  # 10 shares, 100 -> 110, 1 dollar of fees each way
-    found = asdict(ours.metrics(result, 252.0))
+    found = asdict(ours.metrics(result.course, 252.0))
     assert found["trades"] == 1
     assert found["win_rate"] == 1.0
     assert found["expectancy"] == 98.0

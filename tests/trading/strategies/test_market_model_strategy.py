@@ -8,6 +8,7 @@ from tests.markets import SMALL, bars_of, random_market, session_timestamps
 from trading.bars.context import SPX, VIX
 from trading.bars.intervals import Interval
 from trading.bars.model import VALUES, Bars
+from trading.strategies.market_model.parameters import StrategyParameters
 from trading.strategies.market_model.signals import analyze
 from trading.strategies.market_model.strategy import COLUMNS, MarketModelStrategy
 
@@ -28,7 +29,23 @@ def test_it_is_the_analysis_of_the_closes() -> None:
         np.testing.assert_array_equal(said.columns[name], getattr(expected, name))
 
 
-def test_it_warms_up_for_its_window() -> None:
-    strategy = MarketModelStrategy()
-    assert strategy.warm_up_bars(SMALL) == SMALL.beta_window
-    assert strategy.parameters.model_validate({"beta_window": 30}).model_dump()["beta_window"] == 30
+def test_a_later_start_changes_nothing_from_the_warm_up_on_and_it_is_no_bar_too_long() -> None:
+    """A return takes two prices, so `beta_window` of them take as many bars before the last."""
+    strategy, parameters = MarketModelStrategy(), StrategyParameters()
+    aligned = bars_of(random_market(session_timestamps(10)))
+    whole, warm_up = analyze(aligned, parameters), strategy.warm_up_bars(parameters)
+    starts = range(1, len(aligned) - warm_up)
+    early = 0
+    for start in starts:
+        part = analyze(aligned[start:], parameters)
+        for name in ("signal", *COLUMNS):
+            np.testing.assert_array_equal(
+                getattr(part, name)[warm_up:], getattr(whole, name)[start + warm_up :]
+            )
+        early += part.beta[warm_up - 1] != whole.beta[start + warm_up - 1]
+    assert early == len(starts)
+
+
+def test_its_parameters_are_the_main_pipelines() -> None:
+    given = MarketModelStrategy().parameters.model_validate({"beta_window": 30})
+    assert given == StrategyParameters(beta_window=30)

@@ -16,7 +16,8 @@ from trading.bars.model import Bars
 from trading.indicators.averages import EMA
 from trading.strategies.price_strategy import Mask, PriceStrategy, signals_of
 from trading.strategies.protocol import Signals
-from trading.strategies.vegas_channel.parameters import VegasChannelParameters
+from trading.strategies.settling import settled_ema
+from trading.strategies.vegas_channel.parameters import LOST_WINDOWS, VegasChannelParameters
 
 Text = npt.NDArray[np.object_]
 
@@ -42,6 +43,11 @@ class VegasChannelStrategy(PriceStrategy[VegasChannelParameters]):
     def warm_up_bars(self, parameters: VegasChannelParameters) -> int:
         """The bars before the slowest average exists."""
         return parameters.long_slow - 1
+
+    def settled_bars(self, parameters: VegasChannelParameters) -> int:
+        """The slowest average, the bars that count as lost, and those that make a repeat."""
+        lost = parameters.lost_window or max(LOST_WINDOWS.values())
+        return settled_ema(parameters.long_slow) + lost + parameters.repeat_bars
 
     def _of_present(
         self, bars: Bars, interval: Interval, parameters: VegasChannelParameters

@@ -1,0 +1,1 @@
+"""Company data: profile, officers, statistics, holders and statements from Yahoo."""

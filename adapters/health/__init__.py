@@ -1,0 +1,1 @@
+"""Looks at services: whether they answer, what they say of themselves."""

@@ -1,0 +1,1 @@
+"""News of companies: NewsAPI, Alpaca, and a synthetic source."""

@@ -1,0 +1,1 @@
+"""Notification channels: mail, Slack, SNS, webhooks and what else Apprise reaches."""

@@ -1,0 +1,64 @@
+"""The desk's parts, and how a request comes by them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Annotated, cast
+
+from fastapi import Depends
+from starlette.requests import HTTPConnection
+
+from api.desk.pushing import Pusher
+from api.services import Services
+from trading.risk.limits import RiskLimits
+
+
+def utc_now() -> datetime:
+    """The moment, aware."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeskSettings:
+    """What the desk is told of its installation.
+
+    Attributes:
+        limits: What figures are measured against.
+        prefect_ui: Where people look at flow runs; None where no server is named.
+        benchmark: The symbol that equity is compared with.
+        now: The clock.
+    """
+
+    limits: RiskLimits = RiskLimits()
+    prefect_ui: str | None = None
+    benchmark: str = "^GSPC"
+    now: Callable[[], datetime] = utc_now
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """The desk of one process.
+
+    Attributes:
+        services: What it shares with the API.
+        settings: What it is told of its installation.
+        pusher: How things stand.
+    """
+
+    services: Services
+    settings: DeskSettings
+    pusher: Pusher
+
+    @classmethod
+    def of(cls, services: Services, settings: DeskSettings) -> Desk:
+        """A desk beside an API."""
+        return cls(services, settings, Pusher(services.database, settings.limits, settings.now))
+
+
+def _desk_of(connection: HTTPConnection) -> Desk:
+    return cast("Desk", connection.app.state.desk)
+
+
+DeskOf = Annotated[Desk, Depends(_desk_of)]

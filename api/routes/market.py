@@ -1,0 +1,282 @@
+"""Symbols, indicators, signals and gaps."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from typing import Annotated, Any, Literal
+
+import msgspec
+import pyarrow as pa
+from fastapi import APIRouter, Header, Query, Request, Response
+from pydantic import AwareDatetime, Field
+
+from api.bars.formats import ARROW, accepted, as_bytes
+from api.bars.stored_files import between, files_of
+from api.envelope import Answer, Answered, ApiError, answer, encoded, fingerprint_of
+from api.parameters import (
+    DEFAULT_ROWS,
+    Cursor,
+    End,
+    Limit,
+    Name,
+    Start,
+    Symbol,
+    SymbolPath,
+    cursor_of,
+    place_of,
+    services_of,
+    window,
+)
+from api.routes.bars import MOST_BARS, TABLE_RESPONSES, Found, table_response
+from api.routes.listing import listed, page_of
+from database.api.listed import GAPS, INSTRUMENTS, SIGNALS
+from database.errors import DatabaseError
+from lake.folders import folders_in
+from lake.gold.request import GOLD
+from lake.gold.table import BARS
+from lake.reading import read
+from storage.directory import Directory, open_directory
+from trading.bars.intervals import Interval
+
+router = APIRouter(prefix="/v1", tags=["market data"])
+
+_OWN = {"symbol", "timestamp", "available_at", *BARS, "signal"}
+
+Text = Annotated[
+    str | None, Query(max_length=64, pattern=r"^[^\x00]*$", description="Part of a name or symbol.")
+]
+
+
+class Instrument(Answered):
+    """An instrument; fields as in the table `instrument`."""
+
+    id: str
+    symbol: Annotated[str, Field(examples=["AAPL"])]
+    name: str
+    kind: str
+    exchange: str
+    sector: str
+    listed: date | None
+    delisted: date | None
+
+
+class SymbolSeries(Answered):
+    """The bars that the lake has of a symbol.
+
+    Attributes:
+        symbol: The symbol.
+        sources: By interval, the sources of raw bars.
+        strategies: By interval, the strategies of which there are indicators and signals.
+        instruments: What it means and meant, newest last.
+    """
+
+    symbol: str
+    sources: dict[str, list[str]]
+    strategies: dict[str, list[str]]
+    instruments: list[Instrument]
+
+
+class Indicators(Answered):
+    """What a strategy makes of one bar, adjusted for the actions in force.
+
+    Attributes:
+        timestamp: The bar's start.
+        available_at: When it could first be acted on.
+        close: Last price in dollars.
+        volume: Shares.
+        signal: `buy`, `hold` or `sell`.
+        values: Indicators and the strategy's own columns by name; null where not yet defined.
+    """
+
+    timestamp: AwareDatetime
+    available_at: AwareDatetime
+    open: float
+    high: float
+    low: float
+    close: float
+    volume: float | None
+    signal: str
+    values: dict[str, float | str | bool | None]
+
+
+class Signal(Answered):
+    """A signal on a live bar; fields as in `trading.events.SignalMade`."""
+
+    strategy: str
+    fingerprint: str
+    symbol: str
+    interval: str
+    timestamp: AwareDatetime
+    signal: Literal["buy", "hold", "sell"]
+    target: float | None
+    close: float
+    values: dict[str, float | None]
+    revision: int
+    available_at: AwareDatetime
+
+
+class Gap(Answered):
+    """A session of which bars are missing.
+
+    Attributes:
+        symbol: The symbol.
+        interval: Of the bars.
+        session: The New York date.
+        expected: How many the calendar expects.
+        present: How many there are.
+        state: `open` until the bars have come.
+        reason: Why they are missing.
+    """
+
+    symbol: str
+    interval: str
+    session: date
+    expected: int
+    present: int
+    state: Literal["open", "closed"]
+    reason: str
+
+
+@router.get("/symbols", summary="Instruments", response_model=Answer[list[Instrument]])
+def symbols(
+    request: Request, text: Text = None, *, limit: Limit = DEFAULT_ROWS, cursor: Cursor = None
+) -> Response:
+    """The instruments that the database knows, by symbol; a reused symbol is two."""
+    return listed(request, INSTRUMENTS, {"text": text or None}, cursor=cursor, limit=limit)
+
+
+@router.get("/symbols/{symbol}", summary="One symbol", response_model=Answer[SymbolSeries])
+def symbol_series(request: Request, symbol: SymbolPath) -> Response:
+    """What there is of a symbol: sources, strategies, and the instruments that it means."""
+    services = services_of(request)
+    lake = open_directory(services.lake_dir, "lake_dir")
+    stale = None
+    try:
+        found = page_of(request, INSTRUMENTS, {"symbol": symbol}, cursor=None, limit=20).rows
+    except DatabaseError:
+        found, stale = [], "The database cannot be reached: instruments are missing."
+    sources, strategies = _having(lake, "bronze", symbol), _having(lake, GOLD, symbol)
+    if not (sources or strategies or found or stale):
+        raise ApiError(404, "unknown_symbol", f"There is nothing of {symbol}; see /v1/symbols.")
+    data = SymbolSeries(
+        symbol=symbol,
+        sources=sources,
+        strategies=strategies,
+        instruments=[Instrument(**row) for row in found],
+    )
+    return answer(request, data, stale=stale)
+
+
+def _having(lake: Directory, layer: str, symbol: str) -> dict[str, list[str]]:
+    """By interval, the folders of a layer that have the symbol."""
+    found: dict[str, list[str]] = {}
+    for name in folders_in(lake, layer):
+        for interval in folders_in(lake, f"{layer}/{name}"):
+            if symbol in folders_in(lake, f"{layer}/{name}/{interval}"):
+                found.setdefault(interval, []).append(name)
+    return found
+
+
+@router.get(
+    "/indicators/{symbol}",
+    summary="Indicators and signals of a strategy",
+    response_model=Answer[list[Indicators]],
+    responses=TABLE_RESPONSES,
+)
+def indicators(
+    request: Request,
+    symbol: SymbolPath,
+    *,
+    strategy: Annotated[
+        str, Query(pattern=r"^[a-z][a-z0-9_]{0,63}$", description="The strategy.")
+    ] = "vegas_channel",
+    interval: Annotated[Interval, Query(description="Length of a bar.")] = Interval.DAY,
+    start: Start = None,
+    end: End = None,
+    limit: Annotated[int, Query(ge=1, le=MOST_BARS, description="Bars of a page.")] = 5_000,
+    cursor: Cursor = None,
+    accept: Annotated[str | None, Header(include_in_schema=False)] = None,
+) -> Response:
+    """What the lake's gold has of a symbol, in order of time; nothing later than a bar is in it."""
+    media_type = accepted(accept)
+    first, last = window(start, end)
+    if (behind := place_of(cursor, datetime)) is not None:
+        first = max(first, behind.astimezone(UTC))
+    services = services_of(request)
+    lake = open_directory(services.lake_dir, "lake_dir")
+    if strategy not in folders_in(lake, GOLD):
+        raise ApiError(
+            404, "unknown_strategy", f"There is no gold of {strategy}; see trading strategy list."
+        )
+    files = between(files_of(lake, f"{GOLD}/{strategy}/{interval}/{symbol}"), first, last)
+    versions = "\n".join(file.version for file in files)
+    asked = f"gold {strategy} {interval} {symbol} {first} {last} {limit} {media_type}"
+    key = fingerprint_of(f"{asked}\n{versions}".encode())
+    if (kept := services.cache.get(key)) is not None:
+        return table_response(request, msgspec.msgpack.decode(kept, type=Found), media_type)
+    table = read(GOLD, symbol, interval, first, last, strategy=strategy, lake_dir=services.lake_dir)
+    found = _found(table, limit, media_type)
+    services.cache.put(key, msgspec.msgpack.encode(found))
+    return table_response(request, found, media_type)
+
+
+def _found(table: pa.Table, limit: int, media_type: str) -> Found:
+    next_cursor = None
+    if table.num_rows > limit:
+        next_cursor = cursor_of(table["timestamp"][limit].as_py())
+        table = table.slice(0, limit)
+    fingerprint = fingerprint_of(as_bytes(table, ARROW))
+    table = table.replace_schema_metadata({"fingerprint": fingerprint})
+    content = as_bytes(table, media_type) if media_type != "application/json" else _rows(table)
+    return Found(content, fingerprint, next_cursor, None)
+
+
+def _rows(table: pa.Table) -> bytes:
+    own = table.select([name for name in table.column_names if name in _OWN - {"symbol"}])
+    more = table.select([name for name in table.column_names if name not in _OWN])
+    rows: list[dict[str, Any]] = msgspec.json.decode(as_bytes(own, "application/json"))
+    values: list[dict[str, Any]] = msgspec.json.decode(as_bytes(more, "application/json"))
+    return encoded([row | {"values": of} for row, of in zip(rows, values, strict=True)])
+
+
+@router.get("/signals", summary="Signals on live bars", response_model=Answer[list[Signal]])
+def signals(
+    request: Request,
+    *,
+    symbol: Symbol = None,
+    strategy: Name = None,
+    interval: Annotated[Interval | None, Query(description="Of these bars alone.")] = None,
+    signal: Annotated[
+        Literal["buy", "hold", "sell"] | None, Query(description="These alone.")
+    ] = None,
+    start: Start = None,
+    end: End = None,
+    limit: Limit = DEFAULT_ROWS,
+    cursor: Cursor = None,
+) -> Response:
+    """What strategies said at the close of live bars, the newest first."""
+    first, last = window(start, end)
+    filters = {
+        "symbol": symbol,
+        "strategy": strategy,
+        "interval": interval,
+        "signal": signal,
+        "start": first,
+        "end": last,
+    }
+    return listed(request, SIGNALS, filters, cursor=cursor, limit=limit)
+
+
+@router.get("/gaps", summary="Sessions of which bars are missing", response_model=Answer[list[Gap]])
+def gaps(
+    request: Request,
+    *,
+    symbol: Symbol = None,
+    interval: Annotated[Interval | None, Query(description="Of these bars alone.")] = None,
+    state: Annotated[Literal["open", "closed"] | None, Query(description="These alone.")] = "open",
+    limit: Limit = DEFAULT_ROWS,
+    cursor: Cursor = None,
+) -> Response:
+    """What the sources did not deliver, the newest session first."""
+    filters = {"symbol": symbol, "interval": interval, "state": state}
+    return listed(request, GAPS, filters, cursor=cursor, limit=limit)

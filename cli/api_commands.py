@@ -1,0 +1,127 @@
+"""The commands of the API: `trading api` and `trading keys`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import typer
+
+from cli.exit_codes import exit_codes
+from cli.options import DEFAULT_FOLDER, Json, LakeDir, ServerDir
+
+keys = typer.Typer(
+    help="The keys of the API: who may ask it what.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+KeyRole = Annotated[
+    Literal["reader", "trader", "admin"],
+    typer.Option(help="To read; also to change what trades; also to resume and to see the audit."),
+]
+
+
+def api(
+    *,
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; other than loopback needs keys.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port; 0 takes a free one.", metavar="PORT")] = 8300,
+    require_keys: Annotated[
+        bool, typer.Option("--require-keys", help="Ask for a key on loopback as well.")
+    ] = False,
+    public_name: Annotated[
+        str | None,
+        typer.Option(
+            help="Names under which it is reached, e.g. api.example.com.", metavar="NAMES"
+        ),
+    ] = None,
+    requests_per_minute: Annotated[
+        int, typer.Option(min=1, help="Requests that a key may make in a minute.")
+    ] = 1_200,
+    lake_dir: LakeDir = None,
+    server_dir: ServerDir = DEFAULT_FOLDER,
+) -> None:
+    """Serve REST, live events and metrics to programs, until Ctrl-C.
+
+    On the loopback interface it asks for no key. Anywhere else it does, and wants TLS in front.
+
+    \b
+    Examples:
+      trading api
+      trading api --port 0 --require-keys
+      trading api --host 0.0.0.0 --public-name api.example.com
+
+    \b
+    Exit codes: 0 stopped, 1 failed, 2 wrong usage, 130 Ctrl-C.
+    """  # noqa: D301 - \b is how Click keeps lines as they are
+    with exit_codes():
+        from cli.commands.api import ApiOptions, run_api  # noqa: PLC0415 - --help stays quick
+
+        run_api(
+            ApiOptions(
+                host=host,
+                port=port,
+                require_keys=require_keys,
+                hosts=tuple(
+                    name.strip() for name in (public_name or "").split(",") if name.strip()
+                ),
+                requests_per_minute=requests_per_minute,
+                lake_dir=lake_dir,
+                server_dir=server_dir,
+            )
+        )
+
+
+@keys.command()
+def create(
+    name: Annotated[str, typer.Argument(help="Whose key it is, e.g. research-notebooks.")],
+    *,
+    role: KeyRole = "reader",
+    server_dir: ServerDir = DEFAULT_FOLDER,
+    json_output: Json = False,
+) -> None:
+    """Make a key and print it: it is shown this once, since its hash alone is stored.
+
+    \b
+    Examples:
+      trading keys create research
+      trading keys create desk --role trader --json
+    """  # noqa: D301 - \b is how Click keeps lines as they are
+    with exit_codes(as_json=json_output):
+        from cli.commands.keys import run_create  # noqa: PLC0415 - --help stays quick
+
+        run_create(name, role, server_dir, as_object=json_output)
+
+
+@keys.command("list")
+def list_keys(*, server_dir: ServerDir = DEFAULT_FOLDER, json_output: Json = False) -> None:
+    """List the keys with role, last use and end; never the keys themselves.
+
+    \b
+    Examples:
+      trading keys list
+    """  # noqa: D301 - \b is how Click keeps lines as they are
+    with exit_codes(as_json=json_output):
+        from cli.commands.keys import run_list  # noqa: PLC0415 - --help stays quick
+
+        run_list(server_dir, as_object=json_output)
+
+
+@keys.command()
+def revoke(
+    key: Annotated[str, typer.Argument(help="A key's name or id; see trading keys list.")],
+    *,
+    server_dir: ServerDir = DEFAULT_FOLDER,
+    json_output: Json = False,
+) -> None:
+    """End a key: the next request with it is refused, and its open streams end.
+
+    \b
+    Examples:
+      trading keys revoke research
+    """  # noqa: D301 - \b is how Click keeps lines as they are
+    with exit_codes(as_json=json_output):
+        from cli.commands.keys import run_revoke  # noqa: PLC0415 - --help stays quick
+
+        run_revoke(key, server_dir, as_object=json_output)

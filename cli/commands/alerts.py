@@ -1,0 +1,126 @@
+"""`trading alerts list`, `add` and `remove`: the rules of alerts."""
+
+from __future__ import annotations
+
+import getpass
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import typer
+import yaml
+
+from cli.database import database_url
+from cli.settings import installation
+from database.alerts.log import FiringAlert, firing_alerts
+from database.alerts.rules import StoredRule, put_rule, remove_rule, stored_rules
+from database.connection import open_database
+from trading.alerts.rules import alert_rule
+from trading.errors import ParameterError
+
+_LISTS = ("symbols", "channels", "signals", "subjects")
+"""Fields that hold several values, written with commas between them."""
+
+
+def run_list(server_dir: Path, *, as_object: bool) -> None:
+    """Print all rules and what fires."""
+    with database_url(installation(), server_dir) as url, open_database(url) as database:
+        rules, firing = stored_rules(database), firing_alerts(database)
+    if as_object:
+        content = {
+            "rules": [_described(stored) for stored in rules],
+            "firing": [_firing(alert) for alert in firing],
+        }
+        typer.echo(json.dumps(content))
+        return
+    if not rules:
+        typer.echo("There are no alert rules yet; trading alerts add --help shows how to add one.")
+    for stored in rules:
+        fields = stored.rule.model_dump(mode="json", exclude_defaults=True)
+        told = " ".join(f"{name}={_shown(value)}" for name, value in fields.items()
+                        if name not in ("name", "kind"))  # fmt: skip
+        typer.echo(f"{stored.rule.name}  {stored.rule.kind}  {told}  ({stored.origin})")
+    for alert in firing:
+        since = alert.since.strftime("%Y-%m-%d %H:%M UTC")
+        typer.echo(f"FIRING since {since}  {alert.rule}  {alert.message}")
+
+
+def run_add(
+    rule: Mapping[str, str], fields: Sequence[str], server_dir: Path, *, as_object: bool
+) -> None:
+    """Store the rule.
+
+    Raises:
+        ParameterError: It is none, or the file of rules has one of its name.
+    """
+    made = alert_rule({**rule, **_fields(fields)})
+    with database_url(installation(), server_dir) as url, open_database(url) as database:
+        outcome = put_rule(database, made, "command", getpass.getuser())
+    content = {"status": outcome, "rule": made.model_dump(mode="json")}
+    typer.echo(json.dumps(content) if as_object else f"The rule {made.name} is {outcome}.")
+
+
+def run_remove(name: str, server_dir: Path, *, as_object: bool) -> None:
+    """Remove the rule.
+
+    Raises:
+        ParameterError: There is none of the name, or the file of rules has it.
+    """
+    with database_url(installation(), server_dir) as url, open_database(url) as database:
+        remove_rule(database, name)
+    content = {"status": "removed", "name": name}
+    typer.echo(json.dumps(content) if as_object else f"The rule {name} is removed.")
+
+
+def _fields(texts: Sequence[str]) -> dict[str, Any]:
+    """Fields of a rule as typed.
+
+    Raises:
+        ParameterError: One is not of the form FIELD=VALUE, or is given twice.
+    """
+    found: dict[str, Any] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals or not name or name in found or name in ("name", "kind"):
+            allowed = "of the form FIELD=VALUE, each field once"
+            raise ParameterError("FIELD=VALUE", text, allowed, "write it like level=250")
+        found[name] = _value(name, value)
+    return found
+
+
+def _value(name: str, text: str) -> Any:  # noqa: ANN401 - whatever the rule's model takes
+    if name in _LISTS:
+        return [word.strip() for word in text.split(",") if word.strip()]
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError:
+        return text
+    # Words stay words: `no` is a name as well.
+    return value if isinstance(value, int | float) and text not in ("yes", "no") else (
+        None if text == "null" else text
+    )  # fmt: skip
+
+
+def _described(stored: StoredRule) -> dict[str, Any]:
+    return {
+        **stored.rule.model_dump(mode="json"),
+        "enabled": stored.enabled,
+        "origin": stored.origin,
+        "created_by": stored.created_by,
+        "updated_at": stored.updated_at.isoformat(),
+    }
+
+
+def _firing(alert: FiringAlert) -> dict[str, Any]:
+    return {
+        "rule": alert.rule,
+        "subject": alert.subject,
+        "since": alert.since.isoformat(),
+        "severity": alert.severity,
+        "message": alert.message,
+    }
+
+
+def _shown(value: Any) -> str:  # noqa: ANN401 - a rule's field
+    return ",".join(map(str, value)) if isinstance(value, list) else str(value)

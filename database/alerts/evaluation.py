@@ -1,0 +1,170 @@
+"""One transaction from what was seen to states, events and notifications: all of them or none."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+
+import psycopg
+from psycopg.rows import TupleRow
+from psycopg.types.json import Jsonb
+
+from database.alerts.locks import lock_rules
+from database.connection import Database
+from trading.alerts.delivery import QuietHours, not_before
+from trading.alerts.evaluation import Evaluation, Key, evaluated, keys_needed
+from trading.alerts.machine import AlertState, Change
+from trading.alerts.observations import Clock, Observation
+from trading.alerts.rules import AlertRule, alert_rule
+
+Connection = psycopg.Connection[TupleRow]
+
+_RULES = "SELECT definition::text FROM alert_rule WHERE enabled ORDER BY name"
+
+_STATES = """
+SELECT rule, subject, memory FROM alert_state
+WHERE rule = ANY(%(whole)s)
+    OR (rule, subject) IN (SELECT * FROM unnest(%(rules)s::text[], %(subjects)s::text[]))
+    OR (%(firing)s AND state = 'firing')
+"""
+
+_SAVE = """
+INSERT INTO alert_state (rule, subject, state, since, last_sent_at, memory)
+VALUES (%s, %s, %s, %s, %s, %s)
+ON CONFLICT (rule, subject) DO UPDATE
+SET (state, since, last_sent_at, memory)
+    = (excluded.state, excluded.since, excluded.last_sent_at, excluded.memory)
+"""
+
+_TELL = """
+INSERT INTO alert_event (rule, subject, kind, severity, message, at, identity)
+VALUES (%s, %s, %s, %s, %s, %s, %s) ON CONFLICT (identity) DO NOTHING RETURNING id
+"""
+
+_NOTIFY = """
+INSERT INTO notification (event_id, channel, title, body, identity, state, not_before)
+VALUES (%s, %s, %s, %s, %s, 'waiting', %s) ON CONFLICT (identity) DO NOTHING
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Addressees:
+    """Who is told.
+
+    Attributes:
+        channels: The channels there are, by name.
+        quiet: When only what is critical is sent.
+    """
+
+    channels: tuple[str, ...] = ()
+    quiet: QuietHours | None = None
+
+
+def evaluate(
+    database: Database,
+    observations: Sequence[Observation],
+    addressees: Addressees,
+    now: datetime,
+) -> list[Change]:
+    """Look at observations with all rules, and store what came of it.
+
+    What was looked at before changes nothing, so that a process that died anywhere may look again.
+
+    Args:
+        database: The database.
+        observations: In order for each subject.
+        addressees: Who is told.
+        now: The time on the wall.
+
+    Returns:
+        What there is to tell that had not been told before.
+
+    Raises:
+        DatabaseError: The database did not take it; nothing was stored.
+    """
+    with database.transaction() as connection:
+        lock_rules(connection)
+        rules = [_rule(text) for (text,) in connection.execute(_RULES)]
+        states = _states(connection, rules, observations)
+        found = evaluated(rules, states, observations, nanoseconds(now))
+        _save(connection, found)
+        by_name = {rule.name: rule for rule in rules}
+        return [
+            change
+            for change in found.changes
+            if _tell(connection, by_name[change.rule], change, addressees, now)
+        ]
+
+
+@lru_cache(maxsize=1024)
+def _rule(text: str) -> AlertRule:
+    return alert_rule(json.loads(text))
+
+
+def _states(
+    connection: Connection, rules: Sequence[AlertRule], observations: Sequence[Observation]
+) -> Mapping[Key, AlertState]:
+    keys, whole = keys_needed(rules, observations)
+    wanted = {
+        "whole": sorted(whole),
+        "rules": [rule for rule, _ in keys],
+        "subjects": [subject for _, subject in keys],
+        "firing": any(isinstance(observation, Clock) for observation in observations),
+    }
+    rows = connection.execute(_STATES, wanted).fetchall()
+    return {(rule, subject): AlertState(**memory) for rule, subject, memory in rows}
+
+
+def _save(connection: Connection, found: Evaluation) -> None:
+    rows = [
+        (
+            rule,
+            subject,
+            "firing" if state.is_firing else "ok",
+            moment(state.since),
+            None if state.last_told_at is None else moment(state.last_told_at),
+            Jsonb(asdict(state)),
+        )
+        for (rule, subject), state in found.states.items()
+    ]
+    with connection.cursor() as cursor:
+        cursor.executemany(_SAVE, rows)
+
+
+def _tell(
+    connection: Connection, rule: AlertRule, change: Change, addressees: Addressees, now: datetime
+) -> bool:
+    """Store what there is to tell and for whom; whether that is new."""
+    row = connection.execute(
+        _TELL,
+        [
+            change.rule, change.subject, change.kind, change.severity, change.message,
+            moment(change.at), change.identity,
+        ],
+    ).fetchone()  # fmt: skip
+    if row is None:
+        return False
+    if change.kind == "resolved" and not rule.notify_resolved:
+        return True
+    title = f"[{change.severity}] {change.rule} {change.kind}: {change.subject}"
+    first = not_before(now, change.severity, addressees.quiet)
+    for channel in rule.channels or addressees.channels:
+        values = [row[0], channel, title, change.message, f"{change.identity}:{channel}", first]
+        connection.execute(_NOTIFY, values)
+    return True
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def moment(since_1970: int) -> datetime:
+    """Nanoseconds since 1970 as an aware datetime, to the microsecond."""
+    return _EPOCH + timedelta(microseconds=since_1970 // 1000)
+
+
+def nanoseconds(at: datetime) -> int:
+    """An aware datetime as nanoseconds since 1970."""
+    return (at - _EPOCH) // timedelta(microseconds=1) * 1000

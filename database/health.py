@@ -1,0 +1,50 @@
+"""How the database does: its schema, its size, and what services said of themselves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from database.connection import open_database
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseState:
+    """What was found.
+
+    Attributes:
+        bytes: What it takes on disk.
+        services: Service, instance, last sign of life, and what it said of itself then; of each
+            service the instances of the last day.
+        open_gaps: Sessions that lack bars.
+        last_load: When bars were last loaded; None for never.
+        unsent: Notifications that wait for longer than five minutes.
+    """
+
+    bytes: int
+    services: tuple[tuple[str, str, datetime, str], ...]
+    open_gaps: int
+    last_load: datetime | None
+    unsent: int
+
+
+def database_state(url: str) -> DatabaseState:
+    """Look at the database.
+
+    Raises:
+        DatabaseError: It cannot be reached, or its schema is not this program's.
+    """
+    with open_database(url) as database, database.transaction() as rows:
+        services = rows.execute(
+            "SELECT service, instance, beat_at, state FROM service_heartbeat "
+            "WHERE beat_at > now() - interval '1 day' ORDER BY service, instance"
+        ).fetchall()
+        row = rows.execute(
+            "SELECT pg_database_size(current_database()), "
+            "(SELECT count(*) FROM gap WHERE state = 'open'), "
+            "(SELECT max(ended_at) FROM load_run WHERE status = 'loaded'), "
+            "(SELECT count(*) FROM notification WHERE state = 'waiting' "
+            "AND not_before < now() - interval '5 minutes')"
+        ).fetchone()
+    size, gaps, load, unsent = row or (0, 0, None, 0)
+    return DatabaseState(size, tuple(services), gaps, load, unsent)

@@ -1,0 +1,1 @@
+"""Accounts: orders, executions, the ledger, risk, and who did what."""

@@ -1,0 +1,1 @@
+"""What keeps an installation in order: the end of the day, health, backups, clean-up."""

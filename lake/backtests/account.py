@@ -1,0 +1,87 @@
+"""One account's bars, put together once for all parameter sets that a process tries on it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from lake.backtests.bars import known_bars
+from lake.backtests.request import BacktestRequest
+from lake.silver.evidence import digest
+from trading.backtest.sweep.evaluation import source_of
+from trading.backtest.sweep.trial import SymbolHistory, Window
+from trading.errors import ParameterError
+from trading.instruments.pace import pace
+from trading.strategies.registry import BUILT_IN
+
+VERSION = "1"
+"""Part of every fingerprint: raised when equal bars and parameters come to other results."""
+
+FEWEST_BARS = 10
+"""A window of fewer bars says nothing."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Account:
+    """What one account trades.
+
+    Attributes:
+        name: The symbol, or `portfolio`.
+        histories: What is known of each of its symbols.
+        window: The bars that are traded.
+        bars_per_year: Of the window's pace; NaN where it follows no calendar.
+        evidence: All that its results depend on but the parameter set, as JSON can hold it.
+    """
+
+    name: str
+    histories: tuple[SymbolHistory, ...]
+    window: Window
+    bars_per_year: float
+    evidence: str
+
+    def fingerprint(self, *parts: Any) -> str:  # noqa: ANN401 - whatever JSON can hold
+        """Hash of the account and of what else a result depends on."""
+        return digest(self.evidence, *parts)
+
+
+def account(request: BacktestRequest, name: str) -> Account:
+    """Read and put together what an account trades.
+
+    Raises:
+        ContentError: A file is damaged.
+        DataError: The bars cannot be used.
+        ParameterError: There are no bars, or too few in the window.
+        StorageError: A file cannot be read.
+    """
+    known = [known_bars(request, symbol) for symbol in request.symbols_of(name)]
+    histories = tuple(one.history for one in known)
+    rows = [own.rows(request.start, request.end) for own in histories]
+    window = Window.of(histories, rows, request.interval)
+    count = len(window.market.clock)
+    if count < FEWEST_BARS:
+        raise ParameterError(
+            "start", str(request.start), f"early enough: the window has {count} bars of {name}, "
+            f"and {FEWEST_BARS} are the fewest", "choose a longer time",
+        )  # fmt: skip
+    stamps = window.market.clock.starts.view("datetime64[ns]")
+    year = pace(stamps).bars_per_year
+    return Account(
+        name, histories, window, math.nan if year is None else year, _evidence(request, known)
+    )
+
+
+def _evidence(request: BacktestRequest, known: list[Any]) -> str:
+    strategy = request.chosen_strategy
+    own = strategy.name not in BUILT_IN
+    return digest(
+        VERSION,
+        strategy.name,
+        strategy.version,
+        # A user's own strategy changes more often than its version does.
+        source_of(strategy) if own else "",
+        request.interval.value,
+        [str(request.start), str(request.end)],
+        request.assumptions.model_dump(mode="json"),
+        [[one.history.seen.symbol, one.digest] for one in known],
+    )

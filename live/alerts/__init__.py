@@ -1,0 +1,1 @@
+"""Alerts: a process that looks at what the bus brings with all rules, and sends notifications."""

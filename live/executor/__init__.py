@@ -1,0 +1,1 @@
+"""The executor: signals become orders, fills become positions, and the broker agrees."""

@@ -1,0 +1,412 @@
+"""The executor of one account: what comes in, and what is done about it.
+
+Bars fill (on paper), mark and are watched; signals become targets, targets become orders through
+the gate; the broker's updates become fills. Everything blocks and is in one thread. What is here
+may be lost at any moment: a start reads the ledger and asks the broker.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+from itertools import groupby
+
+import numpy as np
+
+from adapters.brokers.errors import BrokerError, OutcomeUnknownError
+from adapters.brokers.paper import PaperBroker
+from adapters.brokers.protocol import Broker, OrderUpdate, UpdateStream
+from database.connection import Database
+from database.orders.intents import nanoseconds_of
+from database.orders.targets import StoredTarget
+from live.executor.books import Books
+from live.executor.cancellation import Cancellation
+from live.executor.halting import Halting
+from live.executor.policy import Policy
+from live.executor.reconciliation import Reconciliation
+from live.executor.submission import Submission
+from trading.events import BarClosed, SignalMade
+from trading.execution.desk import TrackedOrder
+from trading.execution.hours import TradingHours
+from trading.execution.intent import Intent
+from trading.execution.signal_target import signal_target
+from trading.execution.target_order import Wanted, target_order
+from trading.orders.book import Bar
+from trading.orders.model import Leg, Order
+from trading.portfolio.ledger import deposit
+from trading.risk.gate import denial
+from trading.risk.guards import EVERYWHERE
+from trading.risk.limits import Code, TradingState
+from trading.units import price_units, to_units
+
+LOG = logging.getLogger(__name__)
+
+RECONNECT_PAUSES = tuple(timedelta(seconds=s) for s in (0, 1, 2, 5, 10, 30))
+"""Before the next try to connect to the broker's stream."""
+
+
+def no_step(name: str) -> None:
+    """Nothing: tests end a process here."""
+
+
+class Executor:
+    """Trades for one account; whoever makes it holds the account's lock.
+
+    Args:
+        database: Where the books are.
+        policy: What it trades and how.
+        hours: The exchange's.
+        broker_of: Makes the broker of the books as they are.
+        now: The time.
+        on_halted: Told when a halt is done, with its reason.
+        at_step: Told of each step.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        policy: Policy,
+        hours: TradingHours,
+        broker_of: Callable[[Books], Broker],
+        now: Callable[[], datetime],
+        *,
+        on_halted: Callable[[str], None] = no_step,
+        at_step: Callable[[str], None] = no_step,
+    ) -> None:
+        self._policy = policy
+        self._hours = hours
+        self._now = now
+        self._at_step = at_step
+        self.books = Books(database, policy.account, now)
+        self.broker = broker_of(self.books)
+        self._paper = self.broker if isinstance(self.broker, PaperBroker) else None
+        self._submission = Submission(self.books, self.broker, now, self._may_send, at_step)
+        self._cancellation = Cancellation(self.books, self.broker, now)
+        self._reconciliation = Reconciliation(
+            database=database,
+            account=policy.account,
+            books=self.books,
+            broker=self.broker,
+            submission=self._submission,
+            cancellation=self._cancellation,
+            now=now,
+            told=self._paper,
+        )
+        self._halting = Halting(
+            database=database,
+            account=policy.account,
+            books=self.books,
+            broker=self.broker,
+            submission=self._submission,
+            cancellation=self._cancellation,
+            reconcile=self.reconcile,
+            now=now,
+            on_halted=on_halted,
+        )
+        self._limits = policy.live_limits
+        self._stream: UpdateStream | None = None
+        self._connects = 0
+        self._connect_at = self._reconcile_at = now()
+        self._last_bar = max((t.bar for t in self.books.targets.values()), default=0)
+        self.reconciling = True
+
+    # From outside.
+
+    def start(self) -> None:
+        """Fund a new paper account, connect, and make the books agree."""
+        if self._paper is not None and self.books.ledger_is_empty:
+            event = deposit(self._nanoseconds(), to_units(self._policy.capital, "capital"))
+            self.books.book(event, "opening")
+            self._paper.booked(event)
+        elif self.books.ledger_is_empty:
+            self._open_with_broker()
+        self._connect("start")
+
+    def handle(self, bars: Iterable[BarClosed], signals: Iterable[SignalMade]) -> None:
+        """Take what the bus brought: bar by bar, and of each its fills before its signals."""
+        own_bars = [b for b in bars if b.interval == self._policy.interval]
+        own_signals = [s for s in signals if self._follows(s)]
+        order = {symbol: place for place, symbol in enumerate(self._policy.symbols)}
+        timeline: list[tuple[int, int, int, BarClosed | SignalMade]] = [
+            *((b.ts, 0, order.get(b.symbol, len(order)), b) for b in own_bars),
+            *((s.ts, 1, order.get(s.symbol, len(order)), s) for s in own_signals),
+        ]
+        timeline.sort(key=lambda item: item[:3])
+        for (ts, is_signal), group in groupby(timeline, key=lambda item: item[:2]):
+            events = [event for *_, event in group]
+            if is_signal:
+                for event in events:
+                    self._signal(event)  # type: ignore[arg-type]
+                self._decide_all()
+            else:
+                self._bars(ts, events)  # type: ignore[arg-type]
+        self._decide_all()
+
+    def receive(self, wait_seconds: float = 0.0) -> int:
+        """Take what the broker says; how much it was."""
+        if self._stream is None:
+            self._connect("reconnect")
+        if self._stream is None:
+            return 0
+        try:
+            updates = self._stream.receive(wait_seconds)
+        except OutcomeUnknownError as error:
+            LOG.warning("%s; what was missed is looked up", error)
+            self._disconnect()
+            return 0
+        for update in updates:
+            self._update(update)
+        if updates:
+            self._decide_all()
+        return len(updates)
+
+    def tick(self) -> None:
+        """What time brings: outcomes to look up, a person's halt, decisions that waited."""
+        if self._paper is not None:
+            self._paper.at(self._now())
+        self.books.refresh_risk()
+        if self._stream is None:
+            self._connect("reconnect")
+        elif self._now() >= self._reconcile_at:
+            self.reconcile("schedule")
+        self._submission.resolve()
+        self._halting.go_on(self._last_bar)
+        self._decide_all()
+
+    def reconcile(self, cause: str) -> bool:
+        """Make the books and the broker's agree; nothing is sent until they do."""
+        self.reconciling = True
+        if not self._reconciliation.run(cause):
+            self._disconnect()  # the next connection tries again
+            return False
+        self.reconciling = False
+        self._connects = 0
+        self._reconcile_at = self._now() + self._policy.reconcile_every
+        self._decide_all()
+        return True
+
+    def close(self) -> None:
+        """End the connections to the broker."""
+        self._disconnect()
+        self.broker.close()
+
+    # Bars.
+
+    def _bars(self, ts: int, bars: Sequence[BarClosed]) -> None:
+        """All bars of one start: fills, then marks, then the watch."""
+        if self._paper is not None:
+            self._paper.at(self._now())
+            updates = [u for bar in bars for u in self._paper.on_bar(bar.symbol, bar.ts, _bar(bar))]
+            self._at_step("bar matched")
+            self.books.happened_together(
+                [(u.order.order.client_order_id, u.events, "") for u in updates]
+            )
+        for bar in bars:
+            self.books.mark(bar.symbol, _bar(bar).close, bar.available_at)
+        self._last_bar = max(self._last_bar, ts)
+        if ts == self._last_bar:
+            self.books.watch(ts, self._hours.session(ts), self._limits)
+            self._halting.go_on(self._last_bar)
+
+    # Signals.
+
+    def _follows(self, signal: SignalMade) -> bool:
+        policy = self._policy
+        return (
+            signal.strategy == policy.strategy
+            and signal.interval == policy.interval
+            and signal.symbol in policy.symbols
+            and policy.fingerprint in {None, signal.fingerprint}
+        )
+
+    def _signal(self, signal: SignalMade) -> None:
+        """Keep what the signal wants, when that is something else than before."""
+        before = self.books.targets.get(signal.symbol)
+        if before is not None and signal.ts <= before.bar:
+            return  # it came before, or corrects a bar that was acted on
+        wanted = signal_target(signal.signal, signal.target, allow_short=self._policy.allow_short)
+        held = before.target if before is not None else 0.0
+        target = held if wanted is None else wanted
+        is_same = target == held and (before is None or before.is_decided)
+        if is_same and not (before is not None and self._owes_exit(before)):
+            return
+        self.books.note(
+            StoredTarget(
+                strategy=signal.strategy,
+                symbol=signal.symbol,
+                fingerprint=signal.fingerprint,
+                interval=signal.interval,
+                bar=signal.ts,
+                available_at=signal.available_at,
+                close=Decimal(repr(signal.close)),
+                target=target,
+                is_decided=False,
+            )
+        )
+
+    def _owes_exit(self, target: StoredTarget) -> bool:
+        """Whether a position is still there whose exit was denied: it is tried again each bar."""
+        held = self.books.desk.account.quantity(target.symbol)
+        return target.exit_denied and held != 0 and target.target * held <= 0
+
+    def _decide_all(self) -> None:
+        for symbol in self._policy.symbols:
+            target = self.books.targets.get(symbol)
+            if target is not None and not target.is_decided:
+                self._decide(target)
+
+    def _decide(self, target: StoredTarget) -> None:
+        """Make the order of a target, once its bar is known, the books agree, nothing works."""
+        late = self._nanoseconds() - target.available_at > self._policy.bar_length
+        price = self.books.desk.prices.get(target.symbol)
+        if not late:
+            if price is None or price.known_at < target.available_at or self.reconciling:
+                return
+            if self._works(target.symbol):
+                return
+        order = target_order(
+            self._wanted(target),
+            equity=self.books.desk.account.equity,
+            position=self.books.desk.account.quantity(target.symbol),
+            only_reduces=self._only_reduces(target.symbol),
+        )
+        if order is None or order.client_order_id in self.books.desk.names:
+            self.books.note(replace(target, is_decided=True))
+            return
+        self._intend(target, order)
+
+    def _works(self, symbol: str) -> bool:
+        """Whether orders of the symbol still work after their cancel was asked for."""
+        for tracked in self.books.desk.orders_of(symbol):
+            try:
+                self._cancellation.ask(tracked)
+            except BrokerError as error:
+                LOG.warning("Order %s is not cancelled yet: %s", tracked.name, error)
+        return bool(self.books.desk.orders_of(symbol))
+
+    def _wanted(self, target: StoredTarget) -> Wanted:
+        step = self._policy.increments.get(target.symbol, Decimal(1))
+        return Wanted(
+            strategy=target.strategy,
+            fingerprint=target.fingerprint,
+            symbol=target.symbol,
+            bar=target.bar,
+            target=target.target,
+            price=int(price_units(np.array([float(target.close)]), target.symbol)[0]),
+            allocation=self._policy.share,
+            increment=to_units(step, "increment"),
+            time_in_force=self._policy.time_in_force,
+        )
+
+    def _only_reduces(self, symbol: str) -> bool:
+        return self.books.risk.state is not TradingState.ACTIVE or self._is_locked(symbol)
+
+    def _is_locked(self, symbol: str) -> bool:
+        trips = self.books.desk.account.trips
+        now = self._nanoseconds()
+        return any(
+            {symbol, EVERYWHERE} & set(guard.locks(trips, frozenset(), now))
+            for guard in self._policy.guards
+        )
+
+    def _intend(self, target: StoredTarget, order: Order) -> None:
+        now, desk = self._now(), self.books.desk
+        exposure = desk.exposure(order.symbol)
+        reduces = exposure.reduces(order.side, to_units(order.quantity, "quantity"))
+
+        def denies(state: TradingState) -> Code | None:
+            situation = desk.situation(
+                order,
+                state=state,
+                now=nanoseconds_of(now),
+                costs=self._policy.costs,
+                reconciling=self.reconciling,
+                takes_orders=self._hours.takes_orders(nanoseconds_of(now), self._policy.bar_length),
+                decided_at=target.available_at,
+                locked=self._is_locked(order.symbol),
+            )
+            return denial(order, situation, self._limits)
+
+        def decided(code: Code | None) -> StoredTarget:
+            return replace(target, is_decided=True, exit_denied=code is not None and reduces)
+
+        intent = Intent(
+            account=self._policy.account,
+            order=order,
+            fingerprint=target.fingerprint,
+            interval=target.interval,
+            bar=target.bar,
+            created_at=now,
+        )
+        self._at_step("decided")
+        tracked, code = self.books.intend(intent, denies, decided)
+        if code is None:
+            self._submission.send(tracked)
+        else:
+            LOG.info("Order %s of %s is denied: %s", tracked.name, order.symbol, code.value)
+
+    def _may_send(self, order: TrackedOrder) -> bool:
+        """Whether an order may be sent again: none that is older than a bar, none in a halt."""
+        if order.intent.order.leg is Leg.CLOSE:
+            return True
+        age = self._now() - order.intent.created_at
+        is_late = age > timedelta(microseconds=self._policy.bar_length // 1_000)
+        return not is_late and self.books.refresh_risk().state is not TradingState.HALTED
+
+    # The broker.
+
+    def _update(self, update: OrderUpdate) -> None:
+        told = update.order
+        name = told.order.client_order_id
+        recorded = self.books.happened(name, update.events, told.broker_order_id)
+        if recorded is None:
+            LOG.warning("The broker tells of order %s, which is not ours", name)
+            self.reconcile("unknown order")
+            return
+        self._at_step("answer recorded")
+        for kind in recorded.contradicted:
+            LOG.error("Order %s cannot have had %s; it counts as alive", name, kind)
+        for flag in recorded.order.status.flags:
+            LOG.warning("Order %s: %s", name, flag)
+
+    def _connect(self, cause: str) -> None:
+        """Listen to the broker first, and then look up what was not heard."""
+        if self._now() < self._connect_at:
+            return
+        self._connects += 1
+        pause = RECONNECT_PAUSES[min(self._connects, len(RECONNECT_PAUSES)) - 1]
+        self._connect_at = self._now() + pause
+        try:
+            self._stream = self.broker.updates()
+        except OutcomeUnknownError as error:
+            LOG.warning("%s; it is tried again", error)
+            return
+        self.reconcile(cause)
+
+    def _disconnect(self) -> None:
+        self.reconciling = True
+        if self._stream is not None:
+            self._stream.close()
+            self._stream = None
+
+    def _open_with_broker(self) -> None:
+        """Begin the ledger of an account that the broker has had for longer with its cash."""
+        try:
+            cash = self.broker.account().cash
+        except OutcomeUnknownError as error:
+            LOG.warning("The account cannot be opened yet: %s", error)
+            return
+        if cash:
+            self.books.book(deposit(self._nanoseconds(), to_units(cash, "cash")), "opening")
+
+    def _nanoseconds(self) -> int:
+        return nanoseconds_of(self._now())
+
+
+def _bar(bar: BarClosed) -> Bar:
+    prices = np.array([bar.open, bar.high, bar.low, bar.close])
+    opened, high, low, close = price_units(prices, bar.symbol).tolist()
+    return Bar(opened, high, low, close, bar.volume)

@@ -1,0 +1,326 @@
+"""Executor and broker under everything at once: faults, kills, races, strangers; the books agree."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from database.connection import Database
+from database.orders.events import order_named
+from database.orders.intents import intent_names
+from database.orders.ledger import read_ledger
+from database.orders.risk import halt, read_risk, resume
+from live.executor.executor import Executor
+from tests.adapters.alpaca_trading import ENDS, Fault, Json, TradingBooks
+from tests.live.executor.alpaca import Side
+from tests.live.executor.test_crashes import STEPS, KilledError
+from tests.live.executor.world import (
+    Clock,
+    World,
+    bar_event,
+    hours_of,
+    policy_of,
+    signal_event,
+    store_bar,
+)
+from tests.trading.backtest.markets import HOUR, START
+from trading.portfolio.account import Account
+from trading.portfolio.ledger import EventKind
+from trading.risk.limits import RiskLimits, TradingState
+from trading.units import MONEY, to_dollars, to_money
+
+SYMBOLS = ("AAPL", "MSFT")
+PRICE = 100
+LIMIT = Decimal("0.8")
+NUMBERS = itertools.count()
+
+BROKER_STATES = {
+    "new": {"ACCEPTED", "PENDING_CANCEL"},
+    "partially_filled": {"PARTIALLY_FILLED", "PENDING_CANCEL"},
+    "pending_cancel": {"PENDING_CANCEL", "ACCEPTED", "PARTIALLY_FILLED"},
+    "filled": {"FILLED"},
+    "canceled": {"CANCELED"},
+    "expired": {"EXPIRED"},
+    "rejected": {"REJECTED"},
+}
+
+GIVEN: dict[str, Database] = {}
+"""The database of the running test."""
+
+
+class Trading(RuleBasedStateMachine):
+    def __init__(self) -> None:
+        super().__init__()
+        self.database = GIVEN["database"]
+        self.clock = Clock(START + HOUR)
+        self.account = f"m{next(NUMBERS)}"
+        self.row = 0
+        self.order_of = 0
+
+    @initialize(skew=st.sampled_from([-30, 0, 30]), slow=st.booleans())
+    def begin(self, skew: int, slow: bool) -> None:  # noqa: FBT001
+        theirs = TradingBooks(
+            self.clock, skew=timedelta(seconds=skew), cash=Decimal(10_000), slow_cancels=slow,
+            refuses=self.watch_limit,
+        )  # fmt: skip
+        self.side = Side(theirs)
+        policy = policy_of(
+            self.account, SYMBOLS, allow_short=True, allocation=Decimal("0.7"),
+            limits=RiskLimits(max_position=LIMIT, max_drawdown=Decimal("0.5")),
+        )  # fmt: skip
+        self.world = World(self.database, policy, hours_of(400), self.clock, self.side.broker)
+        self.executor: Executor = self.world.executor()
+        self.exceeded: list[str] = []
+
+    # What happens.
+
+    @rule(
+        signals=st.dictionaries(
+            st.sampled_from(SYMBOLS), st.sampled_from(["buy", "hold", "sell"]), min_size=1
+        ),
+        price=st.integers(95, 105),
+        part=st.sampled_from([0, 1, 3]),
+    )
+    def bar(self, signals: dict[str, str], price: int, part: int) -> None:
+        """An hour passes: what is open fills, or a part of it, or nothing; bars, then signals."""
+        for order in self.side.theirs.open():
+            if part:
+                quantity = -(-Decimal(order["qty"]) // part)
+                self.side.theirs.fill(order, Decimal(quantity), Decimal(price))
+        ts = START + self.row // 7 * 24 * HOUR + self.row % 7 * HOUR
+        self.row += 1
+        self.clock.at = max(self.clock.at, ts + HOUR)
+        self.bars = [bar_event(symbol, ts, (*(float(PRICE),) * 4, 1e6)) for symbol in SYMBOLS]
+        self.signals = [signal_event(symbol, ts, s, PRICE) for symbol, s in signals.items()]
+        for bar in self.bars:
+            store_bar(self.database, bar)
+        self.work(lambda: self.executor.handle(self.bars, self.signals))
+
+    @precondition(lambda self: self.row)
+    @rule()
+    def told_again(self) -> None:
+        self.work(lambda: self.executor.handle(self.bars, self.signals))
+
+    @rule(part=st.integers(1, 30), price=st.integers(95, 105), which=st.integers(0, 3))
+    def fill(self, part: int, price: int, which: int) -> None:
+        for order in self.side.theirs.open()[which : which + 1]:
+            self.side.theirs.fill(order, Decimal(part), Decimal(price))
+
+    @rule(status=st.sampled_from(["canceled", "expired"]), which=st.integers(0, 3))
+    def end(self, status: str, which: int) -> None:
+        for order in self.side.theirs.open()[which : which + 1]:
+            self.side.theirs.end(order, status)
+
+    @rule()
+    def settle_cancels(self) -> None:
+        self.side.theirs.settle_cancels()
+
+    @rule(faults=st.lists(st.sampled_from(list(Fault)), min_size=1, max_size=4))
+    def go_wrong(self, faults: list[Fault]) -> None:
+        self.side.theirs.faults.extend(faults)
+
+    @rule(how=st.sampled_from(["once", "twice", "backwards"]))
+    def hear(self, how: str) -> None:
+        mangled = {
+            "once": list,
+            "twice": lambda messages: [m for m in messages for _ in range(2)],
+            "backwards": lambda messages: messages[::-1],
+        }
+        self.side.mangle = mangled[how]  # type: ignore[assignment]
+        self.work(self.executor.receive)
+
+    @rule()
+    def lose_the_stream(self) -> None:
+        """What it carried is gone."""
+        if self.side.wire is not None:
+            self.side.wire.close()
+            self.side.wire.break_off()
+        self.work(self.executor.receive)
+
+    @rule(seconds=st.sampled_from([1, 5, 40]))
+    def wait(self, seconds: int) -> None:
+        self.clock.tick(seconds)
+        self.work(self.executor.tick)
+
+    @rule(step=st.sampled_from([*STEPS, "now"]))
+    def kill(self, step: str) -> None:
+        """At the next such step, or at once."""
+        if step == "now":
+            self.start_again()
+            return
+
+        def at_step(name: str) -> None:
+            if name == step:
+                self.world.at_step = lambda _: None
+                raise KilledError
+
+        self.world.at_step = at_step
+
+    @rule()
+    def stranger(self) -> None:
+        """Somebody trades in the account by hand."""
+        body = {
+            "symbol": "KO", "qty": "5", "side": "buy", "type": "market", "time_in_force": "day",
+            "client_order_id": f"hand-{self.account}-{next(NUMBERS)}",
+        }  # fmt: skip
+        self.side.theirs.answer("POST", "/v2/orders", {}, body)
+
+    @rule(closes=st.booleans())
+    def halt(self, closes: bool) -> None:  # noqa: FBT001
+        halt(self.database, self.account, who="a person", why="a test", closes_positions=closes)
+        self.work(self.executor.tick)
+
+    @precondition(lambda self: self.row)
+    @rule()
+    def resume(self) -> None:
+        risk = read_risk(self.database, self.account)
+        if risk.state is TradingState.HALTED and not risk.is_closing:
+            resume(self.database, self.account, who="a person", why="a test")
+
+    # What must hold.
+
+    def watch_limit(self, body: Json) -> None:
+        """Called as an order arrives: no position could exceed its limit by it."""
+        theirs, symbol = self.side.theirs, body["symbol"]
+        if symbol not in SYMBOLS:
+            return
+        sign = 1 if body["side"] == "buy" else -1
+        held = theirs.positions.get(symbol, Decimal(0))
+        mine = [o for o in theirs.open() if o["symbol"] == symbol]
+        left = {
+            side: sum(
+                Decimal(o["qty"]) - Decimal(o["filled_qty"]) for o in mine if o["side"] == side
+            )
+            for side in ("buy", "sell")
+        }
+        left[body["side"]] += Decimal(body["qty"])
+        worst = max(abs(held + left["buy"]), abs(held - left["sell"]))
+        before = abs(held)
+        if worst * PRICE > LIMIT * to_dollars(self.executor.books.desk.account.equity):
+            if worst > before and sign:
+                self.exceeded.append(f"{symbol}: {worst} shares")
+
+    @invariant()
+    def no_order_is_there_twice(self) -> None:
+        if not hasattr(self, "side"):
+            return
+        names = [order["client_order_id"] for order in self.side.theirs.orders.values()]
+        assert len(names) == len(set(names))
+        assert self.exceeded == []
+
+    def teardown(self) -> None:
+        if hasattr(self, "side"):
+            self.come_to_rest()
+            self.compare()
+
+    def come_to_rest(self) -> None:
+        """Nothing goes wrong any more; whatever is on its way arrives."""
+        theirs = self.side.theirs
+        theirs.faults.clear()
+        theirs.slow_cancels = False
+        self.world.at_step = lambda _: None
+        self.side.mangle = list
+        for _ in range(12):
+            theirs.settle_cancels()
+            self.clock.tick(31)
+            self.executor.receive()
+            self.executor.tick()
+        assert self.executor.reconcile("command")
+
+    def compare(self) -> None:
+        theirs = self.side.theirs
+        orders = list(theirs.orders.values())
+        # Every order there is one of ours; of ours, those that are not there never were.
+        ours = {n: order_named(self.database, self.account, n) for n in self.names()}
+        for order in orders:
+            own = ours.get(order["client_order_id"])
+            if own is None and order["symbol"] == "KO":
+                continue  # a stranger's that had ended before anybody looked: adjusted below
+            assert own is not None
+            assert own.status.filled == Decimal(order["filled_qty"])
+            assert own.status.state.value in BROKER_STATES[order["status"]]
+            assert sum((f.quantity for f in own.status.fills), Decimal(0)) == own.status.filled
+        there = {order["client_order_id"] for order in orders}
+        for name, own in ours.items():
+            assert own is not None
+            if name not in there:
+                assert own.status.state.value in {"DENIED", "REJECTED"}
+        # Positions and cash.
+        ledger = read_ledger(self.database, self.account)
+        account = Account.of(ledger)
+        for symbol, quantity in theirs.positions.items():
+            assert account.quantity(symbol) == int(quantity * 10**9)
+        assert abs(account.cash - to_money(round(theirs.cash, 9))) <= MONEY // 100_000
+        profit = account.realized + account.unrealized - account.fees
+        assert account.equity - account.deposits == profit
+        # No position of ours had to be made up: every difference was explained by orders.
+        adjusted = {event.symbol for event in ledger if event.kind is EventKind.ADJUSTMENT}
+        assert adjusted in (set(), {"KO"}, {"", "KO"})
+        # A halt that says that it is done is done.
+        risk = read_risk(self.database, self.account)
+        if risk.state is TradingState.HALTED and not risk.is_closing:
+            assert not [order for order in orders if order["status"] not in ENDS]
+
+    def names(self) -> set[str]:
+        return intent_names(self.database, self.account)
+
+    # Helpers of the rules.
+
+    def work(self, deed: Any) -> None:
+        try:
+            deed()
+        except KilledError:
+            self.start_again()
+
+    def start_again(self) -> None:
+        if self.side.wire is not None:
+            self.side.wire.close()
+        for _ in range(20):
+            try:
+                self.executor = self.world.executor()
+            except KilledError:
+                continue
+            return
+
+
+@contextmanager
+def given(database: Database) -> Iterator[None]:
+    GIVEN["database"] = database
+    yield
+    GIVEN.clear()
+
+
+def run_examples(database: Database, examples: int, steps: int) -> None:
+    with given(database):
+        run_state_machine_as_test(
+            Trading,
+            settings=settings(
+                max_examples=examples, stateful_step_count=steps, deadline=None,
+                suppress_health_check=list(HealthCheck), derandomize=True, print_blob=True, 
+            ),
+        )  # fmt: skip
+
+
+def test_the_books_agree_whatever_happens(database: Database) -> None:
+    run_examples(database, examples=40, steps=25)
+
+
+@pytest.mark.slow
+def test_the_books_agree_whatever_happens_very_often(database: Database) -> None:
+    run_examples(database, examples=400, steps=40)

@@ -1,0 +1,126 @@
+"""One fixture through the backtest and through the executor: the same orders and fills."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+import numpy as np
+import pytest
+
+from database.connection import Database
+from database.orders.ledger import read_ledger
+from tests.live.executor.world import FINGERPRINT, STRATEGY, World, hours_of, policy_of, walk
+from tests.trading.backtest.markets import Row, clock_of, market_of
+from trading.backtest.assumptions import Assumptions
+from trading.backtest.engine import run
+from trading.backtest.result import Result
+from trading.backtest.targets import TargetOrders
+from trading.backtest.terms import Terms
+from trading.orders.fills import Costs
+from trading.risk.limits import RiskLimits
+from trading.strategies.protocol import BUY, HOLD, SELL, Signals
+
+SYMBOLS = ("AAPL", "MSFT", "KO")
+ROWS = 70
+NAMES = {BUY: "buy", HOLD: "hold", SELL: "sell"}
+
+
+def market(seed: int) -> dict[str, list[Row | None]]:
+    """Prices that wander, small volumes, a bar missing here and there."""
+    random = np.random.default_rng(seed)
+    found: dict[str, list[Row | None]] = {}
+    for symbol in SYMBOLS:
+        closes = np.round(100 * np.exp(np.cumsum(random.normal(0, 0.02, ROWS))), 2)
+        opens = np.round(closes * (1 + random.normal(0, 0.005, ROWS)), 2)
+        highs, lows = np.maximum(opens, closes) + 0.3, np.minimum(opens, closes) - 0.3
+        volumes = random.integers(200, 6_000, ROWS)
+        rows = zip(opens, np.round(highs, 2), np.round(lows, 2), closes, volumes, strict=True)
+        found[symbol] = [
+            tuple(float(value) for value in row) if random.random() > 0.05 else None for row in rows
+        ]
+    return found
+
+
+def signals_of(seed: int) -> dict[str, list[int]]:
+    random = np.random.default_rng(seed + 1)
+    return {symbol: random.choice([BUY, HOLD, HOLD, SELL], ROWS).tolist() for symbol in SYMBOLS}
+
+
+def backtest(
+    rows: dict[str, list[Row | None]],
+    signals: dict[str, list[int]],
+    assumptions: Assumptions,
+    limits: RiskLimits,
+) -> Result:
+    made = market_of(rows, clock_of(ROWS))
+    own = [
+        Signals(np.array([signals[s][row] for row in made.rows[column]], np.int8))
+        for column, s in enumerate(made.symbols)
+    ]
+    source = TargetOrders(made, own, assumptions, strategy=STRATEGY, fingerprint=FINGERPRINT)
+    terms = Terms(capital=assumptions.capital, costs=assumptions.costs(), limits=limits)
+    return run(made, source, terms)
+
+
+def by_row(signals: dict[str, list[int]]) -> dict[int, dict[str, str]]:
+    return {
+        row: {symbol: NAMES[codes[row]] for symbol, codes in signals.items()} for row in range(ROWS)
+    }
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("restarts", [False, True])
+def test_a_replay_on_paper_trades_as_the_backtest_did(
+    database: Database, seed: int, restarts: bool
+) -> None:
+    rows, signals = market(seed), signals_of(seed)
+    assumptions = Assumptions(
+        capital=Decimal(50_000), allow_short=seed % 2 == 1, fee_per_share=Decimal("0.005")
+    )
+    limits = RiskLimits(max_drawdown=Decimal("0.12"), max_daily_loss=Decimal("0.05"))
+    expected = backtest(rows, signals, assumptions, limits)
+    policy = policy_of(
+        "p", SYMBOLS, costs=assumptions.costs(), limits=limits, allow_short=assumptions.allow_short,
+        capital=assumptions.capital,
+    )  # fmt: skip
+    world = World(database, policy, hours_of(40))
+    starts = clock_of(ROWS).starts.tolist()
+    if restarts:
+        for first in range(0, ROWS, 5):
+            stretch = slice(first, first + 5)
+            part = {symbol: bars[stretch] for symbol, bars in rows.items()}
+            made = {row - first: own for row, own in by_row(signals).items() if row >= first}
+            walk(world, world.executor(), part, starts[stretch], made)
+    else:
+        walk(world, world.executor(), rows, starts, by_row(signals))
+    # Within a bar the fills of different symbols have no order that would mean anything.
+    found = [event[1:] for event in sorted(read_ledger(database, "p"))]
+    opening, *fills = sorted(expected.ledger)
+    assert found == [opening[1:], *(event[1:] for event in fills)]
+    assert len(found) > 20
+    assert orders(database) == sorted(
+        (o.order.client_order_id, o.state.value, o.reason, o.order.quantity)
+        for o in expected.orders
+    )
+
+
+def orders(database: Database) -> list[tuple[object, ...]]:
+    """Name, last state, code of a denial and quantity of each order."""
+    rows: Sequence[tuple[object, ...]] = database.rows.execute(
+        "SELECT DISTINCT ON (client_order_id) client_order_id, state, coalesce(code, ''), "
+        "i.quantity FROM order_event JOIN intent i USING (account_id, client_order_id) "
+        "ORDER BY client_order_id, id DESC"
+    ).fetchall()
+    return sorted(rows)
+
+
+def test_the_costs_are_charged_once(database: Database) -> None:
+    """Fees and slippage: one fill of 10 shares at 100, 10 bp and 1 bp."""
+    costs = Costs.of(fees_bps=Decimal(1), slippage_bps=Decimal(10))
+    policy = policy_of("p", ["AAPL"], costs=costs, allocation=Decimal("0.1"))
+    world = World(database, policy, hours_of(5))
+    rows = {"AAPL": [(100.0, 100.0, 100.0, 100.0, 1e6)] * 3}
+    walk(world, world.executor(), rows, clock_of(3).starts.tolist(), {0: {"AAPL": "buy"}})
+    fill = read_ledger(database, "p")[1]
+    assert (fill.quantity, fill.price, fill.fee) == (10 * 10**9, 100_100_000_000, 10**17)

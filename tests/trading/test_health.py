@@ -1,0 +1,71 @@
+"""What checks come to: the worst counts, ages and disks have limits, silence is an alarm."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from trading.operations.health import (
+    Check,
+    Condition,
+    Health,
+    age_text,
+    checked_age,
+    checked_disk,
+    checked_services,
+    worst,
+)
+
+NOW = datetime(2026, 1, 5, 15, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("conditions", "expected", "code"),
+    [
+        ([], Condition.OK, 0),
+        ([Condition.OFF], Condition.OK, 0),
+        ([Condition.OK, Condition.OFF], Condition.OK, 0),
+        ([Condition.OK, Condition.WARN, Condition.OFF], Condition.WARN, 3),
+        ([Condition.WARN, Condition.DOWN, Condition.OK], Condition.DOWN, 1),
+    ],
+)
+def test_the_worst_counts(conditions: list[Condition], expected: Condition, code: int) -> None:
+    assert worst(conditions) is expected
+    health = Health(NOW, tuple(Check(str(n), c, "") for n, c in enumerate(conditions)))
+    assert (health.condition, health.exit_code) == (expected, code)
+
+
+def test_ages_are_told_in_the_unit_that_tells_most() -> None:
+    ages = [timedelta(seconds=119), timedelta(minutes=119), timedelta(hours=47), timedelta(days=9)]
+    assert [age_text(age) for age in ages] == ["119 s", "119 min", "47 h", "9 days"]
+
+
+def test_what_never_happened_is_off_and_what_is_too_old_warns() -> None:
+    def check(last: datetime | None) -> Check:
+        return checked_age(
+            "x", last, NOW, limit=timedelta(hours=1), what="last success", next_step="look at it"
+        )
+
+    assert check(None).condition is Condition.OFF
+    assert check(NOW - timedelta(hours=1)).condition is Condition.OK
+    late = check(NOW - timedelta(hours=1, seconds=1))
+    assert late.condition is Condition.WARN
+    assert late.message.endswith("look at it")
+
+
+@pytest.mark.parametrize(
+    ("free", "condition"), [(10, Condition.OK), (9, Condition.WARN), (1, Condition.DOWN)]
+)
+def test_a_full_disk_is_said_before_it_is_full(free: int, condition: Condition) -> None:
+    assert checked_disk("disk", free, 100).condition is condition
+
+
+def test_a_silent_service_is_down_and_a_stopped_one_is_not() -> None:
+    def row(state: str, seconds: int) -> tuple[str, str, datetime, str]:
+        return (state, "1", NOW - timedelta(seconds=seconds), state)
+
+    rows = [row("running", 5), row("running", 61), row("stopped", 900), row("degraded", 5)]
+    assert [check.condition for check in checked_services(rows, NOW)] == [
+        Condition.OK, Condition.DOWN, Condition.OFF, Condition.WARN,
+    ]  # fmt: skip

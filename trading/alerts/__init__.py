@@ -1,0 +1,1 @@
+"""Alerts: rules over bars, signals and the state of the platform, and what they have said."""

@@ -1,0 +1,1 @@
+"""What is known of companies, and since when."""

@@ -1,0 +1,1 @@
+"""From signals to orders as they happen: what is wanted, what is known, what differs."""

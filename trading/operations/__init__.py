@@ -1,0 +1,1 @@
+"""How an installation does: what is checked, and what follows from it."""
