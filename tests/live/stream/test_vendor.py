@@ -167,8 +167,10 @@ def test_a_drop_in_mid_bar_is_filled_by_rest_before_the_time_goes_on(
     clock = Clock(OPEN + timedelta(seconds=1))
     ticks = opened(server, rest, clock, after=OPEN)
     # The first connection comes in mid-minute as well: that minute is fetched when it is over.
-    clock.at = OPEN + timedelta(seconds=59.9)
-    log = until(ticks, told, "the first gap is filled")
+    log = until(ticks, lambda _: server.subscribed(), "it has subscribed")
+    assert not told(log)
+    clock.at = OPEN + timedelta(seconds=60)
+    until(ticks, told, "the first gap is filled", log)
     clock.at = OPEN + timedelta(seconds=65)
     server.trade("AAPL", row(server, 101.0, 1, OPEN + timedelta(seconds=63)))
     until(ticks, lambda seen: trades(seen) and told(seen)[-1] == clock(), "a trade", log)
