@@ -25,7 +25,18 @@ def installation() -> Settings:
     """
     named_api_url()
     with loading_prefect():
-        from flows.boundary.settings import settings  # noqa: PLC0415 - see above
+        import prefect  # noqa: F401, PLC0415 - see above
+
+    return settings_in_force()
+
+
+def settings_in_force() -> Settings:
+    """The `TRADING_` settings for who needs no Prefect, as processes of the live side do not.
+
+    Raises:
+        CommandError: A setting has a value that cannot be used.
+    """
+    from flows.boundary.settings import settings  # noqa: PLC0415 - --help stays quick
 
     try:
         return settings()

@@ -7,7 +7,7 @@ import sys
 from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import yaml
 from pydantic import Field, SecretStr, field_validator
@@ -22,12 +22,14 @@ from pydantic_settings import (
 
 from adapters.market_data.sources import SourceKeys, SourceName
 from adapters.news.sources import NewsKeys, NewsSourceName
-from fanout import FanOutPolicy, Placement
-from fanout.prefect_engine.job_process import is_job
 from trading.alerts.delivery import quiet_hours
 from trading.bars.intervals import Interval
 from trading.errors import ParameterError
 from trading.risk.limits import RiskLimits
+
+if TYPE_CHECKING:
+    # The fan-out loads Prefect, which takes seconds; processes of the live side need none of it.
+    from fanout import FanOutPolicy, Placement
 
 
 class JobPer(StrEnum):
@@ -41,13 +43,17 @@ class JobPer(StrEnum):
     """A job per partition as well."""
 
     @property
-    def symbol_placement(self) -> Placement:
+    def symbol_placement(self) -> "Placement":
         """Where an `analyze-symbol` run executes."""
+        from fanout import Placement  # noqa: PLC0415 - loads Prefect
+
         return Placement.INLINE if self is JobPer.RUN else Placement.JOB
 
     @property
-    def partition_placement(self) -> Placement:
+    def partition_placement(self) -> "Placement":
         """Where an `analyze-time-partition` run executes."""
+        from fanout import Placement  # noqa: PLC0415 - loads Prefect
+
         return Placement.JOB if self is JobPer.PARTITION else Placement.INLINE
 
 
@@ -93,6 +99,8 @@ def is_lost_with_the_job(location: str) -> bool:
     Args:
         location: As `below_project` returns it.
     """
+    from fanout.prefect_engine.job_process import is_job  # noqa: PLC0415 - loads Prefect
+
     return (
         is_job()
         and _project() is None
@@ -343,7 +351,7 @@ class Settings(BaseSettings):
     def _below_the_project(cls, value: str) -> str:
         return below_project(value)
 
-    def symbol_policy(self, placement: Placement, widest: int) -> FanOutPolicy:
+    def symbol_policy(self, placement: "Placement", widest: int) -> "FanOutPolicy":
         """The limits of an orchestrator's fan-out over contracts.
 
         Inline, as many contracts at once as together have the partitions that may execute at
@@ -353,17 +361,23 @@ class Settings(BaseSettings):
             placement: Where the contracts' runs execute.
             widest: Partitions of the contract that has most to do.
         """
+        from fanout import Placement  # noqa: PLC0415 - loads Prefect
+
         if placement is Placement.INLINE:
             return self._policy(max(1, self.inline_in_flight // widest))
         return self._policy(self.symbol_jobs_in_flight)
 
-    def partition_policy(self, placement: Placement) -> FanOutPolicy:
+    def partition_policy(self, placement: "Placement") -> "FanOutPolicy":
         """The limits of one contract's fan-out over its partitions."""
+        from fanout import Placement  # noqa: PLC0415 - loads Prefect
+
         inline = placement is Placement.INLINE
         in_flight = self.inline_in_flight if inline else self.partition_jobs_in_flight
         return self._policy(in_flight, deadline=self.partition_deadline_seconds)
 
-    def _policy(self, in_flight: int, deadline: float | None = None) -> FanOutPolicy:
+    def _policy(self, in_flight: int, deadline: float | None = None) -> "FanOutPolicy":
+        from fanout import FanOutPolicy  # noqa: PLC0415 - loads Prefect
+
         return FanOutPolicy(
             max_in_flight=in_flight,
             max_attempts=self.crash_attempts,

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 from cli.bus import bus_url, opened_bus
 from cli.commands.live.options import SignalOptions, StreamOptions
 from cli.database import database_url
-from cli.settings import absolute, installation
+from cli.settings import absolute, settings_in_force
+from servers.errors import USAGE, CommandError
 
 if TYPE_CHECKING:
     from database.connection import Database
@@ -135,11 +136,29 @@ def _surroundings(server_dir: Path) -> Iterator[Surroundings]:
         stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s"
     )
     with contextlib.ExitStack() as opened:
-        settings = installation()
-        url = opened.enter_context(database_url(settings, server_dir))
-        from database.connection import open_database  # noqa: PLC0415 - of an extra
-
-        database = opened.enter_context(open_database(url))
+        settings = settings_in_force()
+        database = opened.enter_context(_database(settings, server_dir))
         place = opened.enter_context(bus_url(settings, server_dir))
         bus = opened.enter_context(opened_bus(settings, place))
         yield Surroundings(settings, database, bus)
+
+
+@contextlib.contextmanager
+def _database(settings: Settings, server_dir: Path) -> Iterator[Database]:
+    """The database; one with the schema of this program is opened without what migrations load."""
+    try:
+        from database.connection import open_database  # noqa: PLC0415 - of an extra
+        from database.errors import SchemaError  # noqa: PLC0415 - as above
+    except ModuleNotFoundError as error:
+        raise CommandError(
+            f"This command needs {error.name}; install the extra, e.g. with uv sync --extra live.",
+            USAGE,
+        ) from None
+    with contextlib.ExitStack() as opened:
+        if settings.database_url is not None:
+            with contextlib.suppress(SchemaError):
+                url = settings.database_url.get_secret_value()
+                yield opened.enter_context(open_database(url))
+                return
+        url = opened.enter_context(database_url(settings, server_dir))
+        yield opened.enter_context(open_database(url))

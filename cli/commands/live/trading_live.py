@@ -17,7 +17,7 @@ from cli.commands.live.options import LiveOptions
 from cli.commands.live.processes import live_processes
 from cli.commands.live.supervisor import Supervised, supervised
 from cli.database import database_url
-from cli.settings import installation
+from cli.settings import settings_in_force
 
 LOOK_SECONDS = 0.25
 LOGS = "logs"
@@ -30,7 +30,7 @@ def run_live(options: LiveOptions) -> int:
         CommandError, TradingError, LiveError, DatabaseError: It cannot go on.
     """
     with contextlib.ExitStack() as opened:
-        settings = installation()
+        settings = settings_in_force()
         database = opened.enter_context(database_url(settings, options.server_dir))
         place = opened.enter_context(bus_url(settings, options.server_dir))
         bus = opened.enter_context(opened_bus(settings, place))
