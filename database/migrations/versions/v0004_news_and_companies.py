@@ -18,7 +18,8 @@ CREATE TABLE article (
     source text NOT NULL,
     published_at timestamptz NOT NULL,
     fetched_at timestamptz NOT NULL,
-    usable_from timestamptz NOT NULL GENERATED ALWAYS AS (greatest(published_at, fetched_at)) STORED,
+    usable_from timestamptz NOT NULL
+        GENERATED ALWAYS AS (greatest(published_at, fetched_at)) STORED,
     sentiment float8 NOT NULL CHECK (sentiment BETWEEN -1 AND 1),
     label text NOT NULL CHECK (label IN ('positive', 'neutral', 'negative')),
     scorer text NOT NULL,
