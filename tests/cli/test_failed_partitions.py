@@ -9,7 +9,8 @@ from uuid import uuid4
 import pytest
 from prefect import flow
 from prefect.client.orchestration import PrefectClient
-from prefect.states import Completed, Crashed, Failed, Running, State
+from prefect.client.schemas.objects import State
+from prefect.states import Completed, Crashed, Failed, Running
 
 from cli.failed_partitions import FailedPartitions
 

@@ -6,11 +6,13 @@ import re
 from typing import Any
 
 import pytest
+import yaml
 from typer.main import get_command
 
 from cli.app import app
 from flows.boundary.settings import project_root
 from tests.documentation.commands import DOCUMENTS, fences, text_of
+from trading.alerts.rules import alert_rule
 
 ROOT = project_root()
 ROOMS = (
@@ -26,6 +28,9 @@ PYTHON_BLOCKS = [
     if language == "python"
 ]
 """Document and text of each block of Python in the documents."""
+
+USERS_OWN = {"alerts.yaml"}
+"""Files that a user may write, and that are not there until then."""
 
 COMMANDS = get_command(app).commands  # type: ignore[attr-defined] # a group
 
@@ -57,7 +62,11 @@ def test_what_a_document_names_or_links_to_exists(document: str) -> None:
     below = (project_root() / document).parent
     assert [link for link in links(document) if not (below / link).exists()] == []
     named = FILE.findall(re.sub(r"\[[^]]*\]\(", "](", text_of(document)))
-    missing = [n for n in named if not any((folder / n).exists() for folder in (below, ROOT))]
+    missing = [
+        n
+        for n in named
+        if n not in USERS_OWN and not any((folder / n).exists() for folder in (below, ROOT))
+    ]
     assert missing == []
 
 
@@ -78,7 +87,14 @@ def test_a_source_and_a_flow_are_shown_as_code_that_runs() -> None:
 @pytest.mark.parametrize("document", DOCUMENTS)
 def test_every_block_says_what_it_is(document: str) -> None:
     """A block without a language would be looked at by no test."""
-    assert {language for language, _ in fences(document)} <= {"sh", "python", "text"}
+    assert {language for language, _ in fences(document)} <= {"sh", "python", "text", "yaml"}
+
+
+def test_every_yaml_block_holds_alert_rules() -> None:
+    blocks = [t for d in DOCUMENTS for language, t in fences(d) if language == "yaml"]
+    assert blocks
+    for block in blocks:
+        assert [alert_rule(rule) for rule in yaml.safe_load(block)["rules"]]
 
 
 @pytest.mark.parametrize(("document", "command", "rest"), MENTIONS)
