@@ -19,8 +19,8 @@ from database.orders.events import Recorded, order_named, record_events, record_
 from database.orders.events import working_orders as read_working
 from database.orders.intents import created_since, intent_names, moment_of, nanoseconds_of
 from database.orders.ledger import add_ledger_event, read_ledger
-from database.orders.marks import last_prices
 from database.orders.risk import StoredRisk, locked_risk, read_risk, step_risk
+from database.orders.standing import last_prices
 from database.orders.targets import StoredTarget, read_targets, write_target
 from trading.execution.desk import Desk, Price, TrackedOrder
 from trading.execution.intent import Intent

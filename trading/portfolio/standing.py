@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
 from trading.portfolio.account import Account
-from trading.portfolio.ledger import LedgerEvent
 from trading.units import from_units, to_dollars
 
 
@@ -67,17 +65,8 @@ class Standing:
     wins: int
 
 
-def standing(ledger: Iterable[LedgerEvent], prices: Mapping[str, int]) -> Standing:
-    """Fold a ledger and value what is open.
-
-    Args:
-        ledger: All events of the account.
-        prices: Last prices in units by symbol; a symbol without one is worth what it last traded
-            at in the account.
-    """
-    account = Account.of(ledger)
-    for symbol, price in prices.items():
-        account.mark(symbol, price)
+def standing(account: Account) -> Standing:
+    """How an account stands at its marks."""
     held = [account.open[symbol] for symbol in sorted(account.open)]
     positions = tuple(
         PositionStanding(
