@@ -2,55 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
 from typing import Any
-from uuid import UUID, uuid4
 
 import httpx
 import pytest
 
 from api.services import Services
-from api.work import DeploymentMissingError, Run, RunsUnavailableError
 from database.api.pool import DatabasePool
 from database.connection import open_database
 from tests.api.conftest import served
 from tests.api.rows import ACCOUNT, fill
+from tests.api.started_runs import Started
 
 RULE = {"kind": "price_below", "name": "low", "symbols": ["AAPL"], "level": 100.0}
 KILL = {"account": ACCOUNT, "confirm": ACCOUNT, "why": "The feed is wrong."}
 BACKTEST = {"strategy": "vegas_channel", "symbols": ["AAPL"], "grid": {"lost_window": [10, 20]}}
-
-
-class Started:
-    """A server that keeps its word: one run for each idempotency key."""
-
-    def __init__(self) -> None:
-        self.runs: dict[str, Run] = {}
-        self.asked: list[tuple[str, Mapping[str, Any]]] = []
-        self.gone = False
-
-    def recent(
-        self, limit: int, offset: int, tags: Sequence[str] = (), flow: str | None = None
-    ) -> list[Run]:
-        return list(self.runs.values())[offset : offset + limit]
-
-    def one(self, run_id: UUID) -> Run | None:
-        return next((run for run in self.runs.values() if run.id == run_id), None)
-
-    def start(self, deployment: str, parameters: Mapping[str, Any], idempotency_key: str) -> Run:
-        if self.gone:
-            raise RunsUnavailableError("ConnectError")
-        if deployment.startswith("medallion"):
-            raise DeploymentMissingError(deployment)
-        self.asked.append((deployment, parameters))
-        made = Run(
-            id=uuid4(), name="quick-fox", state="Scheduled", state_type="SCHEDULED",
-            created=datetime.now(UTC), start_time=None, end_time=None, tags=("api",),
-            parameters=parameters,
-        )  # fmt: skip
-        return self.runs.setdefault(idempotency_key, made)
 
 
 @pytest.fixture
@@ -184,3 +152,14 @@ def test_without_the_server_it_is_said_and_may_be_asked_again(
     assert post(api, "/v1/backtests", BACKTEST).status_code == 202
     missing = post(api, "/v1/runs", {"deployment": "medallion/medallion"}, "k-2")
     assert missing.json()["error"]["code"] == "deployment_missing"
+
+
+@pytest.mark.parametrize(
+    "odd", ['"a\\u0000"', '"\\ud801"', "1e999", "[" * 5_000 + "]" * 5_000, "NaN"]
+)
+def test_what_no_database_takes_is_refused(api: httpx.Client, odd: str) -> None:
+    content = '{"deployment": "gold/gold", "parameters": {"x": ' + odd + "}}"
+    headers = {"Idempotency-Key": "k-1", "Content-Type": "application/json"}
+    response = api.post("/v1/runs", content=content, headers=headers)
+    assert 400 <= response.status_code < 500, response.text
+    assert response.json()["error"]["message"]

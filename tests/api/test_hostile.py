@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import httpx
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, settings
-from schemathesis.specs.openapi.checks import unsupported_method
+from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from api.app import create_app
 from api.services import Services
@@ -49,7 +51,8 @@ def test_ranges_and_cursors_that_make_no_sense_are_refused(
 @pytest.mark.parametrize(
     "path",
     ["/v1/signals?symbol=' OR 1=1", "/v1/orders?state=x", "/v1/orders?account=%00",
-     "/v1/orders/..%2f..%2fx", "/v1/alerts?subject=%00", "/v1/runs/1", "/v1/indicators/AAPL?strategy=../..",
+     "/v1/orders/..%2f..%2fx", "/v1/alerts?subject=%00", "/v1/runs/1",
+     "/v1/indicators/AAPL?strategy=../..",
      "/v1/indicators/AAPL?strategy=none", "/v1/news?label=x", "/v1/symbols?text=%00",
      "/v1/alerts?cursor=WzkyMjMzNzIwMzY4NTQ3NzU4MDhd", "/v1/", "/v2/bars/AAPL",
      "/v1/alerts?cursor=WyJhXHUwMDAwIiwiYiJd"],
@@ -107,8 +110,11 @@ SCHEMA = schemathesis.openapi.from_dict(APP.openapi())
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )  # fmt: skip
 def test_no_request_made_of_the_description_finds_a_fault(
-    client: httpx.Client, case: schemathesis.Case
+    client: httpx.Client, case: schemathesis.Case[Any]
 ) -> None:
     case.call_and_validate(
-        base_url=str(client.base_url), excluded_checks=[unsupported_method], timeout=30
+        base_url=str(client.base_url),
+        # What a cursor is, or how two fields belong together, no schema says.
+        excluded_checks=[positive_data_acceptance],
+        timeout=30,
     )
