@@ -16,8 +16,8 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 from api.app import create_app
-from api.security import COOKIE, SESSION_SECONDS, session_cookie
 from api.limits import ProcessWindow
+from api.security import COOKIE, SESSION_SECONDS, session_cookie
 from api.services import Services
 from database.api.keys import create_key, key_by_id, list_keys, revoke_key
 from database.api.pool import DatabasePool
