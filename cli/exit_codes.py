@@ -11,6 +11,7 @@ import typer
 from cli.stop_signals import StopSignals
 from database.errors import DatabaseError
 from lake.errors import EXPECTED, USER_MISTAKES
+from live.errors import LiveError
 from servers.errors import FAILED, USAGE, CommandError
 
 
@@ -25,7 +26,7 @@ def exit_codes(*, as_json: bool = False) -> Iterator[None]:
     signals.install()
     try:
         yield
-    except (CommandError, DatabaseError, *EXPECTED) as error:
+    except (CommandError, DatabaseError, LiveError, *EXPECTED) as error:
         typer.echo(str(error), err=True)
         _echo_status("error", str(error), as_json=as_json)
         raise typer.Exit(_exit_code(error)) from None

@@ -67,12 +67,14 @@ class Windows:
             self.gaps += 1
             logger.error(
                 "Ticks after %s were forgotten by the bus before they were read; bars of that time "
-                "lack them until the day's bars replace them", self._offset,
-            )  # fmt: skip
+                "lack them until the day's bars replace them",
+                self._offset,
+            )
         ticks = [event for event in batch.events if isinstance(event, Tick)]
         bars = list(self._fold.take(ticks))
-        self._bus.publish_many(Stream.BARS, ((bar.symbol, bar) for bar in bars))
+        # Kept first: who reads a bar on the bus finds those before it in the database.
         save_live_bars(self._database, bars)
+        self._bus.publish_many(Stream.BARS, ((bar.symbol, bar) for bar in bars))
         self._offset = batch.offset
         self.ticks += sum(tick.symbol != CLOCK for tick in ticks)
         self.bars += len(bars)

@@ -27,6 +27,7 @@ from fanout.prefect_engine.job_process import is_job
 from trading.alerts.delivery import quiet_hours
 from trading.bars.intervals import Interval
 from trading.errors import ParameterError
+from trading.risk.limits import RiskLimits
 
 
 class JobPer(StrEnum):
@@ -167,8 +168,22 @@ class Settings(BaseSettings):
     )
     bus_url: SecretStr | None = Field(
         default=None,
-        description="The bus of live processes: redis://, rediss://, unix:// or kafka://. Unset: "
-        "a local one.",
+        description="The event bus: redis://, rediss://, unix:// or kafka://. Unset: a local one.",
+    )
+    ticks_hours: float = Field(
+        default=48.0, gt=0, le=24 * 366, description="Hours for which the bus keeps ticks."
+    )
+    lateness_seconds: float = Field(
+        default=2.0,
+        ge=0,
+        le=300,
+        description="How long after its end a live bar still waits for its ticks.",
+    )
+    stale_seconds: float = Field(
+        default=30.0,
+        gt=0,
+        le=3600,
+        description="Silence of a live stream in a session after which it is connected anew.",
     )
     backup_dir: str = Field(
         default=".trading/backups", description="Where backups are kept: a folder or fsspec URL."
@@ -176,6 +191,19 @@ class Settings(BaseSettings):
     polygon_api_key: SecretStr | None = Field(default=None, description="Key of Polygon (Massive).")
     alpaca_key_id: SecretStr | None = Field(default=None, description="Name of Alpaca's key.")
     alpaca_secret_key: SecretStr | None = Field(default=None, description="Key of Alpaca.")
+    alpaca_trading_url: str = Field(
+        default="https://paper-api.alpaca.markets",
+        pattern=r"^https?://",
+        description="Where Alpaca takes orders: the paper account's address, or the live one's.",
+    )
+    allow_live: Literal["yes", "no"] = Field(
+        default="no", description="Whether anything here may trade with real money at all."
+    )
+    risk_limits: RiskLimits = Field(
+        default=RiskLimits(),
+        description="What the risk gate holds accounts to, as JSON, e.g. "
+        '{"max_drawdown": "0.2", "max_gross": "1.5"}.',
+    )
     notify: Annotated[dict[str, SecretStr], NoDecode] = Field(
         default={},
         description="Channels of notifications: names and Apprise URLs.",

@@ -15,7 +15,7 @@ import numpy as np
 from database.connection import Database
 from database.orders.accounts import account_named
 from database.orders.equity import EquityPoint, write_equity
-from database.orders.events import Recorded, order_named, record_events, record_intent
+from database.orders.events import Recorded, order_named, record_events, record_intent, rounded
 from database.orders.events import working_orders as read_working
 from database.orders.intents import created_since, intent_names, moment_of, nanoseconds_of
 from database.orders.ledger import add_ledger_event, read_ledger
@@ -186,8 +186,8 @@ class Books:
                 order.symbol,
                 EventKind.FILL,
                 int(order.side) * to_units(fill.quantity, "quantity"),
-                to_units(fill.price, "price"),
-                to_money(fill.fee, "fee"),
+                to_units(rounded(fill.price), "price"),
+                to_money(rounded(fill.fee), "fee"),
                 after.name,
             )
             for fill in after.status.fills

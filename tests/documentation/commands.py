@@ -11,7 +11,7 @@ from flows.boundary.settings import project_root
 
 DOCUMENTS = (
     "README.md", "CONTRIBUTING.md", "docs/usage.md", "docs/how-it-works.md", "docs/analysis.md",
-    "docs/extending.md", "docs/reliability.md", "docs/scaling.md", "docs/benchmarks.md",
+    "docs/extending.md", "docs/alerts.md", "docs/news.md", "docs/reliability.md", "docs/scaling.md", "docs/benchmarks.md",
     "docs/alternatives.md", "k8s/README.md", "charts/trading-fanout/README.md",
     "charts/trading-fanout/UPGRADING.md",
 )  # fmt: skip

@@ -51,6 +51,12 @@ CREATE TABLE consumer_state (
     PRIMARY KEY (consumer, shard)
 );
 
+-- What live streams are asked for.
+CREATE TABLE subscription (
+    symbol text PRIMARY KEY,
+    since timestamptz NOT NULL DEFAULT now()
+);
+
 CREATE TABLE service_heartbeat (
     service text NOT NULL,
     instance text NOT NULL,
@@ -70,4 +76,4 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Drop the tables."""
-    op.execute("DROP TABLE live_bar, signal, consumer_state, service_heartbeat")
+    op.execute("DROP TABLE live_bar, signal, consumer_state, subscription, service_heartbeat")

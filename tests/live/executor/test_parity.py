@@ -72,7 +72,9 @@ def by_row(signals: dict[str, list[int]]) -> dict[int, dict[str, str]]:
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("restarts", [False, True])
 def test_a_replay_on_paper_trades_as_the_backtest_did(
-    database: Database, seed: int, restarts: bool
+    database: Database,
+    seed: int,
+    restarts: bool,  # noqa: FBT001
 ) -> None:
     rows, signals = market(seed), signals_of(seed)
     assumptions = Assumptions(

@@ -195,5 +195,8 @@ def test_what_a_strategy_raises_is_told_with_its_line() -> None:
         def score(self, bars: Bars) -> Floats:
             return bars.close / [0]  # type: ignore[no-any-return]
 
-    with np.errstate(divide="raise"), pytest.raises(DataError, match=r"line \d+ of test_look_ahead"):
+    with (
+        np.errstate(divide="raise"),
+        pytest.raises(DataError, match=r"line \d+ of test_look_ahead"),
+    ):
         checked(Raises())

@@ -1,0 +1,59 @@
+"""The event bus that a command works with: the one that is set, else one of this machine."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cli.options import DEFAULT_FOLDER
+from servers.errors import USAGE, CommandError
+from servers.valkey import local_valkey
+
+if TYPE_CHECKING:
+    from flows.boundary.settings import Settings
+    from live.bus.port import Bus
+
+
+@contextlib.contextmanager
+def bus_url(settings: Settings, server_dir: Path = DEFAULT_FOLDER) -> Iterator[str]:
+    """The URL of the bus.
+
+    Without `TRADING_BUS_URL` it is a server of this machine, which other commands share, and which
+    ends with the last of them.
+
+    Args:
+        settings: The settings in force.
+        server_dir: Where servers of this machine keep their data; this one in `valkey` below it.
+
+    Raises:
+        CommandError: The local server is not installed or does not start.
+    """
+    if settings.bus_url is not None:
+        yield settings.bus_url.get_secret_value()
+        return
+    with local_valkey(server_dir / "valkey") as server:
+        yield server.url
+
+
+@contextlib.contextmanager
+def opened_bus(settings: Settings, url: str) -> Iterator[Bus]:
+    """The bus at a URL.
+
+    Raises:
+        CommandError: What a bus needs is not installed.
+        ParameterError: The URL cannot be used.
+        BusError: It cannot be reached.
+    """
+    try:
+        from live.bus.opening import open_bus  # noqa: PLC0415 - an extra brings what it needs
+    except ModuleNotFoundError as error:
+        raise CommandError(
+            f"This command needs {error.name}; install the extra, e.g. with uv sync --extra live.",
+            USAGE,
+        ) from None
+    from live.bus.retention import Retention  # noqa: PLC0415 - as above
+
+    with open_bus(url, Retention(ticks_hours=settings.ticks_hours)) as bus:
+        yield bus

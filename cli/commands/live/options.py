@@ -1,0 +1,85 @@
+"""What the commands of the live side are asked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+SYNTHETIC, REPLAY, ALPACA, POLYGON = "synthetic", "replay", "alpaca", "polygon"
+
+DEFAULT_SYMBOLS = "AAPL,AMZN,GOOG,JPM,META,MSFT,NVDA,SPY,TSLA,XOM"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamOptions:
+    """Where ticks come from.
+
+    Attributes:
+        source: `synthetic`, `replay`, `alpaca` or `polygon`.
+        symbols: Names, separated by commas, or how many synthetic ones; None leaves those that
+            were asked for before, or takes some.
+        rate: Synthetic ticks in a second.
+        speed: Simulated seconds in a second, of synthetic ticks and replays.
+        first: First day of a replay; None for the last that the lake has.
+        last: Last one, included.
+        bronze_source: The source of bronze that is told again; None for the only one.
+        lake_dir: The lake; None for the settings'.
+    """
+
+    source: str = SYNTHETIC
+    symbols: str | None = None
+    rate: float = 200.0
+    speed: float = 60.0
+    first: str | None = None
+    last: str | None = None
+    bronze_source: str | None = None
+    lake_dir: str | None = None
+
+    def arguments(self) -> list[str]:
+        """The same as options of a command."""
+        given: Sequence[tuple[str, object]] = (
+            ("--source", self.source), ("--symbols", self.symbols), ("--rate", self.rate),
+            ("--speed", self.speed), ("--from", self.first), ("--to", self.last),
+            ("--bronze-source", self.bronze_source), ("--lake-dir", self.lake_dir),
+        )  # fmt: skip
+        return [word for name, value in given if value is not None for word in (name, str(value))]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignalOptions:
+    """What runs on live bars.
+
+    Attributes:
+        strategies: Names, separated by commas.
+        intervals: Lengths of bars, separated by commas.
+        lake_dir: The lake; None for the settings'.
+    """
+
+    strategies: str = "rsi_reversion"
+    intervals: str = "1m"
+    lake_dir: str | None = None
+
+    def arguments(self) -> list[str]:
+        """The same as options of a command."""
+        lake = [] if self.lake_dir is None else ["--lake-dir", self.lake_dir]
+        return ["--strategy", self.strategies, "--interval", self.intervals, *lake]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveOptions:
+    """How `trading live` runs.
+
+    Attributes:
+        stream: Where ticks come from.
+        signals: What runs on bars.
+        minutes: After how many minutes it ends by itself; None for never.
+        server_dir: Where servers of this machine keep their data, and where logs are.
+        json: Whether to print one JSON object at the end instead of a table meanwhile.
+    """
+
+    stream: StreamOptions
+    signals: SignalOptions
+    minutes: float | None
+    server_dir: Path
+    json: bool

@@ -1,0 +1,108 @@
+"""The source of ticks that a user names."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from cli.commands.live.options import ALPACA, DEFAULT_SYMBOLS, POLYGON, REPLAY, StreamOptions
+from cli.settings import absolute
+from database.connection import Database
+from database.live.subscriptions import subscribe, subscriptions, unsubscribe
+from live.bus.port import Bus
+from live.stream.publishing import last_time_told
+from live.stream.source import TickSource
+from servers.errors import USAGE, CommandError
+from trading.bars.synthetic import contract_names
+from trading.errors import ParameterError
+from trading.instruments.calendar import sessions
+from trading.instruments.symbols import checked_contract
+
+_SYNTHETIC_DAYS = 30
+
+if TYPE_CHECKING:
+    from flows.boundary.settings import Settings
+
+
+def tick_source(
+    options: StreamOptions, settings: Settings, bus: Bus, database: Database
+) -> TickSource:
+    """The source, which goes on after the last time that the bus was told.
+
+    Raises:
+        CommandError, ParameterError: What was asked for makes no sense.
+    """
+    symbols = _asked(options, database)
+    if options.source in (ALPACA, POLYGON):
+        from live.stream.vendor import vendor_ticks  # noqa: PLC0415 - of an extra
+
+        return vendor_ticks(
+            options.source, symbols, settings.keys,
+            stale_seconds=settings.stale_seconds, after=last_time_told(bus),
+        )  # fmt: skip
+    if options.source == REPLAY:
+        return _replay(options, settings, symbols, last_time_told(bus))
+    from live.stream.synthetic import SyntheticTicks  # noqa: PLC0415 - of an extra
+
+    begin = max(last_time_told(bus), _first_open())
+    return SyntheticTicks(
+        symbols, options.rate, speed=options.speed, begin=begin, until=time.time_ns()
+    )
+
+
+def _asked(options: StreamOptions, database: Database) -> frozenset[str]:
+    """Those named, which replace those of before; without a name those of before, or some."""
+    before = subscriptions(database)
+    if options.symbols is None and before:
+        return before
+    text = options.symbols or DEFAULT_SYMBOLS
+    if text.isdecimal():
+        names = contract_names(int(text))
+    else:
+        names = [name.strip() for name in text.split(",")]
+    wanted = frozenset(checked_contract(name) for name in names)
+    if not wanted:
+        raise CommandError("symbols=0 is no stream; ask for at least one symbol.", USAGE)
+    unsubscribe(database, before - wanted)
+    subscribe(database, wanted)
+    return wanted
+
+
+def _replay(
+    options: StreamOptions, settings: Settings, symbols: Collection[str], told: int
+) -> TickSource:
+    from live.stream.replay import ReplayedMinutes  # noqa: PLC0415 - of an extra
+
+    last = _day("to", options.last) or _day("from", options.first) or _yesterday()
+    first = _day("from", options.first) or last
+    return ReplayedMinutes(
+        symbols, first, last, lake_dir=absolute(options.lake_dir or settings.lake_dir, "lake_dir"),
+        speed=options.speed, source=options.bronze_source, after=told,
+    )  # fmt: skip
+
+
+def _day(name: str, text: str | None) -> date | None:
+    try:
+        return None if text is None else date.fromisoformat(text)
+    except ValueError:
+        raise ParameterError(name, text, "a date", "write it like 2024-01-02") from None
+
+
+def _yesterday() -> date:
+    """The last session that is over."""
+    today = datetime.now(UTC).date()
+    near = sessions(today - timedelta(days=14), today)
+    over = near.dates[near.closes < np.datetime64(datetime.now(UTC).replace(tzinfo=None))]
+    day: date = over[-1].item()
+    return day
+
+
+def _first_open() -> int:
+    """Where made-up time begins: some sessions back, so that there are some to tell."""
+    last = _yesterday()
+    within = sessions(last - timedelta(days=_SYNTHETIC_DAYS), last)
+    return int(within.opens.astype(np.int64)[0])

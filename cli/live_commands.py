@@ -1,0 +1,180 @@
+"""The commands of the live side: `trading live` and `trading live ...`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import typer
+
+from cli.exit_codes import exit_codes
+from cli.options import DEFAULT_FOLDER, Json, LakeDir, ServerDir
+
+live = typer.Typer(
+    help="Ticks to bars to signals, all day: together with trading live, or each by itself.",
+    rich_markup_mode=None,
+)
+
+Source = Annotated[
+    Literal["synthetic", "replay", "alpaca", "polygon"],
+    typer.Option(help="Where ticks come from; replay tells minutes of the lake again."),
+]
+Symbols = Annotated[
+    str | None,
+    typer.Option(
+        help="Symbols, e.g. AAPL,MSFT, or how many made-up ones. Default: those of the last time.",
+        metavar="NAMES",
+    ),
+]
+Rate = Annotated[float, typer.Option(min=1, help="Made-up ticks in a second.", metavar="TICKS")]
+Speed = Annotated[
+    float,
+    typer.Option(min=0.1, help="Seconds of a market in a second, made up or replayed."),
+]
+First = Annotated[
+    str | None,
+    typer.Option("--from", help="First day of a replay. Default: the last session.", metavar="DAY"),
+]
+Last = Annotated[str | None, typer.Option("--to", help="Last day of a replay.", metavar="DAY")]
+BronzeSource = Annotated[
+    str | None,
+    typer.Option(
+        help="The source in bronze that is replayed. Default: the only one.", metavar="NAME"
+    ),
+]
+Strategies = Annotated[
+    str, typer.Option("--strategy", help="Strategies; see trading strategy list.", metavar="NAMES")
+]
+Intervals = Annotated[
+    str, typer.Option("--interval", help="Bars that they run on, e.g. 1m,5m.", metavar="INTERVALS")
+]
+
+
+@live.callback(invoke_without_command=True)
+def run(
+    context: typer.Context,
+    *,
+    source: Source = "synthetic",
+    symbols: Symbols = None,
+    rate: Rate = 200.0,
+    speed: Speed = 60.0,
+    first: First = None,
+    last: Last = None,
+    bronze_source: BronzeSource = None,
+    strategy: Strategies = "rsi_reversion",
+    interval: Intervals = "1m",
+    minutes: Annotated[
+        float | None,
+        typer.Option(min=0.01, help="End after so many minutes. Default: on Ctrl-C.", metavar="N"),
+    ] = None,
+    lake_dir: LakeDir = None,
+    server_dir: ServerDir = DEFAULT_FOLDER,
+    json_output: Json = False,
+) -> None:
+    """Run the live side on this machine: servers, ticks, bars and signals, with a table of them.
+
+    Each part is a process of its own that is begun again when it dies and goes on where it was.
+    Made-up ticks and replays of the lake need no key.
+
+    \b
+    Examples:
+      trading live
+      trading live --symbols 500 --rate 20000 --minutes 2 --json
+      trading live --source replay --symbols AAPL,MSFT --from 2024-01-02 --speed 120
+      trading live --source alpaca --symbols AAPL,MSFT --strategy vegas_channel --interval 5m
+
+    \b
+    Exit codes: 0 the minutes are over, 1 failed, 2 wrong usage, 130 Ctrl-C.
+    """  # noqa: D301 - \b is how Click keeps lines as they are
+    if context.invoked_subcommand is not None:
+        return
+    with exit_codes(as_json=json_output):
+        from cli.commands.live.options import LiveOptions, SignalOptions, StreamOptions  # noqa: PLC0415
+        from cli.commands.live.trading_live import run_live  # noqa: PLC0415 - --help stays quick
+
+        options = LiveOptions(
+            stream=StreamOptions(
+                source=source, symbols=symbols, rate=rate, speed=speed, first=first, last=last,
+                bronze_source=bronze_source, lake_dir=lake_dir,
+            ),
+            signals=SignalOptions(strategies=strategy, intervals=interval, lake_dir=lake_dir),
+            minutes=minutes,
+            server_dir=server_dir,
+            json=json_output,
+        )  # fmt: skip
+        raise typer.Exit(run_live(options))
+
+
+@live.command()
+def stream(
+    *,
+    source: Source = "synthetic",
+    symbols: Symbols = None,
+    rate: Rate = 200.0,
+    speed: Speed = 60.0,
+    first: First = None,
+    last: Last = None,
+    bronze_source: BronzeSource = None,
+    lake_dir: LakeDir = None,
+    server_dir: ServerDir = DEFAULT_FOLDER,
+) -> None:
+    """Put ticks on the bus until stopped: from a vendor, from the lake again, or made up.
+
+    \b
+    Examples:
+      trading live stream --source alpaca --symbols AAPL,MSFT
+      trading live stream --source replay --symbols AAPL --from 2024-01-02 --speed 60
+
+    \b
+    Exit codes: 0 a replay has ended, 1 failed, 2 wrong usage, 130 Ctrl-C, 143 SIGTERM.
+    """  # noqa: D301 - \b is how Click keeps lines as they are
+    with exit_codes():
+        from cli.commands.live.options import StreamOptions  # noqa: PLC0415 - --help stays quick
+        from cli.commands.live.serving import serve_stream  # noqa: PLC0415 - as above
+
+        options = StreamOptions(
+            source=source, symbols=symbols, rate=rate, speed=speed, first=first, last=last,
+            bronze_source=bronze_source, lake_dir=lake_dir,
+        )  # fmt: skip
+        serve_stream(options, server_dir)
+
+
+@live.command()
+def windows(*, server_dir: ServerDir = DEFAULT_FOLDER) -> None:
+    """Make bars of all intervals within a session from the bus's ticks until stopped.
+
+    \b
+    Examples:
+      trading live windows
+
+    \b
+    Exit codes: 1 failed, 2 wrong usage, 130 Ctrl-C, 143 SIGTERM.
+    """  # noqa: D301 - \b is how Click keeps lines as they are
+    with exit_codes():
+        from cli.commands.live.serving import serve_windows  # noqa: PLC0415 - --help stays quick
+
+        serve_windows(server_dir)
+
+
+@live.command()
+def signals(
+    *,
+    strategy: Strategies = "rsi_reversion",
+    interval: Intervals = "1m",
+    lake_dir: LakeDir = None,
+    server_dir: ServerDir = DEFAULT_FOLDER,
+) -> None:
+    """Run strategies on the bus's bars until stopped, after the older bars of the lake.
+
+    \b
+    Examples:
+      trading live signals --strategy vegas_channel,rsi_reversion --interval 5m
+
+    \b
+    Exit codes: 1 failed, 2 wrong usage, 130 Ctrl-C, 143 SIGTERM.
+    """  # noqa: D301 - \b is how Click keeps lines as they are
+    with exit_codes():
+        from cli.commands.live.options import SignalOptions  # noqa: PLC0415 - --help stays quick
+        from cli.commands.live.serving import serve_signals  # noqa: PLC0415 - as above
+
+        options = SignalOptions(strategies=strategy, intervals=interval, lake_dir=lake_dir)
+        serve_signals(options, server_dir)

@@ -1,0 +1,177 @@
+"""Signals on live bars, by the function that makes gold."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, cast
+
+import numpy as np
+from pydantic import BaseModel
+
+from database.connection import Database
+from database.live.signals import save_signals
+from lake.gold.request import CONTEXT_SYMBOLS
+from lake.gold.signal_pass import SignalPass, signal_pass
+from lake.silver.evidence import digest
+from live.bus.port import Bus
+from live.history import LiveHistories, LiveHistory
+from live.lag import Lag
+from storage.directory import Directory
+from trading.bars.intervals import Interval
+from trading.errors import ParameterError
+from trading.events import BarClosed, SignalMade, Stream
+from trading.strategies.protocol import SIGNAL_NAMES, Strategy
+from trading.strategies.registry import checked_parameters, strategy_named
+
+GROUP = "signals"
+BARS_AT_ONCE = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class LiveStrategy:
+    """A strategy that runs on live bars of one interval.
+
+    Attributes:
+        strategy: The strategy.
+        parameters: Its parameters.
+        interval: Length of the bars.
+    """
+
+    strategy: Strategy[Any]
+    parameters: BaseModel
+    interval: Interval
+    fingerprint: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        hashed = digest(
+            self.strategy.name, self.strategy.version, self.parameters.model_dump(mode="json")
+        )
+        object.__setattr__(self, "fingerprint", hashed)
+
+    @classmethod
+    def named(
+        cls, name: str, interval: str, parameters: Mapping[str, Any] | None = None
+    ) -> LiveStrategy:
+        """The strategy of that name.
+
+        Raises:
+            ParameterError: There is none, a parameter is not allowed, or the interval is not one
+                that live bars have.
+        """
+        known = [one for one in Interval if one.is_intraday and one is not Interval.HOUR]
+        if interval not in known:
+            raise ParameterError(
+                "interval", interval, f"one of {', '.join(known)}", "pass one that live bars have"
+            )
+        strategy = strategy_named(name)
+        return cls(strategy, checked_parameters(strategy, parameters or {}), Interval(interval))
+
+
+class Signals:
+    """What bars are read, and what strategies say of them.
+
+    Args:
+        bus: Where bars are from, and where signals go.
+        database: Where live bars are, and where signals are kept.
+        lake: Where older bars are.
+        strategies: What runs on the bars.
+        consumer: The name of this process among those that share the work.
+    """
+
+    def __init__(
+        self,
+        bus: Bus,
+        database: Database,
+        lake: Directory,
+        strategies: Sequence[LiveStrategy],
+        consumer: str,
+    ) -> None:
+        self._bus = bus
+        self._database = database
+        self._strategies = strategies
+        self._histories = LiveHistories(lake, database)
+        self._consumer = bus.consume(Stream.BARS, GROUP, consumer)
+        self.signals = 0
+        self.lag = Lag()
+
+    def step(self, wait_seconds: float = 1.0) -> list[SignalMade]:
+        """Take in the next bars, and publish and keep what strategies say of them.
+
+        Raises:
+            BusError, DatabaseError, StorageError: Nothing is lost: the bars come again.
+            ContentError, DataError: The lake or a strategy is wrong, and stays so.
+        """
+        batch = self._consumer.fetch(BARS_AT_ONCE, wait_seconds)
+        bars = [event for event in batch.events if isinstance(event, BarClosed)]
+        made = [signal for bar in bars for signal in self._of(bar)]
+        save_signals(self._database, made)
+        self._bus.publish_many(Stream.SIGNALS, ((signal.symbol, signal) for signal in made))
+        self._consumer.acknowledge(batch)
+        if made:
+            now = time.time_ns()
+            self.lag.add(now - published for published in batch.published_at)
+        self.signals += len(made)
+        return made
+
+    def figures(self) -> dict[str, Any]:
+        """What it has done, for its sign of life."""
+        return {"signals": self.signals, "lag_ms": self.lag.milliseconds()}
+
+    def close(self) -> None:
+        """Let another process go on at once."""
+        self._consumer.close()
+
+    def _of(self, bar: BarClosed) -> list[SignalMade]:
+        asked = [one for one in self._strategies if one.interval == bar.interval]
+        if not asked:
+            return []
+        history = self._histories.take(bar)
+        return [self._said(bar, history, one) for one in asked]
+
+    def _said(self, bar: BarClosed, history: LiveHistory, one: LiveStrategy) -> SignalMade:
+        context = {
+            name: self._histories.of(CONTEXT_SYMBOLS[name], one.interval, bar.ts).until(bar.ts)
+            for name in one.strategy.context
+        }
+        made = signal_pass(
+            history.until(bar.ts),
+            one.interval,
+            history.actions,
+            strategy=one.strategy,
+            parameters=one.parameters,
+            context=context,
+        )
+        return _signal(bar, made, one)
+
+
+def _signal(bar: BarClosed, made: SignalPass, one: LiveStrategy) -> SignalMade:
+    """What a pass says of its last bar."""
+    if int(made.bars.timestamps[-1].astype(np.int64)) != bar.ts:
+        raise AssertionError("a pass ends with the bar that it was made for")
+    values = {name: _number(column[-1]) for name, column in made.columns.items()}
+    target = values.pop("target", None)
+    name = SIGNAL_NAMES[int(made.signal[-1])]
+    return SignalMade(
+        strategy=one.strategy.name,
+        fingerprint=one.fingerprint,
+        symbol=bar.symbol,
+        interval=bar.interval,
+        ts=bar.ts,
+        signal=cast("Literal['buy', 'hold', 'sell']", name),
+        close=bar.close,
+        available_at=bar.available_at,
+        target=target,
+        values=values,
+        revision=bar.revision,
+    )
+
+
+def _number(value: Any) -> float | None:  # noqa: ANN401 - of whatever kind a column is
+    """A number for people and rules; None where there is none, as for texts."""
+    if isinstance(value, str) or value is None:
+        return None
+    number = float(value)
+    return number if math.isfinite(number) else None
