@@ -1,8 +1,8 @@
 """The pictures of the documents: `python docs/screenshots.py` writes them into `docs/images/`.
 
 Runs `trading demo` on folders of its own and looks at the report and the Prefect UI with Debian's
-Chromium, whose address PATH knows. `python -m docs.screenshots --desk` looks at the desk instead,
-over a database and a lake that are filled as its tests fill them.
+Chromium, whose address PATH knows. `PYTHONPATH=. python docs/screenshots.py --desk` looks at the
+desk instead, over a database and a lake that are filled as its tests fill them.
 """
 # ruff: noqa: INP001 - a script
 
