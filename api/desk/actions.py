@@ -65,6 +65,7 @@ def sign_out() -> Response:
 async def kill(
     desk: DeskOf,
     caller: Trader,
+    *,
     account: Annotated[str, Form()],
     confirm: Annotated[str, Form()],
     why: Why,

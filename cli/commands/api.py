@@ -7,6 +7,7 @@ import ipaddress
 import os
 import socket
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -80,7 +81,14 @@ def run_api(options: ApiOptions) -> None:
         if needs_keys:
             _check_keys(url)
         services = _services(options, settings, url, needs_keys=needs_keys)
-        desk = desk_routes(services, DeskSettings(prefect_ui=_prefect_ui()))
+        desk = desk_routes(
+            services,
+            DeskSettings(
+                limits=settings.risk_limits,
+                prefect_ui=_prefect_ui(),
+                news_half_life=timedelta(hours=settings.news_half_life_hours),
+            ),
+        )
         app = create_app(services, pages=[desk.router], open_paths=desk.open_paths)
         typer.echo(_instructions(options.host, listening, loopback=loopback, keys=needs_keys))
         config = uvicorn.Config(

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from api.security import COOKIE
-from database.connection import Database
 from database.api.keys import create_key
+from database.connection import Database
 from tests.api.desk.application import Application
 from tests.api.desk.conftest import SETTINGS
 from tests.api.desk.seed import ACCOUNT

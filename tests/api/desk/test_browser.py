@@ -1,4 +1,4 @@
-"""The desk in Chromium: each page, dark and light, wide and narrow; what is pushed; what is lost."""
+"""The desk in Chromium: each page, dark and light, wide and narrow; pushes, and their loss."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def test_everything_on_the_overview_is_reached_by_the_keyboard(
     for _ in range(len(wanted) + 30):
         page.keyboard.press("Tab")
         n, outline = page.evaluate(
-            "[document.activeElement.dataset.n, getComputedStyle(document.activeElement).outlineStyle]"
+            "((at) => [at.dataset.n, getComputedStyle(at).outlineStyle])(document.activeElement)"
         )
         if n is not None:
             assert outline != "none"

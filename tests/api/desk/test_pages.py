@@ -160,7 +160,8 @@ async def test_without_the_database_pages_say_so_and_the_overview_shows_the_last
         _execute(postgres, f"ALTER DATABASE {name[1]} ALLOW_CONNECTIONS false")
         _execute(
             postgres,
-            f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name[1]}'",
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "  # noqa: S608 - our own name
+            f"WHERE datname = '{name[1]}'",
         )
         frame = await application.desk.pusher.look()
         assert frame.problem.startswith("The database does not answer: figures are of 2026-11-25")
