@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
+from datetime import date
 from typing import Any
 
 from database.connection import Database
 from database.live.bars import save_live_bars
 from database.live.consumers import ConsumerState, load_state, save_state
+from live.archive import session_date
 from live.bus.port import BEGINNING, Bus
 from trading.bars.folding.fold import Fold, FoldSettings
 from trading.errors import DataError
@@ -36,6 +39,8 @@ class Windows:
         bus: Where ticks are from, and where bars go.
         database: Where bars and the state are kept.
         settings: How bars are made.
+        session_over: Told the New York date of each session that takes no ticks any more, before
+            that is saved: it may be told one again.
         save_seconds: How often the state is saved, at most.
     """
 
@@ -45,10 +50,12 @@ class Windows:
         database: Database,
         settings: FoldSettings = FoldSettings(),  # noqa: B008 - frozen
         *,
+        session_over: Callable[[date], object] = lambda _: None,
         save_seconds: float = _SAVE_SECONDS,
     ) -> None:
         self._bus = bus
         self._database = database
+        self._session_over = session_over
         self._save_seconds = save_seconds
         self._save_at = time.monotonic() + save_seconds
         self.ticks = self.bars = self.gaps = 0
@@ -71,10 +78,13 @@ class Windows:
                 self._offset,
             )
         ticks = [event for event in batch.events if isinstance(event, Tick)]
+        session = self._fold.session
         bars = list(self._fold.take(ticks))
         # Kept first: who reads a bar on the bus finds those before it in the database.
         save_live_bars(self._database, bars)
         self._bus.publish_many(Stream.BARS, ((bar.symbol, bar) for bar in bars))
+        if session.close and self._fold.session != session:
+            self._session_over(session_date(session.close))
         self._offset = batch.offset
         self.ticks += sum(tick.symbol != CLOCK for tick in ticks)
         self.bars += len(bars)

@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 
 from lake.files import read_file, stored_fingerprints, stored_metadata
-from lake.folders import folders_in
+from lake.folders import folders_in, sources_of_bronze
 from lake.grain import Grain
 from lake.stretch import SUFFIX, Stretch
 from storage.directory import Directory
@@ -152,7 +152,7 @@ def bronze_symbols(directory: Directory, interval: Interval, sources: Sequence[s
         sources: Sources to look at; none for all.
     """
     found: set[str] = set()
-    for source in sources or folders_in(directory, BRONZE):
+    for source in sources or sources_of_bronze(directory):
         found.update(folders_in(directory, f"{BRONZE}/{source}/{interval}"))
     return sorted(found)
 
@@ -173,7 +173,7 @@ def bronze_of(
         DataError: A file's name says no stretch of time.
     """
     files: list[BronzeFile] = []
-    for source in sources or folders_in(directory, BRONZE):
+    for source in sources or sources_of_bronze(directory):
         folder = f"{BRONZE}/{source}/{interval}/{symbol}"
         files += [
             BronzeFile(source, Stretch.of_file(name), f"{folder}/{name}")

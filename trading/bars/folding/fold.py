@@ -69,6 +69,11 @@ class Fold:
         return self._clock
 
     @property
+    def session(self) -> FoldedSession:
+        """The session that takes ticks now; the one before it has its last bars."""
+        return self._session
+
+    @property
     def _known_at(self) -> int:
         """The clock in whole microseconds, as tables keep them: never earlier than it."""
         return -(-self._clock // 1000) * 1000
