@@ -37,7 +37,14 @@ class BodyLimit:
                 raise _too_long()
             return message
 
-        await self._app(scope, counted, send)
+        async def answered(message: Message) -> None:
+            # What reads the body turns whatever happens there into an answer of its own.
+            if read <= MOST_BYTES:
+                await send(message)
+
+        await self._app(scope, counted, answered)
+        if read > MOST_BYTES:
+            await error_response(_too_long())(scope, receive, send)
 
 
 def _declared(scope: Scope) -> int:

@@ -8,6 +8,7 @@ from http import HTTPStatus
 from fastapi import FastAPI, Request, Response, WebSocket
 from fastapi.exceptions import RequestValidationError, WebSocketRequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.routing import Match, Route
 
 from api.envelope import ApiError, error_response
 from api.work import DeploymentMissingError, ParametersRefusedError, RunsUnavailableError
@@ -38,6 +39,8 @@ _EXPECTED = (
 
 async def _answered(connection: Request | WebSocket, error: Exception) -> Response:
     found = as_api_error(error)
+    if found.status == HTTPStatus.METHOD_NOT_ALLOWED:
+        found.headers["Allow"] = ", ".join(_methods(connection))
     if isinstance(connection, WebSocket):
         # Before it was accepted: the server answers 403.
         await connection.close(code=1008, reason=found.message[:120])
@@ -48,6 +51,18 @@ async def _answered(connection: Request | WebSocket, error: Exception) -> Respon
         trace = None if isinstance(error, _EXPECTED) else error
         _LOG.error("%s %s failed: %s", connection.method, where, error, exc_info=trace)
     return error_response(found)
+
+
+def _methods(connection: Request | WebSocket) -> list[str]:
+    """The methods of a path, of all routes that have it."""
+    routes = [route for route in connection.app.routes if isinstance(route, Route)]
+    found = (
+        route.methods or set() for route in routes if route.matches(connection.scope)[0] is not _NO
+    )
+    return sorted(set().union(*found))
+
+
+_NO = Match.NONE
 
 
 def as_api_error(error: Exception) -> ApiError:  # noqa: PLR0911 - one for each kind

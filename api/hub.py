@@ -120,7 +120,7 @@ class _Channel:
         if known is not None and known.event.identity == entry.event.identity:
             return False
         if len(self.recent) == self.recent.maxlen:
-            self.forgotten = self.recent[0].sequence
+            self.forgotten = max(self.forgotten, self.recent[0].sequence)
         self.recent.append(entry)
         self.latest[entry.key] = entry
         self.latest.move_to_end(entry.key)

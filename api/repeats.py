@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable
 from typing import Annotated, Any
 
@@ -49,10 +50,10 @@ def once(
         status: The HTTP status of success.
 
     Raises:
-        ApiError: The key was used for another request.
+        ApiError: The key was used for another request, or the body cannot be kept.
     """
     route = f"{request.method} {request.url.path}"
-    digest = hashlib.sha256(encoded(body)).digest()
+    digest = hashlib.sha256(_storable(body)).digest()
     asked = Asked(who=caller.key_id or caller.name, key=key, route=route, digest=digest)
     with (
         services_of(request).database.connection() as database,
@@ -73,6 +74,23 @@ def once(
     response = _response(request, encoded(known.answer), known.status)
     response.headers["Idempotency-Replayed"] = "true"
     return response
+
+
+def _storable(body: BaseModel) -> bytes:
+    """The body as it can be kept: JSON allows texts and numbers that no database takes."""
+    try:
+        json.dumps(body.model_dump(), allow_nan=False, default=str)
+        content = encoded(body)
+    except (ValueError, OverflowError, RecursionError):
+        content = b"\\u0000"
+    if b"\\u0000" in content:
+        raise ApiError(
+            422,
+            "invalid_parameter",
+            "The body has a character or number that cannot be stored; send it without "
+            "NUL characters, lone surrogates, NaN and Infinity.",
+        )
+    return content
 
 
 def _response(request: Request, data: bytes, status: int) -> Response:

@@ -179,12 +179,16 @@ def verified(token: str, services: Services) -> ApiKey | None:
         return key
 
 
-def session_cookie(key: ApiKey) -> str:
+def session_cookie(key: ApiKey, made_at: float | None = None) -> str:
     """The value of the cookie by which the desk knows a key's owner again.
 
     Signed with the hash of the key's secret, which never leaves the database: it ends with the key.
+
+    Args:
+        key: The key.
+        made_at: When, in seconds since 1970; now by default.
     """
-    expires = int(time.time()) + SESSION_SECONDS
+    expires = int(time.time() if made_at is None else made_at) + SESSION_SECONDS
     return f"{key.id}.{expires}.{_signature(key, expires)}"
 
 

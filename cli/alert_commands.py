@@ -75,7 +75,7 @@ def remove_alert(
         run_remove(name, server_dir, as_object=json_output)
 
 
-def test_channels(
+def try_channels(
     channel: Annotated[
         str | None, typer.Argument(help="A channel of TRADING_NOTIFY. Default: all.")
     ] = None,

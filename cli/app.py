@@ -6,9 +6,17 @@ import os
 
 import typer
 
-from cli.alert_commands import add_alert, alert_log, list_alerts, remove_alert, test_channels
+from cli.account_commands import orders, paper_app, positions, risk_app
+from cli.alert_commands import (
+    add_alert,
+    alert_log,
+    list_alerts,
+    remove_alert,
+    try_channels,
+)
 from cli.api_commands import api, keys
 from cli.cluster_commands import prepare_database, prepare_storage, register
+from cli.executor_commands import executor
 from cli.lake_commands import lake, settings
 from cli.lake_data_commands import build, sql
 from cli.lake_data_commands import demo as lake_demo
@@ -64,20 +72,23 @@ strategy_app.command()(check)
 app.add_typer(strategy_app, name="strategy")
 app.command()(backtest)
 
+live.command()(executor)
+app.command()(orders)
+app.command()(positions)
+app.add_typer(risk_app, name="risk")
+app.add_typer(paper_app, name="paper")
+
 app.add_typer(keys, name="keys")
 alerts_app = typer.Typer(
     help="Alert rules, what they said, and notifications.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
-for name, command in (
-    ("list", list_alerts),
-    ("add", add_alert),
-    ("remove", remove_alert),
-    ("test", test_channels),
-    ("log", alert_log),
-):
-    alerts_app.command(name)(command)
+alerts_app.command("list")(list_alerts)
+alerts_app.command("add")(add_alert)
+alerts_app.command("remove")(remove_alert)
+alerts_app.command("test")(try_channels)
+alerts_app.command("log")(alert_log)
 app.add_typer(alerts_app, name="alerts")
 
 news_app = typer.Typer(

@@ -256,6 +256,46 @@ def gaps(
         raise typer.Exit(run_gaps(question, explained=explained, as_object=json_output))
 
 
+@lake.command()
+def symbols(
+    *,
+    symbols: Symbols = None,
+    universe: Universe = None,
+    source: Source = None,
+    source_dir: From = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print what has changed, and write nothing.")
+    ] = False,
+    lake_dir: LakeDir = None,
+    json_output: Json = False,
+) -> None:
+    """Find what was listed, delisted or renamed, and keep it in the lake's reference tables.
+
+    Of all symbols of the lake unless you name some, from the first source that has a list. Outside
+    of its listing nothing is expected of a symbol, and a reused one is two instruments.
+
+    \b
+    Examples:
+      trading lake symbols --source polygon --dry-run
+      trading lake symbols --source alpaca --symbols AAPL,MSFT
+
+    \b
+    Exit codes: 0 all is up to date, 1 failed, 2 wrong usage.
+    """  # noqa: D301 - \b is how Click keeps lines as they are
+    with exit_codes(as_json=json_output):
+        from cli.commands.lake.question import LakeQuestion  # noqa: PLC0415 - --help stays quick
+        from cli.commands.lake.symbols import run_symbols  # noqa: PLC0415 - as above
+
+        question = LakeQuestion(
+            symbols=symbols,
+            universe=universe,
+            source=source,
+            source_dir=source_dir,
+            lake_dir=lake_dir,
+        )
+        raise typer.Exit(run_symbols(question, dry_run=dry_run, as_object=json_output))
+
+
 def settings(*, json_output: Json = False) -> None:
     """Print the settings in force, and where each is from.
 

@@ -14,6 +14,7 @@ from trading.instruments.instrument import Instrument
 
 _FIELDS = (
     "symbol", "name", "kind", "exchange", "sector", "calendar", "increment", "listed", "delisted",
+    "identifier",
 )  # fmt: skip
 
 _AS_OF = f"""

@@ -35,6 +35,14 @@ WHERE %(symbol)s::text IS NULL
 ORDER BY a.usable_from DESC, a.id LIMIT %(count)s
 """
 
+_NOT_ON_BUS = """
+SELECT a.id, a.url, a.title, a.description, a.publisher, a.source, a.published_at, a.usable_from,
+    a.sentiment, a.label,
+    (SELECT array_agg(s.symbol ORDER BY s.symbol) FROM article_symbol s WHERE s.article_id = a.id)
+        AS symbols
+FROM article a WHERE a.sent_to_bus_at IS NULL ORDER BY a.usable_from, a.id LIMIT %s
+"""
+
 _SENTIMENTS = """
 SELECT a.usable_from, a.sentiment FROM article a JOIN article_symbol s ON s.article_id = a.id
 WHERE s.symbol = %s AND a.usable_from > %s AND a.usable_from <= %s ORDER BY a.usable_from, a.id
@@ -128,6 +136,24 @@ def articles(database: Database, symbol: str | None = None, count: int = 50) -> 
         connection.cursor(row_factory=class_row(StoredArticle)) as cursor,
     ):
         return cursor.execute(_LIST, {"symbol": symbol, "count": count}).fetchall()
+
+
+def articles_not_on_bus(database: Database, count: int = 500) -> list[StoredArticle]:
+    """Articles that the bus is not known to have, the oldest first."""
+    with (
+        database.transaction() as connection,
+        connection.cursor(row_factory=class_row(StoredArticle)) as cursor,
+    ):
+        return cursor.execute(_NOT_ON_BUS, [count]).fetchall()
+
+
+def note_on_bus(database: Database, sent: Sequence[StoredArticle]) -> None:
+    """Note that the bus has these articles."""
+    with database.transaction() as connection:
+        connection.execute(
+            "UPDATE article SET sent_to_bus_at = clock_timestamp() WHERE id = ANY(%s)",
+            [[article.id for article in sent]],
+        )
 
 
 def sentiments(

@@ -1,7 +1,8 @@
-"""The pictures of the README: `python docs/screenshots.py` writes them into `docs/images/`.
+"""The pictures of the documents: `python docs/screenshots.py` writes them into `docs/images/`.
 
 Runs `trading demo` on folders of its own and looks at the report and the Prefect UI with Debian's
-Chromium, whose address PATH knows.
+Chromium, whose address PATH knows. `PYTHONPATH=. python docs/screenshots.py --desk` looks at the
+desk instead, over a database and a lake that are filled as its tests fill them.
 """
 # ruff: noqa: INP001 - a script
 
@@ -31,6 +32,14 @@ FLAGS = (
 WAIT_MS = 60_000
 SCENES: dict[Literal["light", "dark"], int] = {"light": 0, "dark": 1_005}
 """How far down the report each of its pictures begins, in pixels."""
+DESK_SCENES: tuple[tuple[str, str, Literal["light", "dark"], int], ...] = (
+    ("overview-dark", "/", "dark", 1_280),
+    ("overview-light", "/", "light", 1_280),
+    ("symbol", "/symbols/AAPL", "dark", 1_280),
+    ("strategy", "/strategies/rsi_reversion", "light", 1_280),
+    ("phone", "/", "dark", 390),
+)
+"""Name, page, scheme and width of each of the desk's pictures."""
 SETTLE_MS = 2_500
 """The graph moves to its place before it is worth a picture."""
 
@@ -40,8 +49,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--ui", help="a Prefect UI that has a run of the demo, to start none")
     parser.add_argument("--report", type=Path, help="that run's report.html")
+    parser.add_argument("--desk", action="store_true", help="the pictures of the desk alone")
     asked = parser.parse_args()
     IMAGES.mkdir(exist_ok=True)
+    if asked.desk:
+        desk_pictures()
+        return
     demo = contextlib.nullcontext((asked.ui, asked.report)) if asked.ui else running_demo()
     with demo as (ui, report), sync_playwright() as playwright:
         browser = playwright.chromium.launch(
@@ -58,6 +71,40 @@ def main() -> None:
         shoot(page, f"{ui}/runs/flow-run/{contract}", "ui-contract", "text=Finished in state")
         artifact = f"{ui}/artifacts/artifact/{summary(ui)}"
         shoot(page, artifact, "ui-portfolio", "img[src^=data]", from_there=True)
+
+
+def desk_pictures() -> None:
+    """Make those of the desk."""
+    with running_desk() as desk, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=shutil.which("chromium"), args=list(FLAGS)
+        )
+        for name, path, scheme, width in DESK_SCENES:
+            page = page_of(browser, scheme)
+            page.set_viewport_size({"width": width, "height": 860})
+            page.goto(f"{desk}{path}")
+            page.locator("#feed[data-state=live]").wait_for()
+            page.wait_for_timeout(SETTLE_MS)
+            page.screenshot(path=IMAGES / f"desk-{name}.png")
+
+
+@contextlib.contextmanager
+def running_desk() -> Iterator[str]:
+    """The address of a desk on a seeded database and a small lake, while the block lasts."""
+    from database.schema import upgrade_schema  # noqa: PLC0415 - for these pictures alone
+    from servers.postgres.local import local_postgres  # noqa: PLC0415 - as above
+    from tests.api.desk import seed, small_lake  # noqa: PLC0415 - as above
+    from tests.api.desk.server import desk_server  # noqa: PLC0415 - as above
+
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        local_postgres(Path(folder, "postgres")) as postgres,
+    ):
+        upgrade_schema(postgres.url)
+        seed.fill(postgres.url)
+        small_lake.fill_lake(f"{folder}/lake")
+        with desk_server(postgres.url, f"{folder}/lake") as address:
+            yield address
 
 
 @contextlib.contextmanager

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import lru_cache
 from importlib.metadata import version
 
@@ -22,7 +22,7 @@ from lake.fingerprint_index import (
     read_index,
     write_index,
 )
-from storage.backends import FileIdentity
+from lake.listing import files_with
 from storage.directory import Directory
 from storage.errors import ContentError
 from storage.parquet.limits import MAX_FOOTER_BYTES, footer_bytes, footer_problem
@@ -168,30 +168,46 @@ def _decoded(
 
 
 def stored_fingerprints(
-    directory: Directory, folder: str, dataset: str, symbol: str
+    directory: Directory,
+    folder: str,
+    dataset: str,
+    symbol: str,
+    *,
+    first: date | None = None,
+    last: date | None = None,
 ) -> dict[str, str]:
     """Fingerprints of a symbol's result files in a folder, by file name relative to the lake.
 
-    Reads the end of each file; in a store of objects, of each that changed since the last time.
-    What is no result of this dataset and symbol is left out.
+    Reads the end of each file of the time asked for; in a store of objects, of each that changed
+    since the last time. What is no result of this dataset and symbol is left out.
+
+    Args:
+        directory: The lake.
+        folder: The folder, relative to it.
+        dataset: The dataset that the files must belong to.
+        symbol: The symbol that they must belong to.
+        first: First date that a file is to have; None is no bound.
+        last: Last date, the same.
 
     Raises:
         StorageError: The folder or a file cannot be accessed.
     """
-    listed = directory.list_files(folder)
-    files = {f"{folder}/{n}": known for n, known in listed.items() if n.endswith(".parquet")}
+    found = files_with(directory, folder, first, last)
+    files = {f"{folder}/{name}": identity for name, identity in found.items()}
     indexed = directory.store.knows_versions and len(files) >= WORTHWHILE
     index = read_index(directory, folder) if indexed else {}
-    found = known_fingerprints(index, files)
-    unknown = [name for name in files if name not in found]
+    known = known_fingerprints(index, files)
+    unknown = [name for name in files if name not in known]
 
     def look(name: str) -> str | None:
         return stored_metadata(directory, name, dataset, symbol).get("fingerprint")
 
-    found |= zip(unknown, directory.map(look, unknown), strict=True)
-    if indexed and (unknown or len(index) != len(files)):
-        _keep(directory, folder, files, found)
-    return {name: known for name in files if (known := found[name]) is not None}
+    known |= zip(unknown, directory.map(look, unknown), strict=True)
+    whole = first is None and last is None
+    if indexed and (unknown or (whole and len(index) != len(files))):
+        seen: Index = {} if whole else index
+        write_index(directory, folder, seen | {n: (files[n].version, known[n]) for n in files})
+    return {name: text for name in files if (text := known[name]) is not None}
 
 
 def stored_metadata(
@@ -213,16 +229,6 @@ def stored_metadata(
     except (pa.ArrowException, OSError):
         return {}
     return metadata if _is_of(metadata, dataset, symbol) else {}
-
-
-def _keep(
-    directory: Directory,
-    folder: str,
-    files: Mapping[str, FileIdentity],
-    found: Mapping[str, str | None],
-) -> None:
-    seen: Index = {name: (files[name].version, found[name]) for name in files}
-    write_index(directory, folder, seen)
 
 
 def _texts(metadata: Mapping[bytes, bytes] | None) -> dict[str, str]:

@@ -75,4 +75,4 @@ class NormalisesOverTheSample(Momentum):
     name = "normalises_over_the_sample"
 
     def score(self, bars: Bars, periods: int) -> Floats:
-        return (bars.close - bars.close.mean())[periods:]
+        return np.asarray(bars.close - bars.close.mean(), np.float64)[periods:]

@@ -9,8 +9,10 @@ BrokerError
 
 from __future__ import annotations
 
+from trading.errors import TradingError
 
-class BrokerError(Exception):
+
+class BrokerError(TradingError):
     """Base of what brokers answer but what was asked for."""
 
 

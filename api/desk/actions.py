@@ -12,7 +12,7 @@ from api.desk.charting import json_response
 from api.desk.desk import DeskOf
 from api.desk.rendering import HEADERS, PageRoute, door
 from api.envelope import ApiError
-from api.security import COOKIE, SESSION_SECONDS, Trader, session_cookie, verified
+from api.security import COOKIE, SESSION_SECONDS, Admin, Trader, session_cookie, verified
 from database.orders.risk import halt, resume
 
 pages = APIRouter(route_class=PageRoute)
@@ -65,6 +65,7 @@ def sign_out() -> Response:
 async def kill(
     desk: DeskOf,
     caller: Trader,
+    *,
     account: Annotated[str, Form()],
     confirm: Annotated[str, Form()],
     why: Why,
@@ -90,7 +91,7 @@ async def kill(
 @data.post("/desk/resume")
 async def let_trade(
     desk: DeskOf,
-    caller: Trader,
+    caller: Admin,
     account: Annotated[str, Form()],
     confirm: Annotated[str, Form()],
     why: Why,

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, cast
 
 from fastapi import Depends
@@ -27,12 +27,14 @@ class DeskSettings:
     Attributes:
         limits: What figures are measured against.
         prefect_ui: Where people look at flow runs; None where no server is named.
+        news_half_life: Age at which an article counts half in a symbol's score.
         benchmark: The symbol that equity is compared with.
         now: The clock.
     """
 
-    limits: RiskLimits = RiskLimits()
+    limits: RiskLimits = field(default_factory=RiskLimits)
     prefect_ui: str | None = None
+    news_half_life: timedelta = timedelta(days=1)
     benchmark: str = "^GSPC"
     now: Callable[[], datetime] = utc_now
 

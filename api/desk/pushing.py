@@ -15,8 +15,8 @@ from api.desk.frame import Fields, Frame, Row, frame_of
 from api.desk.reading.alerts import AlertEvent, events_after
 from api.desk.shown import day_and_time, milliseconds
 from api.desk.state import DeskState, StateReader, market_at
+from database.api.pool import DatabasePool
 from database.errors import DatabaseError
-from database.pool import DatabasePool
 from trading.risk.limits import RiskLimits
 
 SECONDS = 1.0
@@ -94,8 +94,8 @@ class Pusher:
         """Read how things stand, tell it to all, and return it."""
         async with self._looking:
             await self._read()
-            frame = self.frame()
             self._seq += 1
+            frame = self.frame()
             self.broadcast.publish_frame(msgspec.json.encode(frame))
             return frame
 

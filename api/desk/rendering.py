@@ -111,29 +111,36 @@ def page(
     frame, state = desk.pusher.frame(), desk.pusher.state
     account = chosen_account(request, desk) if status == 200 else None  # noqa: PLR2004
     caller: Caller | None = getattr(request.state, "caller", None)
-    text = _templates().get_template(template).render(
-        {
-            "title": name,
-            "page": name,
-            "pages": PAGES,
-            "look": look_of(request),
-            "frame": frame,
-            "age_of": lambda at: shown.age((frame.at - at) / 1000),
-            "accounts": [one.account for one in state.accounts],
-            "account": account,
-            "link": _linker(request),
-            "can_trade": caller is not None and caller.may("trader"),
-            "signed_in": COOKIE in request.cookies,
-            **content,
-        }
+    text = (
+        _templates()
+        .get_template(template)
+        .render(
+            {
+                "title": name,
+                "page": name,
+                "pages": PAGES,
+                "look": look_of(request),
+                "frame": frame,
+                "age_of": lambda at: shown.age((frame.at - at) / 1000),
+                "accounts": [one.account for one in state.accounts],
+                "account": account,
+                "link": _linker(request),
+                "can_resume": caller is not None and caller.may("admin"),
+                "can_trade": caller is not None and caller.may("trader"),
+                "signed_in": COOKIE in request.cookies,
+                **content,
+            }
+        )
     )
     return HTMLResponse(text, status, HEADERS)
 
 
 def door(request: Request, to: str, problem: str = "", status: int = 200) -> Response:
     """The page where a key is asked for."""
-    text = _templates().get_template("login.html").render(
-        look=look_of(request), to=to, problem=problem
+    text = (
+        _templates()
+        .get_template("login.html")
+        .render(look=look_of(request), to=to, problem=problem)
     )
     return HTMLResponse(text, status, HEADERS)
 

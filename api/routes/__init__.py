@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
-from api.routes import alerts, bars, books, description, health, knowledge, market, risk, work
-from api.routes.stream import router as stream
+from api.routes import (
+    alerts,
+    bars,
+    books,
+    description,
+    health,
+    knowledge,
+    market,
+    risk,
+    stream,
+    work,
+)
 
 ROUTERS = (
     bars.router,
@@ -15,6 +25,6 @@ ROUTERS = (
     work.router,
     health.router,
     description.router,
-    stream,
+    stream.router,
 )
 """All of them, in the order of the description."""

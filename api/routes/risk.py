@@ -62,7 +62,9 @@ class Kill(Asked):
     account: AccountName
     confirm: AccountName = Field(description="The account's name once more.")
     why: Why
-    close_positions: bool = Field(default=False, description="Whether to close all positions, too.")
+    close_positions: bool = Field(
+        default=False, strict=True, description="Whether to close all positions, too."
+    )
 
 
 class Resume(Asked):

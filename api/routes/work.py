@@ -91,17 +91,19 @@ class NewBacktest(Asked):
         None, max_length=40, description="First day.", examples=["2020-01-02"]
     )
     end: str | None = Field(None, max_length=40, description="Last day.", examples=["2024-12-31"])
-    portfolio: bool = Field(default=False, description="All symbols on one account.")
+    portfolio: bool = Field(default=False, strict=True, description="All symbols on one account.")
     grid: dict[str, list[Any]] | None = Field(
         None,
         max_length=20,
         description="Values by parameter.",
         examples=[{"lost_window": [10, 20]}],
     )
-    sample: int | None = Field(None, ge=1, le=10_000, description="So many random sets instead.")
-    seed: int = Field(0, ge=0, le=2**31, description="Of the random sets.")
+    sample: int | None = Field(
+        None, ge=1, le=10_000, strict=True, description="So many random sets instead."
+    )
+    seed: int = Field(0, ge=0, le=2**31, strict=True, description="Of the random sets.")
     walk_forward: int | None = Field(
-        None, ge=2, le=50, description="Folds: chosen in one, traded in the next."
+        None, ge=2, le=50, strict=True, description="Folds: chosen in one, traded in the next."
     )
 
 

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import typer
-import yaml
 
 from cli.database import database_url
 from cli.settings import installation
@@ -92,14 +91,13 @@ def _fields(texts: Sequence[str]) -> dict[str, Any]:
 def _value(name: str, text: str) -> Any:  # noqa: ANN401 - whatever the rule's model takes
     if name in _LISTS:
         return [word.strip() for word in text.split(",") if word.strip()]
+    if text == "null":
+        return None
     try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError:
+        value = json.loads(text)
+    except ValueError:
         return text
-    # Words stay words: `no` is a name as well.
-    return value if isinstance(value, int | float) and text not in ("yes", "no") else (
-        None if text == "null" else text
-    )  # fmt: skip
+    return value if isinstance(value, bool | int | float) else text
 
 
 def _described(stored: StoredRule) -> dict[str, Any]:
@@ -123,4 +121,7 @@ def _firing(alert: FiringAlert) -> dict[str, Any]:
 
 
 def _shown(value: Any) -> str:  # noqa: ANN401 - a rule's field
-    return ",".join(map(str, value)) if isinstance(value, list) else str(value)
+    """A field as `trading alerts add` takes it."""
+    if isinstance(value, list):
+        return ",".join(map(str, value))
+    return value if isinstance(value, str) else json.dumps(value)

@@ -1,4 +1,4 @@
-"""`trading api`: REST, live events and metrics, by one process."""
+"""`trading api`: REST, live events, metrics and the desk, by one process."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import ipaddress
 import os
 import socket
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -64,6 +65,8 @@ def run_api(options: ApiOptions) -> None:
         import uvicorn  # noqa: PLC0415 - an extra brings it
 
         from api.app import create_app  # noqa: PLC0415 - as above
+        from api.desk.desk import DeskSettings  # noqa: PLC0415 - as above
+        from api.desk.routes import desk_routes  # noqa: PLC0415 - as above
     except ModuleNotFoundError as error:
         raise CommandError(
             f"This command needs {error.name}; install the extra, e.g. with uv sync --extra live.",
@@ -77,7 +80,16 @@ def run_api(options: ApiOptions) -> None:
         listening = running.enter_context(contextlib.closing(_listening(options)))
         if needs_keys:
             _check_keys(url)
-        app = create_app(_services(options, settings, url, needs_keys=needs_keys))
+        services = _services(options, settings, url, needs_keys=needs_keys)
+        desk = desk_routes(
+            services,
+            DeskSettings(
+                limits=settings.risk_limits,
+                prefect_ui=_prefect_ui(),
+                news_half_life=timedelta(hours=settings.news_half_life_hours),
+            ),
+        )
+        app = create_app(services, pages=[desk.router], open_paths=desk.open_paths)
         typer.echo(_instructions(options.host, listening, loopback=loopback, keys=needs_keys))
         config = uvicorn.Config(
             app, log_level="warning", lifespan="on", access_log=False, server_header=False,
@@ -170,6 +182,12 @@ def _shared(bus: str | None) -> tuple[Cache, RateWindow]:
     return RedisCache(client), RedisWindow(client)
 
 
+def _prefect_ui() -> str | None:
+    """Where people look at flow runs."""
+    api_url = os.environ.get("PREFECT_API_URL")
+    return os.environ.get("PREFECT_UI_URL") or (api_url and api_url.removesuffix("/api"))
+
+
 def _prefect_headers() -> dict[str, str]:
     """What the Prefect server wants to know who asks."""
     if key := os.environ.get("PREFECT_API_KEY"):
@@ -185,7 +203,11 @@ def _instructions(host: str, listening: socket.socket, *, loopback: bool, keys: 
     port = listening.getsockname()[1]
     shown = f"[{host}]" if ":" in host else host
     base = f"http://{shown}:{port}"
-    lines = [f"API          {base}/v1", f"Description  {base}/v1/openapi.json"]
+    lines = [
+        f"Desk         {base}/",
+        f"API          {base}/v1",
+        f"Description  {base}/v1/openapi.json",
+    ]
     ask = f"curl {base}/v1/health"
     lines += ["", f"  {ask}", ""]
     if keys:

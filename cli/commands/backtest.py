@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 from pydantic import ValidationError
 
-from cli.commands.lake.build import names
+from cli.commands.lake.selection import names
 from cli.commands.up import STARTING
 from cli.display.progress import progress_display
 from cli.pipeline.credentials import use_credentials_block
@@ -26,7 +26,6 @@ from lake.backtests.request import HELD_BACK, BacktestRequest
 from servers.connection import leases_of, prefect_connection, say_whose_server
 from servers.errors import FAILED, USAGE, CommandError
 from trading.backtest.assumptions import Assumptions
-from trading.backtest.sweep.folds import folds
 from trading.backtest.sweep.parameter_sets import Search, parameter_sets
 from trading.backtest.sweep.ranking import SetResult, values
 from trading.bars.intervals import Interval
@@ -187,9 +186,7 @@ def _checked(wish: Wish, search: Search, settings: Settings) -> BacktestRequest:
     lake_dir = absolute(wish.lake_dir or settings.lake_dir, "lake_dir")
     input_dir = absolute(wish.input_dir, "input_dir") if wish.input_dir else None
     request = _request(wish, search, lake_dir, input_dir)
-    first = account(request, request.accounts()[0])
-    if request.folds:
-        folds(len(first.window.market.clock), request.folds)
+    account(request, request.accounts()[0])
     return request
 
 
@@ -267,7 +264,7 @@ def _tell(ended: EndedFlow, request: BacktestRequest, seconds: float, *, as_obje
         typer.echo(f"{ended.status.capitalize()} in {seconds:.1f} s")
     for left_out in summary.left_out[:1]:
         typer.echo(
-            f"{len(summary.left_out)} combinations were left out, the first: {left_out}", err=True
+            f"Combinations left out: {len(summary.left_out)}, the first {left_out}", err=True
         )
     if ended.message:
         typer.echo(f"\n{ended.message}", err=True)

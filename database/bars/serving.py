@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
+# Takes a second to load: when the API starts, and not with its first request.
+import adbc_driver_postgresql.dbapi  # noqa: F401
 import pyarrow as pa
 
 from database.bars.columns import BAR_TABLES, INSTANT

@@ -8,12 +8,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from psycopg import sql
 from psycopg.rows import class_row
 
 from database.connection import Database
+from database.orders.audit import audit
 from trading.errors import ParameterError
 
 BrokerName = Literal["paper", "alpaca"]
+
+_NO_RISK_YET = """
+INSERT INTO risk_state (account_id, state, reason, since, updated_at)
+VALUES (%s, 'ACTIVE', '', clock_timestamp(), clock_timestamp()) ON CONFLICT DO NOTHING
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,12 +53,7 @@ def ensure_account(
             "INSERT INTO account (id, broker, is_live) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING",
             [account, broker, is_live],
         )
-        connection.execute(
-            "INSERT INTO risk_state (account_id, state, reason, since, updated_at) "
-            "VALUES (%s, 'ACTIVE', '', clock_timestamp(), clock_timestamp()) "
-            "ON CONFLICT DO NOTHING",
-            [account],
-        )
+        connection.execute(_NO_RISK_YET, [account])
     found = account_named(database, account)
     if (found.broker, found.is_live) != (broker, is_live):
         kind = "live" if found.is_live else "paper"
@@ -85,6 +87,32 @@ def account_named(database: Database, account: str) -> StoredAccount:
             return found
     names = ", ".join(found.id for found in known) or "none yet: start trading live executor"
     raise ParameterError("account", account, f"a known account ({names})", "correct the name")
+
+
+def forget_account(database: Database, account: str, *, who: str) -> int:
+    """Empty a paper account; how many orders it had. The audit keeps that this was done.
+
+    Whoever calls it holds the account's lock.
+    """
+    with database.transaction() as connection:
+        orders = connection.execute(
+            "SELECT count(*) FROM intent WHERE account_id = %s", [account]
+        ).fetchone()
+        for table in (
+            "order_event", "execution", "intent", "ledger_event", "target", "equity",
+            "reconciliation", "risk_state",
+        ):  # fmt: skip
+            connection.execute(
+                sql.SQL("DELETE FROM {} WHERE account_id = %s").format(sql.Identifier(table)),
+                [account],
+            )
+        connection.execute(_NO_RISK_YET, [account])
+        count = int(orders[0]) if orders else 0
+        audit(
+            connection, who=who, action="reset", subject=account, why="a person asked",
+            detail={"orders": count},
+        )  # fmt: skip
+    return count
 
 
 @contextlib.contextmanager

@@ -197,8 +197,8 @@ def order_named(database: Database, account: str, name: str) -> TrackedOrder | N
 def recent_orders(database: Database, account: str, most: int) -> list[TrackedOrder]:
     """The latest orders of an account, newest last."""
     names = (
-        "SELECT client_order_id FROM intent WHERE account_id = %(account)s "
-        f"ORDER BY created_at DESC, client_order_id DESC LIMIT {int(most)}"  # noqa: S608 - a number
+        "SELECT client_order_id FROM intent WHERE account_id = %(account)s "  # noqa: S608
+        f"ORDER BY created_at DESC, client_order_id DESC LIMIT {int(most)}"
     )
     return _tracked(database, account, names)
 

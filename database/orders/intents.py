@@ -13,6 +13,8 @@ from psycopg.rows import TupleRow
 from database.connection import Database
 from trading.execution.intent import Intent
 from trading.orders.model import Leg, Order, OrderType, Side, TimeInForce
+from trading.portfolio.attribution import Decision
+from trading.units import to_units
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -100,3 +102,16 @@ def intent_of(row: Mapping[str, Any]) -> Intent:
         bar=nanoseconds_of(row["bar"]),
         created_at=row["created_at"],
     )
+
+
+def read_decisions(database: Database, account: str) -> dict[str, Decision]:
+    """The strategy and the price decided at, by order."""
+    with database.transaction() as connection:
+        rows = connection.execute(
+            "SELECT client_order_id, strategy, decision_price FROM intent WHERE account_id = %s",
+            [account],
+        ).fetchall()
+    return {
+        name: Decision(strategy, None if price is None else to_units(price, "decision_price"))
+        for name, strategy, price in rows
+    }

@@ -45,6 +45,14 @@ from trading.backtest.sweep.parameter_sets import Search, parameter_sets
 from trading.bars.intervals import Interval
 from trading.strategies.registry import strategy_named
 
+USUAL = {
+    "interval": Interval.DAY.value,
+    "assumptions": DEFAULTS.model_dump(mode="json"),
+    "held_back": HELD_BACK,
+    "context_symbols": dict(DEFAULT_CONTEXT),
+}
+"""What the commands in messages leave out."""
+
 
 @dataclass(frozen=True, slots=True)
 class BacktestSummary:
@@ -124,7 +132,7 @@ async def backtest(
 
 
 def _runs(request: BacktestRequest, batch: int, placement: Any) -> list[DatasetRun[Any, Any]]:  # noqa: ANN401
-    leaf = Leaf(BACKTEST_PARTITION, backtest_partition)
+    leaf = Leaf(BACKTEST_PARTITION, backtest_partition, USUAL)
     shared = {
         "request": request,
         "leaf": leaf,

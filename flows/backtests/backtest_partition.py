@@ -1,6 +1,7 @@
 """`backtest-partition`: some parameter sets of one account, or one fold of its walk-forward."""
 
 import asyncio
+from contextlib import suppress
 from typing import Annotated, Any
 
 from prefect import flow
@@ -53,7 +54,9 @@ Sets = Annotated[
 def _run_name() -> str:
     """What the partition is called, so that people know it from others."""
     given = flow_run.parameters
-    strategy = str(given["strategy"]).rpartition(":")[2]
+    strategy = str(given["strategy"])
+    with suppress(ParameterError):  # the run itself says that there is none of the name
+        strategy = strategy_named(strategy).name
     sets = given.get("sets") or NO_SETS
     part = f"fold {given['fold']}" if given.get("fold") else _sets_text(sets)
     return f"{given['symbol']} {strategy} {given.get('interval', Interval.DAY)} {part}"

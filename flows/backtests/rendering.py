@@ -43,7 +43,7 @@ def sweep_text(sweep: SweepResult, page: str, left_out: Sequence[str]) -> str:
     symbols = ", ".join(sweep.symbols)
     parts = [f"# {sweep.strategy} on {symbols}, bars of {sweep.interval}", f"{verdict(sweep)}."]
     if left_out:
-        parts.append(f"{len(left_out)} combinations were left out, the first: {left_out[0]}")
+        parts.append(f"Combinations left out: {len(left_out)}, the first {left_out[0]}")
     parts.append(table(HEAD, ranking_rows(sweep)))
     if sweep.folds:
         parts += ["## Walk-forward", table(FOLD_HEAD, fold_rows(sweep))]

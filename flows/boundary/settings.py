@@ -25,6 +25,7 @@ from adapters.news.sources import NewsKeys, NewsSourceName
 from trading.alerts.delivery import quiet_hours
 from trading.bars.intervals import Interval
 from trading.errors import ParameterError
+from trading.risk.limits import RiskLimits
 
 if TYPE_CHECKING:
     # The fan-out loads Prefect, which takes seconds; processes of the live side need none of it.
@@ -175,8 +176,7 @@ class Settings(BaseSettings):
     )
     bus_url: SecretStr | None = Field(
         default=None,
-        description="The bus of live processes: redis://, rediss://, unix:// or kafka://. Unset: "
-        "a local one.",
+        description="The event bus: redis://, rediss://, unix:// or kafka://. Unset: a local one.",
     )
     ticks_hours: float = Field(
         default=48.0, gt=0, le=24 * 366, description="Hours for which the bus keeps ticks."
@@ -199,6 +199,19 @@ class Settings(BaseSettings):
     polygon_api_key: SecretStr | None = Field(default=None, description="Key of Polygon (Massive).")
     alpaca_key_id: SecretStr | None = Field(default=None, description="Name of Alpaca's key.")
     alpaca_secret_key: SecretStr | None = Field(default=None, description="Key of Alpaca.")
+    alpaca_trading_url: str = Field(
+        default="https://paper-api.alpaca.markets",
+        pattern=r"^https?://",
+        description="Where Alpaca takes orders: the paper account's address, or the live one's.",
+    )
+    allow_live: Literal["yes", "no"] = Field(
+        default="no", description="Whether anything here may trade with real money at all."
+    )
+    risk_limits: RiskLimits = Field(
+        default=RiskLimits(),
+        description="What the risk gate holds accounts to, as JSON, e.g. "
+        '{"max_drawdown": "0.2", "max_gross": "1.5"}.',
+    )
     notify: Annotated[dict[str, SecretStr], NoDecode] = Field(
         default={},
         description="Channels of notifications: names and Apprise URLs.",

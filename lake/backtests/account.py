@@ -10,6 +10,7 @@ from lake.backtests.bars import known_bars
 from lake.backtests.request import BacktestRequest
 from lake.silver.evidence import digest
 from trading.backtest.sweep.evaluation import source_of
+from trading.backtest.sweep.folds import folds
 from trading.backtest.sweep.trial import SymbolHistory, Window
 from trading.errors import ParameterError
 from trading.instruments.pace import pace
@@ -51,7 +52,7 @@ def account(request: BacktestRequest, name: str) -> Account:
     Raises:
         ContentError: A file is damaged.
         DataError: The bars cannot be used.
-        ParameterError: There are no bars, or too few in the window.
+        ParameterError: There are no bars, or too few in the window or for its folds.
         StorageError: A file cannot be read.
     """
     known = [known_bars(request, symbol) for symbol in request.symbols_of(name)]
@@ -64,6 +65,8 @@ def account(request: BacktestRequest, name: str) -> Account:
             "start", str(request.start), f"early enough: the window has {count} bars of {name}, "
             f"and {FEWEST_BARS} are the fewest", "choose a longer time",
         )  # fmt: skip
+    if request.folds:
+        folds(count, request.folds)  # refuses before anything of the request is computed
     stamps = window.market.clock.starts.view("datetime64[ns]")
     year = pace(stamps).bars_per_year
     return Account(

@@ -18,7 +18,6 @@ from adapters.market_data.bar_source import BarSource
 from adapters.market_data.sources import SourceName
 from lake.bronze.keys import (
     BronzeKey,
-    Stretch,
     checked_stretch,
     covering,
     stored_stretches,
@@ -31,7 +30,10 @@ from lake.bronze.rows import DATASET, SCHEMA_VERSION, version_of
 from lake.bronze.settlement import settlement_start
 from lake.dataset import Wanted
 from lake.files import stored_fingerprints
+from lake.grain import Grain
+from lake.listing import files_with
 from lake.reference.listings import Listings, read_listings
+from lake.stretch import Stretch
 from storage.directory import Directory, open_directory
 from trading.bars.intervals import Interval
 from trading.instruments.calendar import Sessions, sessions
@@ -65,7 +67,10 @@ class BronzeDataset:
         directory, now = self._lake(request), self.clock()
         within = self.sessions(request, symbol)
         folder = symbol_folder(request.source, request.interval, symbol)
-        stored = stored_stretches(directory.list_files(folder))
+        # Of whole years: what else a month or year has decides what covers a session of it.
+        first = Stretch.around(request.first, Grain.YEAR).first
+        last = Stretch.around(request.last, Grain.YEAR).last
+        stored = stored_stretches(files_with(directory, folder, first, last))
         unfinished = open_stretches(directory, folder)
         settling = settlement_start(now)
         return [
@@ -81,8 +86,9 @@ class BronzeDataset:
     def stored(self, request: BronzeRequest, symbol: str) -> Mapping[str, str]:
         """The format's version in each stored file that covers sessions of the request."""
         folder = symbol_folder(request.source, request.interval, symbol)
-        known = stored_fingerprints(self._lake(request), folder, DATASET, symbol)
-        return {name: version_of(found) for name, found in known.items() if _within(name, request)}
+        lake, first, last = self._lake(request), request.first, request.last
+        known = stored_fingerprints(lake, folder, DATASET, symbol, first=first, last=last)
+        return {name: version_of(found) for name, found in known.items()}
 
     def compute(self, request: BronzeRequest, key: BronzeKey, flow_run_id: str) -> PartitionSummary:
         """Fetch, check and store one partition.
@@ -143,8 +149,3 @@ def bronze_key(symbol: str, partition: str, interval: Interval, source: str) -> 
         ParameterError: `partition` names none.
     """
     return BronzeKey(symbol, checked_stretch(partition), interval, source)
-
-
-def _within(name: str, request: BronzeRequest) -> bool:
-    found: set[Stretch] = stored_stretches([name])
-    return any(s.first <= request.last and s.last >= request.first for s in found)

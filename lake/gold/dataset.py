@@ -24,7 +24,7 @@ from lake.gold.request import GOLD, GoldKey, GoldRequest
 from lake.gold.signal_pass import Kept, SignalPass, signal_pass
 from lake.gold.table import gold_table
 from lake.silver.table import SILVER, SILVER_DAYS
-from lake.stretch import SUFFIX, Stretch, check_only
+from lake.stretch import SUFFIX, check_only
 from storage.directory import Directory
 from trading.bars.intervals import Interval
 from trading.errors import ParameterError
@@ -60,15 +60,12 @@ class GoldDataset:
 
     def stored(self, request: GoldRequest, symbol: str) -> Mapping[str, str]:
         """Fingerprints of the symbol's files of the time asked for."""
+        first, last = request.first, request.last
         found: dict[str, str] = {}
         for interval in request.intervals:
             folder = f"{request.folder(interval)}/{symbol}"
-            found |= stored_fingerprints(request.lake, folder, GOLD, symbol)
-        return {
-            name: fingerprint
-            for name, fingerprint in found.items()
-            if Stretch.of_file(name).overlaps(request.first, request.last)
-        }
+            found |= stored_fingerprints(request.lake, folder, GOLD, symbol, first=first, last=last)
+        return found
 
     def compute(self, request: GoldRequest, key: GoldKey, flow_run_id: str) -> str:
         """Make one partition, and return its file's URL.

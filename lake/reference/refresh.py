@@ -9,8 +9,10 @@ from adapters.market_data.bar_source import AccessError, BarSource
 from adapters.market_data.protocol import SourceError
 from lake.reference.tables import (
     read_actions,
+    read_history,
     read_instruments,
     write_actions,
+    write_history,
     write_instruments,
 )
 from storage.directory import Directory
@@ -58,16 +60,37 @@ def refresh_actions(
 
 
 def refresh_instruments(
-    directory: Directory, source: BarSource, symbols: Sequence[str], today: date
+    directory: Directory,
+    source: BarSource,
+    symbols: Sequence[str],
+    today: date,
+    *,
+    dry_run: bool = False,
 ) -> Maintained:
-    """Put what a source lists of symbols into the table of instruments.
+    """Put what a source lists of symbols into the tables of instruments and of their symbols.
+
+    The whole list is asked for: only there a renamed instrument is found.
+
+    Args:
+        directory: The lake.
+        source: Has a list.
+        symbols: Which to look for.
+        today: The day of the list.
+        dry_run: Whether to leave the tables as they are.
 
     Raises:
         SourceError: The source did not deliver, or has no list.
-        StorageError: The table cannot be read or written.
+        DataError: What it delivered cannot be true; the tables are as they were.
+        StorageError: A table cannot be read or written.
     """
-    known = read_instruments(directory)
-    result = maintained(known, source.instruments(list(symbols)), symbols, today)
+    known, history = read_instruments(directory), read_history(directory)
+    asked = None if any(instrument.identifier for instrument in known) else list(symbols)
+    result = maintained(known, history, source.instruments(asked), symbols, today)
+    if dry_run:
+        return result
+    # The history first: a process that dies in between finds the rename again.
+    if result.history != history:
+        write_history(directory, result.history)
     if result.instruments != known:
         write_instruments(directory, result.instruments)
     return result

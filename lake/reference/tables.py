@@ -38,6 +38,7 @@ _SCHEMAS = {
             ("increment", pa.string()),
             ("listed", pa.date32()),
             ("delisted", pa.date32()),
+            ("identifier", pa.string()),
         ]
     ),
     HISTORY: pa.schema(

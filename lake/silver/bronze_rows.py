@@ -18,7 +18,8 @@ import pyarrow as pa
 from lake.files import read_file, stored_fingerprints, stored_metadata
 from lake.folders import folders_in, sources_of_bronze
 from lake.grain import Grain
-from lake.stretch import SUFFIX, Stretch
+from lake.listing import files_with
+from lake.stretch import Stretch
 from storage.directory import Directory
 from storage.parquet.arrays import floats, integers
 from trading.arrays import Timestamps
@@ -104,11 +105,12 @@ class Bronze:
         for source in self._by_source:
             folder = f"{BRONZE}/{source}/{self.interval}/{self.symbol}"
             names = [file.name for file in self.files if file.source == source]
-            if len(names) == len(self.directory.list_files(folder)):
-                found |= stored_fingerprints(self.directory, folder, BRONZE, self.symbol)
-            else:  # a part of them, whose footers are read one by one
-                texts = self.directory.map(self._fingerprint, names)
-                found |= {n: text for n, text in zip(names, texts, strict=True) if text}
+            first = min(file.stretch.first for file in self.files)
+            last = max(file.stretch.last for file in self.files)
+            stored = stored_fingerprints(
+                self.directory, folder, BRONZE, self.symbol, first=first, last=last
+            )
+            found |= {name: stored[name] for name in names if name in stored}
         return found
 
     def sessions(self) -> Sessions:
@@ -125,9 +127,6 @@ class Bronze:
             metadata = stored_metadata(self.directory, name, BRONZE, self.symbol)
             self._written[name] = metadata.get("written_at", "")
         return self._written[name]
-
-    def _fingerprint(self, name: str) -> str | None:
-        return stored_metadata(self.directory, name, BRONZE, self.symbol).get("fingerprint")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -158,37 +157,57 @@ def bronze_symbols(directory: Directory, interval: Interval, sources: Sequence[s
 
 
 def bronze_of(
-    directory: Directory, symbol: str, interval: Interval, sources: Sequence[str]
+    directory: Directory,
+    symbol: str,
+    interval: Interval,
+    sources: Sequence[str],
+    *,
+    first: date | None = None,
+    last: date | None = None,
 ) -> Bronze:
-    """The files of a symbol and interval.
+    """The files of a symbol and interval that have a date from `first` to `last`.
 
     Args:
         directory: The lake.
         symbol: The symbol.
         interval: The interval.
         sources: Sources, the one that counts first at the front; none for the only one there is.
+        first: First date; None is no bound.
+        last: Last date, the same.
 
     Raises:
-        ParameterError: No source is named and the symbol has files of several.
+        ParameterError: No source is named and the symbol has files of several, of whatever time.
         DataError: A file's name says no stretch of time.
     """
-    files: list[BronzeFile] = []
-    for source in sources or sources_of_bronze(directory):
+    files = []
+    for source in sources or _only_source(directory, symbol, interval):
         folder = f"{BRONZE}/{source}/{interval}/{symbol}"
         files += [
             BronzeFile(source, Stretch.of_file(name), f"{folder}/{name}")
-            for name in directory.list_files(folder)
-            if name.endswith(SUFFIX)
+            for name in files_with(directory, folder, first, last)
         ]
-    found = list(dict.fromkeys(file.source for file in files))
-    if not sources and len(found) > 1:
+    return Bronze(directory, symbol, interval, tuple(files))
+
+
+def _only_source(directory: Directory, symbol: str, interval: Interval) -> list[str]:
+    """The one source that there is, or that has the symbol, if any.
+
+    Raises:
+        ParameterError: Several have.
+    """
+    known = sources_of_bronze(directory)
+    if len(known) < 2:  # noqa: PLR2004 - what is to be told apart
+        return known
+    folders = {source: f"{BRONZE}/{source}/{interval}/{symbol}" for source in known}
+    found = [source for source in known if files_with(directory, folders[source], None, None)]
+    if len(found) > 1:
         raise ParameterError(
             "sources",
             [],
             f"clear for {symbol}, whose bars of {interval} come from {', '.join(found)}",
             f"name those to use, the first one first, e.g. {','.join(found)}",
         )
-    return Bronze(directory, symbol, interval, tuple(files))
+    return found
 
 
 def read_sessions(bronze: Bronze, within: Sessions) -> BronzeRows:

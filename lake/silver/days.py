@@ -17,7 +17,7 @@ from lake.files import FileLineage, stored_fingerprints
 from lake.grain import Grain
 from lake.silver.bronze_rows import Bronze, BronzeFile, bronze_of, read_sessions
 from lake.silver.evidence import canonical_rows, digest, files_by_session, hours
-from lake.silver.minutes import partition_parameters, within_request
+from lake.silver.minutes import partition_parameters
 from lake.silver.request import SilverRequest
 from lake.silver.table import SILVER_DAYS, write_bars
 from lake.stretch import Stretch, StretchKey, check_only
@@ -44,7 +44,7 @@ class SilverDaysDataset:
 
     def wanted(self, request: SilverRequest, symbol: str) -> Sequence[Wanted[StretchKey]]:
         """A partition for every year of which bronze has a session that is over."""
-        bronze = _days_of(request, symbol)
+        bronze = _days_of(request, symbol, *_whole_years(request.first, request.last))
         fingerprints = bronze.fingerprints()
         bronze = bronze.only(fingerprints)
         found = []
@@ -59,9 +59,9 @@ class SilverDaysDataset:
 
     def stored(self, request: SilverRequest, symbol: str) -> Mapping[str, str]:
         """Fingerprints of the symbol's files of the time asked for."""
-        folder = f"{SILVER_DAYS}/{symbol}"
-        return within_request(
-            stored_fingerprints(request.lake, folder, SILVER_DAYS, symbol), request
+        folder, first, last = f"{SILVER_DAYS}/{symbol}", request.first, request.last
+        return stored_fingerprints(
+            request.lake, folder, SILVER_DAYS, symbol, first=first, last=last
         )
 
     def compute(self, request: SilverRequest, key: StretchKey, flow_run_id: str) -> str:
@@ -72,7 +72,7 @@ class SilverDaysDataset:
             DataError: Two daily bars belong to one session, or minutes cannot be used.
             StorageError: Bronze cannot be read, or the file not be written.
         """
-        bronze = _days_of(request, key.symbol)
+        bronze = _days_of(request, key.symbol, *_whole_years(key.stretch.first, key.stretch.last))
         within = _sessions_of(bronze, key.stretch, request.as_of)
         daily, fingerprint = _daily(bronze, within)
         made = {
@@ -93,12 +93,22 @@ class SilverDaysDataset:
         return partition_parameters(SILVER_DAYS, request, key)
 
 
-def _days_of(request: SilverRequest, symbol: str) -> Bronze:
-    """What days are made of: the daily bars of bronze, or its minutes when it has none."""
-    daily = bronze_of(request.lake, symbol, Interval.DAY, request.sources)
+def _days_of(request: SilverRequest, symbol: str, first: date | None, last: date | None) -> Bronze:
+    """What days are made of: the daily bars of bronze, or its minutes when it has none at all."""
+    lake, sources = request.lake, request.sources
+    # A file a year: that there are none of the time asked for does not say that there are none.
+    daily = bronze_of(lake, symbol, Interval.DAY, sources)
     if daily.files:
-        return daily
-    return bronze_of(request.lake, symbol, Interval.MINUTE, request.sources)
+        return daily.between(first, last)
+    return bronze_of(lake, symbol, Interval.MINUTE, sources, first=first, last=last)
+
+
+def _whole_years(first: date | None, last: date | None) -> tuple[date | None, date | None]:
+    """The time asked for, widened to years, with the next one, in which the last bars may end."""
+    return (
+        first and Stretch.around(first, Grain.YEAR).first,
+        last and Stretch.around(date(last.year + 1, 1, 1), Grain.YEAR).last,
+    )
 
 
 def _years(files: Sequence[BronzeFile]) -> list[Stretch]:

@@ -38,7 +38,7 @@ class SilverDataset:
 
     def wanted(self, request: SilverRequest, symbol: str) -> Sequence[Wanted[StretchKey]]:
         """A partition for every session, or month, of which bronze has minutes."""
-        bronze = _minutes(request, symbol).between(*_whole_months(request))
+        bronze = _minutes(request, symbol, *_whole_months(request))
         fingerprints = bronze.fingerprints()
         bronze = bronze.only(fingerprints)
         found = [
@@ -51,8 +51,8 @@ class SilverDataset:
 
     def stored(self, request: SilverRequest, symbol: str) -> Mapping[str, str]:
         """Fingerprints of the symbol's files of the time asked for."""
-        found = stored_fingerprints(request.lake, f"{SILVER}/{symbol}", SILVER, symbol)
-        return within_request(found, request)
+        folder, first, last = f"{SILVER}/{symbol}", request.first, request.last
+        return stored_fingerprints(request.lake, folder, SILVER, symbol, first=first, last=last)
 
     def compute(self, request: SilverRequest, key: StretchKey, flow_run_id: str) -> str:
         """Make the bars of one session or month, and return the file's URL.
@@ -62,7 +62,7 @@ class SilverDataset:
             DataError: Two minutes of one file have the same timestamp, or one is not on a minute.
             StorageError: Bronze cannot be read, or the file not be written.
         """
-        bronze = _minutes(request, key.symbol).between(key.stretch.first, key.stretch.last)
+        bronze = _minutes(request, key.symbol, key.stretch.first, key.stretch.last)
         within = _covered(bronze, key.stretch)
         rows = read_sessions(bronze, within)
         lineage = FileLineage(
@@ -94,15 +94,6 @@ def partition_parameters(
     }
 
 
-def within_request(found: Mapping[str, str], request: SilverRequest) -> dict[str, str]:
-    """Those of the files that the time asked for has anything of."""
-    return {
-        name: fingerprint
-        for name, fingerprint in found.items()
-        if Stretch.of_file(name).overlaps(request.first, request.last)
-    }
-
-
 def _whole_months(request: SilverRequest) -> tuple[date | None, date | None]:
     """The time asked for, widened to months: a month's file takes all that bronze has of it."""
     first = request.first and Stretch.around(request.first, Grain.MONTH).first
@@ -110,8 +101,8 @@ def _whole_months(request: SilverRequest) -> tuple[date | None, date | None]:
     return first, last
 
 
-def _minutes(request: SilverRequest, symbol: str) -> Bronze:
-    return bronze_of(request.lake, symbol, Interval.MINUTE, request.sources)
+def _minutes(request: SilverRequest, symbol: str, first: date | None, last: date | None) -> Bronze:
+    return bronze_of(request.lake, symbol, Interval.MINUTE, request.sources, first=first, last=last)
 
 
 def _partitions(bronze: Bronze) -> list[tuple[Stretch, Sessions]]:

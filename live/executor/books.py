@@ -15,12 +15,12 @@ import numpy as np
 from database.connection import Database
 from database.orders.accounts import account_named
 from database.orders.equity import EquityPoint, write_equity
-from database.orders.events import Recorded, order_named, record_events, record_intent
+from database.orders.events import Recorded, order_named, record_events, record_intent, rounded
 from database.orders.events import working_orders as read_working
 from database.orders.intents import created_since, intent_names, moment_of, nanoseconds_of
 from database.orders.ledger import add_ledger_event, read_ledger
-from database.orders.marks import last_prices
 from database.orders.risk import StoredRisk, locked_risk, read_risk, step_risk
+from database.orders.standing import last_prices
 from database.orders.targets import StoredTarget, read_targets, write_target
 from trading.execution.desk import Desk, Price, TrackedOrder
 from trading.execution.intent import Intent
@@ -186,8 +186,8 @@ class Books:
                 order.symbol,
                 EventKind.FILL,
                 int(order.side) * to_units(fill.quantity, "quantity"),
-                to_units(fill.price, "price"),
-                to_money(fill.fee, "fee"),
+                to_units(rounded(fill.price), "price"),
+                to_money(rounded(fill.fee), "fee"),
                 after.name,
             )
             for fill in after.status.fills

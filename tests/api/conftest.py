@@ -22,6 +22,7 @@ from database.connection import open_database
 from lake.gold.dataset import GoldDataset
 from servers.postgres.local import PostgresServer
 from tests.api.rows import fill
+from tests.api.started_runs import Started
 from tests.database.conftest import (  # noqa: F401 - fixtures of this folder
     database,
     database_url,
@@ -82,8 +83,9 @@ def served(services: Services) -> Iterator[str]:
 def client(seeded_url: str, stored_lake: Path) -> Iterator[httpx.Client]:
     """A client of an API that needs no key."""
     services = Services(
-        database=DatabasePool(seeded_url), lake_dir=str(stored_lake), keys_needed=False
-    )
+        database=DatabasePool(seeded_url), lake_dir=str(stored_lake), keys_needed=False,
+        runs=Started(),
+    )  # fmt: skip
     with served(services) as url, httpx.Client(base_url=url, timeout=30) as opened:
         yield opened
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from cli.commands.lake.gaps import _next_steps
-from cli.commands.lake.status import SessionStatus, SymbolSessions, commands
+from cli.commands.lake.status import SymbolSessions, commands
+from cli.display.status_grid import CellStatus
 from tests.lake.bronze.deliveries import Lake
 
 
@@ -35,7 +36,11 @@ def test_gaps_of_files_are_left_out_of_the_command() -> None:
 def test_status_prints_no_command_with_a_folder_that_nobody_named(
     tmp_path: Path, source: str, count: int
 ) -> None:
-    row = SymbolSessions(Lake(tmp_path).request(source), ("2024-01-03",), (SessionStatus.MISSING,))
+    row = SymbolSessions(
+        symbol="AAPL",
+        columns={"2024-01-03": CellStatus.MISSING},
+        request=Lake(tmp_path).request(source),
+    )
     found = commands("/lake", [row])
     assert len(found) == count
     assert "DIR" not in " ".join(found)

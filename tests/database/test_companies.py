@@ -30,9 +30,9 @@ def test_unchanged_content_adds_nothing(database: Database) -> None:
     assert record_facts(database, facts) == 2
     later = [
         fact("profile", 7, longName="Apple"),
-        fact("income", 7, period=Q3, quarterly={"a": 1.0}),
+        fact("income", 7, period=Q3, quarterly={"a": 1}),
     ]
-    assert record_facts(database, later[:1]) == 0
+    assert record_facts(database, later) == 0
     assert [f.known_at for f in known_facts(database, "AAPL", AT + timedelta(days=9))] == [AT, AT]
 
 

@@ -10,11 +10,13 @@ from dataclasses import dataclass
 from flows.boundary.settings import project_root
 
 DOCUMENTS = (
-    "README.md", "CONTRIBUTING.md", "docs/usage.md", "docs/how-it-works.md", "docs/analysis.md",
-    "docs/extending.md", "docs/reliability.md", "docs/scaling.md", "docs/benchmarks.md",
-    "docs/alternatives.md", "k8s/README.md", "charts/trading-fanout/README.md",
+    "README.md",
+    "CONTRIBUTING.md",
+    *sorted(f"docs/{file.name}" for file in (project_root() / "docs").glob("*.md")),
+    "k8s/README.md",
+    "charts/trading-fanout/README.md",
     "charts/trading-fanout/UPGRADING.md",
-)  # fmt: skip
+)
 
 FENCE = re.compile(r"^```([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 

@@ -27,7 +27,7 @@ from prefect.cli._app import _app as prefect_command_line
 from typer.main import get_command
 
 from cli.app import app
-from flows.boundary.settings import project_root
+from flows.boundary.settings import Settings, project_root
 from tests.charts.rendering import CHART, render
 from tests.documentation.commands import DocumentedCommand, documented_commands
 
@@ -52,8 +52,12 @@ def check_trading(command: Sequence[str], config: pytest.Config) -> None:
         return check_help(("trading",), command)
     commands = get_command(app).commands  # type: ignore[attr-defined] # a group
     assert command[0] in commands
-    if "--help" not in command:
-        commands[command[0]].make_context(command[0], list(command[1:]))
+    taken, rest = commands[command[0]], list(command[1:])
+    while "--help" not in rest and hasattr(taken, "commands"):
+        assert rest[0] in taken.commands
+        taken, rest = taken.commands[rest[0]], rest[1:]
+    if "--help" not in rest:
+        taken.make_context(command[-1], rest)
     return None
 
 
@@ -177,7 +181,9 @@ def check_kind(command: Sequence[str], config: pytest.Config) -> None:
 
 def check_export(command: Sequence[str], config: pytest.Config) -> None:
     (assignment,) = command
-    assert assignment.startswith("PREFECT_API_URL=")
+    name = assignment.partition("=")[0]
+    ours = {f"TRADING_{field.upper()}" for field in Settings.model_fields}
+    assert name in {"PREFECT_API_URL", *ours}
 
 
 CHECKS: dict[str, Callable[[Sequence[str], pytest.Config], None]] = {

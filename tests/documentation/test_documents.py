@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
+import yaml
 from typer.main import get_command
 
 from cli.app import app
 from flows.boundary.settings import project_root
 from tests.documentation.commands import DOCUMENTS, fences, text_of
+from trading.alerts.rules import alert_rule
 
 ROOT = project_root()
 ROOMS = (
@@ -26,6 +29,9 @@ PYTHON_BLOCKS = [
 ]
 """Document and text of each block of Python in the documents."""
 
+USERS_OWN = {"alerts.yaml"}
+"""Files that a user may write, and that are not there until then."""
+
 COMMANDS = get_command(app).commands  # type: ignore[attr-defined] # a group
 
 _MENTION = re.compile(r"(?:^|[\s`(])trading ([a-z][a-z-]*)([^`\n]*)", re.MULTILINE)
@@ -38,6 +44,14 @@ MENTIONS = [
 """Document, command and the rest of its line, wherever a document speaks of `trading COMMAND`."""
 
 
+def options_of(command: str, rest: str) -> list[Any]:
+    """The parameters of a command, or of the one of a group that the rest of the line names."""
+    found, words = COMMANDS[command], rest.split()
+    while words and words[0] in getattr(found, "commands", {}):
+        found = found.commands[words.pop(0)]
+    return list(found.params)
+
+
 def links(document: str) -> list[str]:
     """The files that a document links to."""
     return [link for link in re.findall(r"\]\(([^)#]+)", text_of(document)) if "://" not in link]
@@ -48,7 +62,11 @@ def test_what_a_document_names_or_links_to_exists(document: str) -> None:
     below = (project_root() / document).parent
     assert [link for link in links(document) if not (below / link).exists()] == []
     named = FILE.findall(re.sub(r"\[[^]]*\]\(", "](", text_of(document)))
-    missing = [n for n in named if not any((folder / n).exists() for folder in (below, ROOT))]
+    missing = [
+        n
+        for n in named
+        if n not in USERS_OWN and not any((folder / n).exists() for folder in (below, ROOT))
+    ]
     assert missing == []
 
 
@@ -69,14 +87,21 @@ def test_a_source_and_a_flow_are_shown_as_code_that_runs() -> None:
 @pytest.mark.parametrize("document", DOCUMENTS)
 def test_every_block_says_what_it_is(document: str) -> None:
     """A block without a language would be looked at by no test."""
-    assert {language for language, _ in fences(document)} <= {"sh", "python", "text"}
+    assert {language for language, _ in fences(document)} <= {"sh", "python", "text", "yaml"}
+
+
+def test_every_yaml_block_holds_alert_rules() -> None:
+    blocks = [t for d in DOCUMENTS for language, t in fences(d) if language == "yaml"]
+    assert blocks
+    for block in blocks:
+        assert [alert_rule(rule) for rule in yaml.safe_load(block)["rules"]]
 
 
 @pytest.mark.parametrize(("document", "command", "rest"), MENTIONS)
 def test_every_option_in_the_text_is_one_of_the_command_lines(
     document: str, command: str, rest: str
 ) -> None:
-    known = {"--help"} | {option for p in COMMANDS[command].params for option in p.opts}
+    known = {"--help"} | {option for p in options_of(command, rest) for option in p.opts}
     assert set(re.findall(r"(?<!\S)--[a-z0-9-]+", rest)) <= known, document
 
 

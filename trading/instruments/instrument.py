@@ -23,6 +23,8 @@ class Instrument:
         increment: Smallest step of a quantity; quantities are floored to it.
         listed: First day of trading; None when unknown.
         delisted: Last day of trading; None while it trades.
+        identifier: What its source calls it for good, e.g. a FIGI, whatever its symbol; empty when
+            unknown.
     """
 
     symbol: str
@@ -34,3 +36,4 @@ class Instrument:
     increment: Decimal = Decimal(1)
     listed: date | None = None
     delisted: date | None = None
+    identifier: str = ""

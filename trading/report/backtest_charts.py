@@ -132,7 +132,7 @@ def scatter(content: BacktestContent, look: Look) -> Spec:
 
 
 def map_in_sample(content: BacktestContent, look: Look) -> Spec:
-    """Mean Sharpe ratio in sample by the two parameters that vary most."""
+    """Mean Sharpe ratio in sample by the two parameters that vary most, or the one that does."""
     sharpes = np.array([one.parts.in_sample.sharpe for one in content.ranking.results])
     return _map(content.ranking, sharpes, "in sample", look)
 
@@ -153,7 +153,8 @@ def varied(ranking: Ranking) -> list[str]:
 
 
 def _map(ranking: Ranking, sharpes: Floats, what: str, look: Look) -> Spec:
-    across, down = varied(ranking)[:2]
+    across, *others = varied(ranking)[:2]
+    down = others[0] if others else ""
     columns, rows_ = (_groups(ranking.results, name) for name in (across, down))
     cells: dict[tuple[int, int], list[float]] = {}
     for column, row, sharpe in zip(columns.of, rows_.of, sharpes.tolist(), strict=True):
@@ -164,8 +165,8 @@ def _map(ranking: Ranking, sharpes: Floats, what: str, look: Look) -> Spec:
     rows = [
         {"x": columns.names[x], "y": rows_.names[y], "side": "gain" if mean > 0 else "loss",
          "shade": abs(mean) / strongest, "text": f"{mean:.2f}",
-         "tip": f"{across} {columns.names[x]}, {down} {rows_.names[y]}: Sharpe ratio {what} "
-                f"{mean:.2f}, mean of {len(cells[x, y])} sets"}
+         "tip": f"{across} {columns.names[x]}{f', {down} {rows_.names[y]}' if down else ''}: "
+                f"Sharpe ratio {what} {mean:.2f}, mean of {len(cells[x, y])}"}
         for (x, y), mean in means.items()
     ]  # fmt: skip
     place = {
@@ -208,7 +209,7 @@ class _Groups:
 
 
 def _groups(results: Sequence[SetResult], name: str) -> _Groups:
-    values: list[Any] = [one.parameters[name] for one in results]
+    values: list[Any] = [one.parameters[name] if name else "" for one in results]
     known = sorted(set(map(str, values)), key=_order(values))
     width = -(-len(known) // MOST_VALUES)
     parts = [known[i : i + width] for i in range(0, len(known), width)]

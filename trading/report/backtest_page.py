@@ -143,7 +143,7 @@ def _pictures(content: BacktestContent) -> dict[str, list[tuple[str, Markup]]]:
         wanted["trades"] = (charts.trades, HALF)
     if len(content.ranking.results) > 1:
         wanted["scatter"] = (charts.scatter, HALF)
-    if len(charts.varied(content.ranking)) > 1:
+    if charts.varied(content.ranking):
         wanted["map_in"] = (charts.map_in_sample, HALF)
         wanted["map_out"] = (charts.map_out_of_sample, HALF)
     return {

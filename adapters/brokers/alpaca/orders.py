@@ -66,7 +66,9 @@ def request_of(order: Order) -> dict[str, str]:
         "client_order_id": order.client_order_id,
     }
     if order.price is not None:
-        body["limit_price" if order.type is OrderType.LIMIT else "stop_price"] = f"{order.price.normalize():f}"
+        body["limit_price" if order.type is OrderType.LIMIT else "stop_price"] = (
+            f"{order.price.normalize():f}"
+        )
     return body
 
 

@@ -6,6 +6,7 @@ https://docs.alpaca.markets/docs/websocket-streaming
 from __future__ import annotations
 
 import json
+import logging
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -19,6 +20,10 @@ from adapters.brokers.errors import BrokerAccessError, OutcomeUnknownError
 from adapters.brokers.protocol import OrderUpdate
 
 HANDSHAKE_SECONDS = 10.0
+
+_QUIET = logging.getLogger("adapters.brokers.alpaca.frames")
+_QUIET.setLevel(logging.WARNING)
+"""What the library writes its frames to when asked for all; the first one holds the keys."""
 
 _MOST = 200
 """Messages that are taken at once."""
@@ -45,6 +50,7 @@ class TradeUpdates:
                 ping_interval=mute_seconds / 2,
                 ping_timeout=mute_seconds / 2,
                 close_timeout=1.0,
+                logger=_QUIET,
             )
         except (OSError, WebSocketException, TimeoutError) as error:
             raise OutcomeUnknownError(_broken(error)) from None

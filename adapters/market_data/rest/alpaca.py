@@ -264,7 +264,8 @@ def _instrument(row: Mapping[str, Any]) -> Instrument | None:
         return None
     # Alpaca does not tell a fund from a company.
     name = str(row.get("name") or "")
-    return Instrument(symbol=symbol, name=name, kind="", exchange=exchange)
+    identifier = str(row.get("id") or "")
+    return Instrument(symbol=symbol, name=name, kind="", exchange=exchange, identifier=identifier)
 
 
 def _wrong(symbol: str, what: str) -> SourceError:

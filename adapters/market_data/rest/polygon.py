@@ -299,6 +299,7 @@ def _instrument(row: Row) -> Instrument | None:
         kind=kind,
         exchange=str(row.get("primary_exchange") or ""),
         delisted=date.fromisoformat(str(delisted)[:10]) if delisted else None,
+        identifier=str(row.get("composite_figi") or ""),
     )
 
 

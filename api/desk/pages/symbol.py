@@ -21,9 +21,13 @@ from api.desk.reading.signals import SignalRow, latest_signals, signals_of
 from api.desk.rendering import HEADERS, PageRoute, chosen_account, page
 from api.desk.shown import Cell
 from api.envelope import ApiError
+from database.connection import Database
+from database.news import sentiments
 from trading.arrays import Timestamps
 from trading.bars.intervals import Interval
+from trading.instruments.clock import to_datetime64
 from trading.instruments.symbols import checked_contract
+from trading.news.score import MAX_HALF_LIVES, news_score
 
 pages = APIRouter(route_class=PageRoute)
 data = APIRouter()
@@ -70,6 +74,7 @@ def symbol_page(request: Request, desk: DeskOf, symbol: str) -> Response:
             intervals = [i for i in intervals if i is not Interval.DAY] + [Interval.DAY]
         facts = company_facts(database, symbol)
         news = articles(database, symbol, limit=12)
+        score = _score(database, symbol, desk.settings.now(), desk.settings.news_half_life)
         said = latest_signals(database, desk.settings.now() - SAID_BACK, symbol)
         ordered = [] if account is None else orders(database, account.id, symbol=symbol, limit=30)
     return page(
@@ -84,10 +89,20 @@ def symbol_page(request: Request, desk: DeskOf, symbol: str) -> Response:
         company=company_parts(facts),
         known_at=max((fact.known_at for fact in facts.values()), default=None),
         articles=news,
+        score=score,
         said=said,
         position=_position(desk, account, symbol),
         orders=ordered,
     )
+
+
+def _score(database: Database, symbol: str, now: datetime, half_life: timedelta) -> float | None:
+    """The symbol's news score now; None when no article counts."""
+    moments, values = sentiments(database, symbol, now - MAX_HALF_LIVES * half_life, now)
+    (score,) = news_score(
+        np.array([to_datetime64(now)]), moments, values, np.timedelta64(half_life)
+    )
+    return None if np.isnan(score) else float(score)
 
 
 def _position(desk: Desk, account: Account | None, symbol: str) -> list[tuple[str, Cell]]:

@@ -121,8 +121,8 @@ def _text(place: str, rows: Sequence[SymbolSessions]) -> str:
     if todo := commands(place, rows):
         lines += ["", "To complete it:", *(f"  {command}" for command in todo)]
     if any(not row.is_complete for row in rows if row.request.source == SourceName.FILES):
-        lines += ["", "To complete what is from files: trading lake ingest with --from and the "
-                  "folder of the delivery."]  # fmt: skip
+        said = "trading lake ingest with --from and the folder of the delivery"
+        lines += ["", f"To complete what is from files: {said}."]
     return "\n".join(lines)
 
 

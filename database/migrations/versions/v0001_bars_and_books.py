@@ -109,6 +109,7 @@ CREATE TABLE instrument (
     increment numeric NOT NULL CHECK (increment > 0),
     listed date,
     delisted date,
+    identifier text NOT NULL,
     CHECK (listed <= delisted)
 );
 

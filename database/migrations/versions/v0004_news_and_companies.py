@@ -18,11 +18,15 @@ CREATE TABLE article (
     source text NOT NULL,
     published_at timestamptz NOT NULL,
     fetched_at timestamptz NOT NULL,
-    usable_from timestamptz NOT NULL GENERATED ALWAYS AS (greatest(published_at, fetched_at)) STORED,
+    usable_from timestamptz NOT NULL
+        GENERATED ALWAYS AS (greatest(published_at, fetched_at)) STORED,
     sentiment float8 NOT NULL CHECK (sentiment BETWEEN -1 AND 1),
     label text NOT NULL CHECK (label IN ('positive', 'neutral', 'negative')),
-    scorer text NOT NULL
+    scorer text NOT NULL,
+    -- When the bus had it; null until then.
+    sent_to_bus_at timestamptz
 );
+CREATE INDEX article_not_on_bus ON article (usable_from) WHERE sent_to_bus_at IS NULL;
 CREATE INDEX article_of_time ON article (usable_from);
 
 CREATE TABLE article_symbol (

@@ -14,7 +14,7 @@ from api.app import create_app
 from api.desk.desk import Desk, DeskSettings
 from api.desk.routes import desk_routes
 from api.services import Services
-from database.pool import DatabasePool
+from database.api.pool import DatabasePool
 
 
 @dataclass(frozen=True)

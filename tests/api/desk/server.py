@@ -15,7 +15,7 @@ from api.desk.desk import DeskSettings
 from api.desk.routes import desk_routes
 from api.services import Services
 from api.work import Runs
-from database.pool import DatabasePool
+from database.api.pool import DatabasePool
 from tests.api.desk import seed
 
 
@@ -26,6 +26,7 @@ def desk_server(
     *,
     keys_needed: bool = False,
     runs: Runs | None = None,
+    port: int = 0,
     now: Callable[[], datetime] = lambda: seed.NOW,
 ) -> Iterator[str]:
     """The desk's address, while the block lasts."""
@@ -35,7 +36,7 @@ def desk_server(
     settings = DeskSettings(limits=seed.LIMITS, prefect_ui="http://127.0.0.1:4200", now=now)
     routes = desk_routes(services, settings)
     app = create_app(services, pages=[routes.router], open_paths=routes.open_paths)
-    with socket.create_server(("127.0.0.1", 0)) as listening:
+    with socket.create_server(("127.0.0.1", port)) as listening:
         config = uvicorn.Config(
             app, log_level="warning", ws_per_message_deflate=False, timeout_graceful_shutdown=2
         )

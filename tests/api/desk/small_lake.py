@@ -82,5 +82,3 @@ def _values(default: Any) -> list[Any]:
 def _make(dataset: Dataset[Any, Any], request: Any, symbol: str) -> None:
     for wanted in dataset.wanted(request, symbol):
         dataset.compute(request, wanted.key, RUN)
-
-

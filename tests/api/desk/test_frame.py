@@ -91,7 +91,9 @@ def test_a_correction_of_the_last_bar_replaces_its_price(database: Database) -> 
     )
     before = reader.read(database, NOW)
     fields, _ = frame_of(before, LIMITS)
-    last = one(database, "SELECT close FROM live_bar WHERE symbol = 'MSFT' ORDER BY ts DESC LIMIT 1")
+    last = one(
+        database, "SELECT close FROM live_bar WHERE symbol = 'MSFT' ORDER BY ts DESC LIMIT 1"
+    )
     assert fields["price/AAPL"].text == "299.50"
     assert fields["price/MSFT"].text == shown.price(last)  # type: ignore[arg-type]
 
@@ -125,9 +127,7 @@ def test_a_halt_at_work_is_not_called_halted(database: Database) -> None:
 
 
 def test_a_database_without_rows_has_a_frame(database: Database) -> None:
-    database.rows.execute(
-        "TRUNCATE live_bar, bar_1d, account, alert_state, alert_event CASCADE"
-    )
+    database.rows.execute("TRUNCATE live_bar, bar_1d, account, alert_state, alert_event CASCADE")
     fields, lists = frame_of(StateReader().read(database, NOW), LIMITS)
     assert fields["data"].text == "no prices yet"
     assert lists == {"watch": ()}

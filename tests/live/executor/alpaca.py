@@ -27,8 +27,11 @@ class WiredAlpaca(AlpacaBroker):
     def updates(self) -> UpdateStream:  # type: ignore[override]
         if self._side.is_down:
             raise OutcomeUnknownError("nobody listens")
-        self._side.wire = Wire(self._theirs, lambda messages: self._side.mangle(messages))
+        self._side.wire = Wire(self._theirs, self._mangled)
         return self._side.wire
+
+    def _mangled(self, messages: list[Json]) -> list[Json]:
+        return self._side.mangle(messages)  # as it is by then
 
 
 @dataclass

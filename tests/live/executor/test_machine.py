@@ -1,4 +1,4 @@
-"""Executor and broker under everything at once: faults, kills, races, strangers; the books agree."""
+"""Executor and broker under faults, kills, races and strangers, all at once: the books agree."""
 
 from __future__ import annotations
 
@@ -142,7 +142,7 @@ class Trading(RuleBasedStateMachine):
             "twice": lambda messages: [m for m in messages for _ in range(2)],
             "backwards": lambda messages: messages[::-1],
         }
-        self.side.mangle = mangled[how]  # type: ignore[assignment]
+        self.side.mangle = mangled[how]
         self.work(self.executor.receive)
 
     @rule()
@@ -200,7 +200,6 @@ class Trading(RuleBasedStateMachine):
         theirs, symbol = self.side.theirs, body["symbol"]
         if symbol not in SYMBOLS:
             return
-        sign = 1 if body["side"] == "buy" else -1
         held = theirs.positions.get(symbol, Decimal(0))
         mine = [o for o in theirs.open() if o["symbol"] == symbol]
         left = {
@@ -211,10 +210,9 @@ class Trading(RuleBasedStateMachine):
         }
         left[body["side"]] += Decimal(body["qty"])
         worst = max(abs(held + left["buy"]), abs(held - left["sell"]))
-        before = abs(held)
-        if worst * PRICE > LIMIT * to_dollars(self.executor.books.desk.account.equity):
-            if worst > before and sign:
-                self.exceeded.append(f"{symbol}: {worst} shares")
+        equity = to_dollars(self.executor.books.desk.account.equity)
+        if worst * PRICE > LIMIT * equity and worst > abs(held):
+            self.exceeded.append(f"{symbol}: {worst} shares")
 
     @invariant()
     def no_order_is_there_twice(self) -> None:
@@ -312,7 +310,7 @@ def run_examples(database: Database, examples: int, steps: int) -> None:
             Trading,
             settings=settings(
                 max_examples=examples, stateful_step_count=steps, deadline=None,
-                suppress_health_check=list(HealthCheck), derandomize=True, print_blob=True, 
+                suppress_health_check=list(HealthCheck), derandomize=True, print_blob=True,
             ),
         )  # fmt: skip
 

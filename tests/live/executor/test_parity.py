@@ -10,7 +10,17 @@ import pytest
 
 from database.connection import Database
 from database.orders.ledger import read_ledger
-from tests.live.executor.world import FINGERPRINT, STRATEGY, World, hours_of, policy_of, walk
+from tests.adapters.alpaca_trading import TradingBooks
+from tests.live.executor.alpaca import Side
+from tests.live.executor.world import (
+    FINGERPRINT,
+    STRATEGY,
+    Clock,
+    World,
+    hours_of,
+    policy_of,
+    walk,
+)
 from tests.trading.backtest.markets import Row, clock_of, market_of
 from trading.backtest.assumptions import Assumptions
 from trading.backtest.engine import run
@@ -72,7 +82,9 @@ def by_row(signals: dict[str, list[int]]) -> dict[int, dict[str, str]]:
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("restarts", [False, True])
 def test_a_replay_on_paper_trades_as_the_backtest_did(
-    database: Database, seed: int, restarts: bool
+    database: Database,
+    seed: int,
+    restarts: bool,  # noqa: FBT001
 ) -> None:
     rows, signals = market(seed), signals_of(seed)
     assumptions = Assumptions(
@@ -99,6 +111,40 @@ def test_a_replay_on_paper_trades_as_the_backtest_did(
     opening, *fills = sorted(expected.ledger)
     assert found == [opening[1:], *(event[1:] for event in fills)]
     assert len(found) > 20
+    assert orders(database) == sorted(
+        (o.order.client_order_id, o.state.value, o.reason, o.order.quantity)
+        for o in expected.orders
+    )
+
+
+def test_behind_alpacas_stand_in_it_trades_as_the_backtest_did(database: Database) -> None:
+    """The third path: market orders fill at the next open there, and nothing costs anything."""
+    rows = {
+        symbol: [bar or (50.0, 50.0, 50.0, 50.0, 1e6) for bar in bars]
+        for symbol, bars in market(7).items()
+    }
+    signals = signals_of(7)
+    free = Assumptions(fees_bps=Decimal(0), slippage_bps=Decimal(0), participation=None)
+    expected = backtest(rows, signals, free, RiskLimits(max_order=Decimal(40_000)))
+    policy = policy_of(
+        "a", SYMBOLS, costs=free.costs(), limits=RiskLimits(max_order=Decimal(40_000))
+    )
+    clock = Clock()
+    side = Side(TradingBooks(clock, cash=free.capital))
+    world = World(database, policy, hours_of(40), clock, side.broker)
+    executor = world.executor()
+    made = by_row(signals)
+    for row, ts in enumerate(clock_of(ROWS).starts.tolist()):
+        clock.at = ts
+        for order in side.theirs.open():
+            opened = rows[order["symbol"]][row]
+            side.theirs.fill(order, Decimal(order["qty"]), Decimal(str(opened[0])))
+        executor.receive()
+        part = {symbol: bars[row : row + 1] for symbol, bars in rows.items()}
+        walk(world, executor, part, [ts], {0: made[row]})
+    found = sorted((e[1:4], e.price, e.order_id) for e in read_ledger(database, "a"))
+    assert found == sorted((e[1:4], e.price, e.order_id) for e in expected.ledger)
+    assert len(found) > 10
     assert orders(database) == sorted(
         (o.order.client_order_id, o.state.value, o.reason, o.order.quantity)
         for o in expected.orders

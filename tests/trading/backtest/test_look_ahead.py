@@ -193,7 +193,10 @@ def test_a_history_cut_at_its_last_bars_alone_still_shows_a_peek() -> None:
 def test_what_a_strategy_raises_is_told_with_its_line() -> None:
     class Raises(Planted):
         def score(self, bars: Bars) -> Floats:
-            return bars.close / [0]  # type: ignore[no-any-return]
+            return bars.close / [0]
 
-    with np.errstate(divide="raise"), pytest.raises(DataError, match=r"line \d+ of test_look_ahead"):
+    with (
+        np.errstate(divide="raise"),
+        pytest.raises(DataError, match=r"line \d+ of test_look_ahead"),
+    ):
         checked(Raises())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
@@ -98,6 +99,8 @@ def test_whatever_is_accepted_has_one_answer_a_day(rows: list[tuple[str, str, da
 
 
 TODAY = date(2024, 6, 3)
+EVE = TODAY - timedelta(days=1)
+NONE = SymbolHistory()
 
 
 def test_maintenance_finds_what_is_new_gone_and_reused() -> None:
@@ -113,7 +116,7 @@ def test_maintenance_finds_what_is_new_gone_and_reused() -> None:
         Instrument(symbol="NEW", listed=TODAY),
         Instrument(symbol="OLD", name="Another", listed=date(2020, 1, 2)),
     )
-    result = maintained(known, listed, ["AAPL", "GONE", "NEW", "OLD"], TODAY)
+    result = maintained(known, NONE, listed, ["AAPL", "GONE", "NEW", "OLD"], TODAY)
     by_symbol = {(i.symbol, i.listed): i for i in result.instruments}
     assert result.added == ("NEW", "OLD")
     assert result.delisted == ("GONE",)
@@ -126,15 +129,85 @@ def test_maintenance_finds_what_is_new_gone_and_reused() -> None:
 
 def test_maintenance_leaves_alone_what_was_not_looked_for_and_repeats_nothing() -> None:
     known = (Instrument(symbol="AAPL"), Instrument(symbol="MSFT"))
-    result = maintained(known, [Instrument(symbol="MSFT")], ["MSFT"], TODAY)
+    result = maintained(known, NONE, [Instrument(symbol="MSFT")], ["MSFT"], TODAY)
     assert result.instruments == known
-    again = maintained(result.instruments, [], ["MSFT"], TODAY)
+    again = maintained(result.instruments, NONE, [], ["MSFT"], TODAY)
     assert again.delisted == ("MSFT",)
-    assert maintained(again.instruments, [], ["MSFT"], date(2025, 1, 1)).delisted == ()
+    assert maintained(again.instruments, NONE, [], ["MSFT"], date(2025, 1, 1)).delisted == ()
 
 
 def test_a_delisted_instrument_that_the_source_lists_with_its_date_is_the_same() -> None:
     ended = Instrument(symbol="OLD", delisted=date(2010, 5, 3))
-    result = maintained([ended], [ended], ["OLD"], TODAY)
+    result = maintained([ended], NONE, [ended], ["OLD"], TODAY)
     assert result.instruments == (ended,)
     assert (result.added, result.delisted) == ((), ())
+
+
+FACEBOOK = Instrument(symbol="FB", identifier="F", listed=date(2012, 5, 18), sector="Media")
+FUND = Instrument(symbol="META", identifier="R", listed=date(2021, 6, 30))
+FORMER = Instrument(symbol="META", listed=date(1996, 1, 2), delisted=date(2001, 5, 31))
+
+
+def renamed_twice() -> tuple[Instrument, ...]:
+    return (
+        replace(FACEBOOK, symbol="META", listed=None, sector=""),
+        replace(FUND, symbol="METV", listed=None),
+    )
+
+
+def test_a_rename_is_found_by_the_identifier_and_frees_the_symbol_for_another() -> None:
+    """Each symbol is the right instrument at each date, in whatever order the list has them."""
+    for listed in (renamed_twice(), renamed_twice()[::-1]):
+        result = maintained([FACEBOOK, FORMER, FUND], NONE, listed, ["FB", "META"], TODAY)
+        assert sorted(result.renamed) == [("FB", "META"), ("META", "METV")]
+        assert (result.added, result.delisted) == ((), ())
+        known = {(i.symbol, i.identifier): i for i in result.instruments}
+        assert set(known) == {("META", "F"), ("META", ""), ("METV", "R")}
+        assert known["META", "F"].sector == "Media"
+        history = result.history
+        assert history.instrument("FB", EVE) == "F"
+        assert history.instrument("FB", TODAY) is None
+        assert history.instrument("META", date(2001, 5, 31)) == "META-19960102"
+        assert history.instrument("META", date(2010, 1, 4)) is None
+        assert (history.instrument("META", EVE), history.instrument("META", TODAY)) == ("R", "F")
+        assert history.instrument("METV", TODAY) == "R"
+        again = maintained(result.instruments, history, listed, ["META", "METV"], TODAY)
+        assert (again.instruments, again.history) == (result.instruments, history)
+        assert again.renamed == ()
+
+
+def test_a_rename_that_was_stored_by_halves_is_stored_whole_the_next_time() -> None:
+    """Shown to fail without: the history would be asked to rename what it has renamed."""
+    listed = [replace(FACEBOOK, symbol="META")]
+    result = maintained([FACEBOOK], NONE, listed, ["FB"], TODAY)
+    for day in (TODAY, TODAY + timedelta(days=3)):
+        again = maintained([FACEBOOK], result.history, listed, ["FB"], day)
+        assert again.history == result.history
+        assert again.instruments == result.instruments
+
+
+def test_a_symbol_that_another_instrument_has_now_is_two_instruments() -> None:
+    new = Instrument(symbol="FB", identifier="N")
+    result = maintained([FACEBOOK], NONE, [new], ["FB"], TODAY)
+    assert [(i.identifier, i.listed, i.delisted) for i in result.instruments] == [
+        ("F", date(2012, 5, 18), EVE), ("N", TODAY, None),
+    ]  # fmt: skip
+    assert (result.added, result.delisted) == (("FB",), ("FB",))
+
+
+def test_a_former_instrument_of_a_symbol_does_not_take_the_place_of_the_one_that_trades() -> None:
+    """Shown to fail when the list's order decides."""
+    known = Instrument(symbol="META", sector="Media")
+    former = Instrument(symbol="META", delisted=date(2001, 5, 31))
+    result = maintained([known], NONE, [former, replace(known, sector="")], ["META"], TODAY)
+    assert [(i.delisted, i.sector) for i in result.instruments] == [
+        (date(2001, 5, 31), ""), (None, "Media"),
+    ]  # fmt: skip
+
+
+def test_a_list_that_lacks_too_much_ends_nothing() -> None:
+    known = [Instrument(symbol=f"S{number:02}") for number in range(40)]
+    symbols = [instrument.symbol for instrument in known]
+    with pytest.raises(DataError, match="40 of 40 that traded are not in the source's list"):
+        maintained(known, NONE, [], symbols, TODAY)
+    assert len(maintained(known, NONE, known[4:], symbols, TODAY).delisted) == 4

@@ -31,7 +31,7 @@ def test_the_message_has_the_line_of_the_authors_own_module() -> None:
 def test_a_deeper_error_is_told_by_the_authors_line_not_by_a_librarys() -> None:
     class Deep(Momentum):
         def evaluate(self, *asked: Any) -> Signals:
-            return Signals(np.concatenate([[1], "x"]))  # type: ignore[arg-type,list-item]
+            return Signals(np.concatenate([[1], "x"]))
 
     with pytest.raises(DataError, match=r"of test_evaluation.py, `return Signals\(np.conc"):
         evaluated(Deep(), some_bars(), Interval.HOUR, {}, Periods())

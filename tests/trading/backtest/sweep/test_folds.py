@@ -3,6 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pytest
@@ -68,7 +69,7 @@ def test_a_fold_trades_the_set_with_the_best_training_from_a_new_account() -> No
 def test_what_comes_after_has_no_part_in_the_choice() -> None:
     own = history(days())
     (first, second, _) = folds(len(own.seen), 3)
-    prices = {
+    prices: dict[str, Any] = {
         name: np.where(np.arange(len(own.seen)) < first.split, getattr(own.seen, name), 7.0)
         for name in ("open", "high", "low", "close")
     }

@@ -1,0 +1,1 @@
+"""What the commands about accounts do: orders, positions, risk, paper accounts."""

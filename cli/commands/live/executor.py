@@ -1,0 +1,276 @@
+"""`trading live executor`: one account's executor, from options and settings to a process."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import typer
+
+from adapters.brokers.alpaca.broker import AlpacaBroker, open_alpaca
+from adapters.brokers.alpaca.client import LIVE_URL, AlpacaClient
+from adapters.brokers.errors import BrokerError
+from adapters.brokers.paper import PaperBroker, Terms
+from adapters.brokers.protocol import Broker
+from cli.database import database_url
+from cli.settings import installation
+from database.connection import Database, open_database
+from database.orders.accounts import ensure_account, only_executor
+from live.bus.opening import open_bus
+from live.executor.books import Books
+from live.executor.clock import EventClock, ExecutorClock, WallClock
+from live.executor.executor import Executor
+from live.executor.policy import Policy
+from live.executor.process import ExecutorProcess
+from live.executor.publishing import Publishing
+from live.heartbeat import Heart
+from servers.errors import FAILED, USAGE, CommandError
+from servers.valkey import local_valkey
+from trading.backtest.assumptions import Assumptions
+from trading.bars.intervals import Interval
+from trading.errors import ParameterError
+from trading.execution.hours import TradingHours
+from trading.instruments.calendar import sessions
+from trading.instruments.symbols import CONTRACT_NAMES, CONTRACT_PATTERN
+
+if TYPE_CHECKING:
+    from flows.boundary.settings import Settings
+
+HALT_SECONDS = 60.0
+"""How long a halt without an executor is followed by the command that asked for it."""
+
+_POLL_SECONDS = 0.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExecutorOptions:
+    """What the user asked for; numbers as they were typed.
+
+    Attributes:
+        account: The account's name here.
+        broker: Who takes the orders.
+        confirm_account: The number of the account with real money.
+        symbols: What is traded, separated by commas.
+        strategy: Whose signals are followed.
+        fingerprint: Of which version and parameters; None for any.
+        interval: Of bars and signals.
+        capital: Dollars that a paper account begins with.
+        fees_bps: Fee in basis points.
+        slippage_bps: Slippage in basis points.
+        participation: Share of a bar's volume that fills.
+        allocation: Share of equity of each symbol.
+        allow_short: Whether a sell signal goes short.
+        clock: Whose time it is.
+        minutes: After how long to end; None for never.
+        server_dir: Where servers of this machine keep their data.
+        json: Whether to print one JSON object at the end.
+    """
+
+    account: str
+    broker: Literal["paper", "alpaca"]
+    confirm_account: str | None
+    symbols: str
+    strategy: str
+    fingerprint: str | None
+    interval: str
+    capital: str
+    fees_bps: str
+    slippage_bps: str
+    participation: str
+    allocation: str | None
+    allow_short: bool
+    clock: Literal["wall", "events"]
+    minutes: float | None
+    server_dir: Path
+    json: bool
+
+
+def run_executor(options: ExecutorOptions) -> None:
+    """Trade until told to stop.
+
+    Raises:
+        CommandError: The account is in use, or the broker does not let us in.
+        ParameterError: An option cannot be used.
+    """
+    settings = installation()
+    policy = policy_of(options, settings)
+    if options.clock == "events" and options.broker != "paper":
+        raise ParameterError(
+            "clock", "events", "wall at a broker whose time goes on by itself", "leave it out"
+        )
+    clock: ExecutorClock = WallClock()
+    if options.clock == "events":
+        clock = EventClock(datetime(1970, 1, 1, tzinfo=UTC))
+    with contextlib.ExitStack() as stack:
+        url = stack.enter_context(database_url(settings, options.server_dir))
+        database = stack.enter_context(open_database(url))
+        bus = stack.enter_context(open_bus(stack.enter_context(bus_url(settings, options))))
+        if not stack.enter_context(only_executor(database, policy.account)):
+            raise CommandError(
+                f"Another executor trades in {policy.account}; stop it, or pass another --account.",
+                USAGE,
+            )
+        hours = trading_hours(options.clock)
+        broker_of = _broker_of(options, settings, policy, hours, clock)
+        ensure_account(
+            database, policy.account, options.broker, is_live=_is_live(settings, options)
+        )
+        publishing = Publishing(database, policy.account, bus)
+        executor = Executor(
+            database, policy, hours, broker_of, clock,
+            on_halted=lambda why: publishing.halted(why, time.time_ns()),
+        )  # fmt: skip
+        stack.callback(executor.close)
+        executor.start()
+        heart = Heart(database, "executor")
+        process = ExecutorProcess(
+            executor=executor, bus=bus, account=policy.account, publishing=publishing, clock=clock,
+            report=heart.beat,
+        )  # fmt: skip
+        typer.echo(
+            f"Trading {len(policy.symbols)} symbols in {policy.account} ({options.broker}).",
+            err=True,
+        )
+        handled = process.run(_after(options.minutes))
+    if options.json:
+        typer.echo(json.dumps({"account": policy.account, **handled}))
+
+
+def policy_of(options: ExecutorOptions, settings: Settings) -> Policy:
+    """What is traded, and how.
+
+    Raises:
+        ParameterError: An option cannot be used.
+    """
+    names = [name.strip() for name in options.symbols.split(",") if name.strip()]
+    symbols = tuple(dict.fromkeys(names))
+    if not symbols or not all(re.fullmatch(CONTRACT_PATTERN, name) for name in symbols):
+        raise ParameterError("symbols", options.symbols, CONTRACT_NAMES, "write AAPL,MSFT")
+    known = {interval.value: interval for interval in Interval}
+    if options.interval not in known:
+        raise ParameterError("interval", options.interval, ", ".join(known), "choose one of them")
+    return Policy(
+        account=options.account,
+        strategy=options.strategy,
+        fingerprint=options.fingerprint,
+        interval=known[options.interval],
+        symbols=symbols,
+        costs=Assumptions(
+            fees_bps=_number("fees-bps", options.fees_bps, Decimal(10_000)),
+            slippage_bps=_number("slippage-bps", options.slippage_bps, Decimal(10_000)),
+            participation=_number("participation", options.participation, Decimal(1)) or None,
+        ).costs(),
+        limits=settings.risk_limits,
+        allow_short=options.allow_short,
+        allocation=None
+        if options.allocation is None
+        else _number("allocation", options.allocation, Decimal(100)),
+        capital=_number("capital", options.capital, Decimal(10) ** 12),
+    )
+
+
+def carry_out_halt(database: Database, account: str, settings: Settings) -> None:
+    """Do at Alpaca what a halt asks for, where no executor runs that would.
+
+    Raises:
+        CommandError: It is not done after a minute.
+        BrokerError: Alpaca does not let us in.
+    """
+    clock, hours = WallClock(), trading_hours("wall")
+    policy = Policy(
+        account=account, strategy="", interval=Interval.MINUTE, symbols=(),
+        costs=Assumptions().costs(), limits=settings.risk_limits,
+    )  # fmt: skip
+    # Ending orders and positions takes no confirmation, real money or not.
+    executor = Executor(database, policy, hours, lambda _: _alpaca(settings), clock)
+    with contextlib.closing(executor):
+        executor.start()
+        deadline = time.monotonic() + HALT_SECONDS
+        while executor.books.risk.is_closing:
+            if time.monotonic() > deadline:
+                raise CommandError(
+                    f"The halt of {account} holds, but the broker still has orders or positions; "
+                    "run the same command again.", FAILED,
+                )  # fmt: skip
+            executor.receive(_POLL_SECONDS)
+            executor.tick()
+
+
+def trading_hours(clock: Literal["wall", "events"]) -> TradingHours:
+    """The exchange's sessions of the years that matter; of a replay, all since 2000."""
+    year = datetime.now(UTC).year
+    first = 2000 if clock == "events" else year - 1
+    return TradingHours.of(sessions(date(first, 1, 1), date(year + 1, 12, 31)))
+
+
+@contextlib.contextmanager
+def bus_url(settings: Settings, options: ExecutorOptions) -> Iterator[str]:
+    """The bus that is set, else one of this machine."""
+    if settings.bus_url is not None:
+        yield settings.bus_url.get_secret_value()
+        return
+    with local_valkey(options.server_dir / "valkey") as server:
+        yield server.url
+
+
+def _broker_of(
+    options: ExecutorOptions,
+    settings: Settings,
+    policy: Policy,
+    hours: TradingHours,
+    clock: ExecutorClock,
+) -> Callable[[Books], Broker]:
+    if options.broker == "paper":
+        terms = Terms(
+            costs=policy.costs, interval=policy.interval, hours=hours, increments=policy.increments
+        )
+        return lambda books: PaperBroker(
+            books.ledger, books.desk.working.values(), terms, clock(), books.seen
+        )
+    try:
+        broker = open_alpaca(
+            settings.alpaca_key_id,
+            settings.alpaca_secret_key,
+            settings.alpaca_trading_url,
+            allow_live=settings.allow_live == "yes",
+            confirmed_account=options.confirm_account,
+        )
+    except BrokerError as error:
+        raise CommandError(f"{error}", FAILED) from None
+    return lambda _: broker
+
+
+def _alpaca(settings: Settings) -> AlpacaBroker:
+    client = AlpacaClient(
+        settings.alpaca_key_id, settings.alpaca_secret_key, settings.alpaca_trading_url
+    )
+    return AlpacaBroker(client)
+
+
+def _is_live(settings: Settings, options: ExecutorOptions) -> bool:
+    return options.broker == "alpaca" and settings.alpaca_trading_url.rstrip("/") == LIVE_URL
+
+
+def _after(minutes: float | None) -> Callable[[], bool]:
+    if minutes is None:
+        return lambda: False
+    end = time.monotonic() + 60 * minutes
+    return lambda: time.monotonic() >= end
+
+
+def _number(name: str, text: str, most: Decimal) -> Decimal:
+    try:
+        number = Decimal(text)
+    except InvalidOperation:
+        number = Decimal(-1)
+    if not 0 <= number <= most:
+        raise ParameterError(name, text, f"a number from 0 to {most:,}", "correct it")
+    return number

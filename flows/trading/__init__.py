@@ -1,0 +1,1 @@
+"""Flows that look at accounts; none of them sends an order."""

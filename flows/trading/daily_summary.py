@@ -1,0 +1,117 @@
+"""`daily-summary`: what each account did today, and how it stands."""
+
+import asyncio
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from typing import Annotated
+
+from prefect import flow
+from prefect.artifacts import acreate_markdown_artifact
+from pydantic import Field
+
+from database.connection import Database
+from database.orders.equity import equity_between
+from database.orders.ledger import read_ledger
+from database.orders.risk import read_risk
+from database.orders.standing import read_standing
+from flows.boundary.documented import documented
+from flows.boundary.errors import domain_errors_fail_run
+from flows.runs import rendering
+from flows.trading.parameters import AccountName, account_database
+from trading.instruments.clock import NEW_YORK
+from trading.portfolio.ledger import EventKind
+
+COLUMNS = ("account", "state", "equity", "change", "fills", "orders", "denied", "open positions")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountDay:
+    """One account's day.
+
+    Attributes:
+        account: Its name.
+        state: What it may do.
+        equity: Dollars now.
+        change: Equity less the first of the day, deposits apart; None when none was kept.
+        fills: How many.
+        orders: How many were made.
+        denied: How many of them our gate refused.
+        positions: How many are open.
+    """
+
+    account: str
+    state: str
+    equity: Decimal
+    change: Decimal | None
+    fills: int
+    orders: int
+    denied: int
+    positions: int
+
+
+@flow(name="daily-summary", flow_run_name="daily-summary")
+@domain_errors_fail_run
+@documented
+async def daily_summary(
+    day: Annotated[date | None, Field(description="The day, in New York. Empty: today.")] = None,
+    account: AccountName = None,
+) -> list[AccountDay]:
+    """Sum up the day of each account in an artifact."""
+    asked = day or datetime.now(NEW_YORK).date()
+    found = await asyncio.to_thread(_days, account, asked)
+    rows = [
+        (
+            own.account, own.state, f"{own.equity:,.2f}",
+            "unknown" if own.change is None else f"{own.change:+,.2f}",
+            own.fills, own.orders, own.denied, own.positions,
+        )
+        for own in found
+    ]  # fmt: skip
+    await acreate_markdown_artifact(
+        f"# {asked.isoformat()}\n\n{rendering.table(COLUMNS, rows)}",
+        key="daily-summary",
+        description=f"{asked.isoformat()}: {sum(own.fills for own in found)} fills",
+    )
+    return found
+
+
+def _days(name: str | None, day: date) -> list[AccountDay]:
+    start = datetime.combine(day, time(), NEW_YORK).astimezone(UTC)
+    end = datetime.combine(day + timedelta(days=1), time(), NEW_YORK).astimezone(UTC)
+    with account_database(name) as (database, known):
+        return [_day(database, account.id, start, end) for account in known]
+
+
+def _day(database: Database, account: str, start: datetime, end: datetime) -> AccountDay:
+    now = read_standing(database, account, end)
+    points = equity_between(database, account, start, end)
+    change = None
+    if points:
+        first = points[0]
+        change = (now.equity - now.deposits) - (first.equity - first.deposits)
+    began, ended = int(start.timestamp()) * 10**9, int(end.timestamp()) * 10**9
+    fills = [
+        event
+        for event in read_ledger(database, account)
+        if event.kind is EventKind.FILL and began <= event.timestamp < ended
+    ]
+    with database.transaction() as connection:
+        counted = connection.execute(
+            "SELECT count(*), count(*) FILTER (WHERE EXISTS (SELECT FROM order_event e WHERE "
+            "e.account_id = i.account_id AND e.client_order_id = i.client_order_id AND "
+            "e.kind = 'denied')) FROM intent i WHERE account_id = %s AND created_at >= %s "
+            "AND created_at < %s",
+            [account, start, end],
+        ).fetchone()
+    orders, denied = counted or (0, 0)
+    return AccountDay(
+        account=account,
+        state=read_risk(database, account).shown,
+        equity=now.equity,
+        change=change,
+        fills=len(fills),
+        orders=int(orders),
+        denied=int(denied),
+        positions=len(now.positions),
+    )

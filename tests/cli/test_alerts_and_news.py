@@ -1,0 +1,192 @@
+"""`trading alerts`, `trading news` and `trading company`, with a real database."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from adapters.companies.yahoo import YahooCompanies
+from cli.app import app
+from cli.commands import company as company_commands
+from flows.boundary.settings import settings
+from tests.adapters.companies.test_yahoo_companies import APPLE, STATEMENTS
+from tests.adapters.companies.yahoo_company_server import YahooCompanyServer
+from tests.adapters.notifications.receivers import webhook
+from tests.adapters.yahoo_server import LocalSession
+from tests.database.conftest import (  # noqa: F401 - fixtures
+    database_url,
+    migrated,
+    postgres,
+)
+
+
+@pytest.fixture(autouse=True)
+def _database_of_the_test(
+    database_url: str,  # noqa: F811 - a fixture
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[None]:
+    monkeypatch.setenv("TRADING_DATABASE_URL", database_url)
+    settings.cache_clear()
+    yield
+    settings.cache_clear()
+
+
+def run(*words: str) -> Result:
+    return CliRunner().invoke(app, list(words))
+
+
+def answer(*words: str, exit_code: int = 0) -> Any:
+    done = run(*words, "--json")
+    assert done.exit_code == exit_code, done.output
+    return json.loads(done.stdout)
+
+
+def test_rules_are_added_changed_listed_and_removed() -> None:
+    assert "no alert rules yet" in run("alerts", "list").stdout
+    rule = ("alerts", "add", "high", "price_above", "symbols=AAPL,MSFT", "interval=5m")
+    added = answer(*rule, "level=250")
+    assert added["status"] == "added"
+    assert added["rule"]["symbols"] == ["AAPL", "MSFT"]
+    assert answer(*rule, "level=250")["status"] == "unchanged"
+    changed = answer(*rule, "level=260.5", "remind_seconds=null", "notify_resolved=false")
+    assert changed["status"] == "changed"
+    (listed,) = answer("alerts", "list")["rules"]
+    assert (listed["level"], listed["remind_seconds"], listed["notify_resolved"]) == (
+        260.5, None, False,
+    )  # fmt: skip
+    assert listed["origin"] == "command"
+    shown = run("alerts", "list").stdout
+    assert shown.startswith("high  price_above  ")
+    fields = shown.split()[2:-1]
+    assert sorted(fields) == [
+        "interval=5m", "level=260.5", "notify_resolved=false", "remind_seconds=null",
+        "symbols=AAPL,MSFT",
+    ]  # fmt: skip
+    # What is printed is what the command takes.
+    assert answer("alerts", "add", "high", "price_above", *fields)["status"] == "unchanged"
+    assert run("alerts", "remove", "high").stdout == "The rule high is removed.\n"
+    assert answer("alerts", "list") == {"rules": [], "firing": []}
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("add", "x", "price_over"), "kind='price_over' is not a kind of alert rule"),
+        (("add", "x", "price_above"), "level='missing' is not usable"),
+        (("add", "x", "price_above", "level"), "FIELD=VALUE='level' is not of the form"),
+        (("add", "x", "price_above", "level=1", "level=2"), "each field once"),
+        (("add", "x", "price_above", "level=1", "name=y"), "each field once"),
+        (("add", "X Y", "gap"), "name='X Y' is not usable"),
+        (("remove", "nothing"), "name='nothing' is not the name of an alert rule"),
+        (("test",), "set in TRADING_NOTIFY"),
+    ],
+)
+def test_wrong_usage_is_said_in_a_sentence(words: tuple[str, ...], said: str) -> None:
+    done = run("alerts", *words)
+    assert done.exit_code == 2
+    assert said in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_trial_says_what_became_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    with webhook() as hook:
+        monkeypatch.setenv("TRADING_NOTIFY", f"desk={hook.url} down=json://127.0.0.1:1/x")
+        settings.cache_clear()
+        assert run("alerts", "test", "desk").stdout == "desk  sent\n"
+        both = answer("alerts", "test", exit_code=1)
+    assert both["desk"] == {"outcome": "sent", "reason": None}
+    assert both["down"]["outcome"] == "refused"
+    assert [body["title"] for body in hook.bodies] == ["Trial notification"] * 2
+    log = answer("alerts", "log")
+    assert [(n["channel"], n["state"]) for n in log["notifications"]] == [
+        ("down", "failed"), ("desk", "sent"), ("desk", "sent"),
+    ]  # fmt: skip
+    assert "down  failed (there was no connection" in run("alerts", "log").stdout
+    assert run("alerts", "test", "nobody").exit_code == 2
+
+
+def test_secrets_of_channels_are_masked_wherever_they_are_shown(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for value, exit_code in (
+        ("mail=mailto://me:hunter2@example.com", 0),
+        ('{"mail": "mailto://me:hunter2@example.com"}', 0),
+        ("mailto://me:hunter2@example.com", 2),
+        ('{"mail": hunter2', 2),
+        ("mail=nonsense://me:hunter2@example.com", 0),
+    ):
+        monkeypatch.setenv("TRADING_NOTIFY", value)
+        settings.cache_clear()
+        shown = run("settings")
+        assert shown.exit_code == exit_code, shown.output
+        assert "mail=**********" in shown.stdout or exit_code
+        tried = run("alerts", "test", "nobody")
+        assert tried.exit_code == 2
+        assert "hunter2" not in f"{shown.output}{tried.output}"
+
+
+def test_quiet_hours_that_cannot_be_read_are_a_wrong_setting(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("TRADING_NOTIFY_QUIET", "at night")
+    settings.cache_clear()
+    done = run("settings")
+    assert done.exit_code == 2
+    assert "22:00-07:00 America/New_York" in done.stderr
+
+
+def test_news_are_read_once_and_scored() -> None:
+    first = answer("news", "fetch", "AAPL", "MSFT", "--hours", "240")
+    assert first["new"] == first["found"] > 0
+    assert sum(first["labels"].values()) == first["new"]
+    assert answer("news", "fetch", "AAPL", "MSFT", "--hours", "239")["new"] == 0
+    listed = answer("news", "list", "AAPL")
+    assert all(article["symbols"] == ["AAPL"] for article in listed["articles"])
+    assert -1 <= listed["score"] <= 1
+    text = run("news", "list", "AAPL", "--count", "2").stdout.splitlines()
+    assert len(text) == 3
+    assert text[-1].startswith("Score of AAPL now: ")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("fetch", "../x"), "is not a contract name"),
+        (("fetch",), "TRADING_UNIVERSE names no universe"),
+        (("fetch", "AAPL", "--source", "newsapi"), "set TRADING_NEWSAPI_KEY"),
+        (("fetch", "AAPL", "--source", "alpaca"), "set TRADING_ALPACA_KEY_ID"),
+        (("list", "a b"), "is not a contract name"),
+    ],
+)
+def test_news_that_cannot_be_read_are_said_in_a_sentence(words: tuple[str, ...], said: str) -> None:
+    done = run("news", *words)
+    assert done.exit_code == 2
+    assert said in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_companies_are_read_and_shown_as_they_were_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    server = YahooCompanyServer()
+    server.modules["AAPL"] = APPLE
+    server.statements["AAPL"] = STATEMENTS
+    with server.running():
+        source = YahooCompanies(LocalSession(server.port))
+        monkeypatch.setattr(company_commands, "_source", lambda: source)
+        first = answer("company", "fetch", "AAPL", "ZZZZ", exit_code=1)
+        assert first["changed"] == {"AAPL": 8}
+        assert "Yahoo does not know it" in first["failed"]["ZZZZ"]
+        assert answer("company", "fetch", "AAPL")["changed"] == {"AAPL": 0}
+    shown = answer("company", "show", "AAPL")
+    assert {fact["kind"] for fact in shown["facts"]} == {
+        "profile", "officers", "statistics", "holders", "income", "balance", "cashflow",
+    }  # fmt: skip
+    assert "longName: Apple Inc." in run("company", "show", "AAPL").stdout
+    before = run("company", "show", "AAPL", "--as-of", "2024-01-02T09:30:00-05:00")
+    assert before.exit_code == 2
+    assert "trading company fetch AAPL" in before.stderr
+    naive = run("company", "show", "AAPL", "--as-of", "2024-01-02T09:30:00")
+    assert "as_of" in naive.stderr

@@ -1,0 +1,100 @@
+"""What the flows about accounts say, over a real database; their artifacts are Prefect's."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+
+import numpy as np
+import pytest
+from pydantic import SecretStr
+
+from adapters.brokers.alpaca.broker import AlpacaBroker
+from adapters.brokers.alpaca.client import AlpacaClient
+from database.connection import Database
+from database.orders.equity import EquityPoint
+from flows.trading.analyze_trades import _shared_out
+from flows.trading.daily_summary import _days
+from flows.trading.monitor_risk import _measured
+from flows.trading.performance_report import daily_unit_returns
+from flows.trading.reconcile_orders import _looked, difference_to
+from flows.trading.update_positions import _valued
+from tests.adapters.alpaca_trading import KEY_ID, SECRET, InProcess, TradingBooks
+from tests.live.executor.world import Clock, moment
+from tests.trading.backtest.markets import START
+from trading.errors import ParameterError
+from trading.execution.comparison import DifferenceKind
+
+
+def test_positions_are_valued_at_the_last_prices_and_a_point_is_kept(
+    traded: str, database: Database
+) -> None:
+    now = _valued(None)[traded]
+    assert now.equity == Decimal(10_999)
+    assert (now.cash, now.realized, now.unrealized, now.fees) == (-1, 0, 1_000, 1)
+    assert now.equity - now.deposits == now.realized + now.unrealized - now.fees
+    [position] = now.positions
+    assert (position.quantity, position.average_price, position.last_price) == (100, 100, 110)
+    row = database.rows.execute("SELECT equity FROM equity ORDER BY at DESC LIMIT 1").fetchone()
+    assert row == (Decimal(10_999),)
+
+
+def test_the_days_summary_counts_its_fills_and_its_change(traded: str) -> None:
+    [day] = _days(None, date(2024, 1, 2))
+    assert (day.fills, day.orders, day.denied, day.positions) == (1, 1, 0, 1)
+    assert day.change == Decimal(999)
+    [other] = _days(traded, date(2024, 1, 3))
+    assert (other.fills, other.orders, other.change) == (0, 0, None)
+
+
+def test_what_was_earned_is_shared_out_to_the_last_digit(traded: str) -> None:
+    rows = _shared_out(traded)[traded]
+    assert rows["given", "AAPL"]["total"] == Decimal(999)
+    assert rows["given", "AAPL"]["fees"] == Decimal(-1)
+
+
+def test_a_breach_is_named(traded: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from flows.boundary.settings import settings  # noqa: PLC0415
+
+    monkeypatch.setenv("TRADING_RISK_LIMITS", '{"max_position": "0.5", "max_gross": "1.5"}')
+    settings.cache_clear()
+    state, report = _measured(None, 30)[traded]
+    assert state == "ACTIVE"
+    assert report.breaches == ("exposure in AAPL 100.01% has reached its limit of 50.00%",)
+    assert report.concentration == 1.0
+    assert report.value_at_risk is None
+
+
+def test_a_paper_account_agrees_with_itself_and_an_unknown_one_is_an_error(traded: str) -> None:
+    assert _looked(None) == {traded: []}
+    with pytest.raises(ParameterError, match=r"account='q' is not a known account \(p\)"):
+        _looked("q")
+
+
+def test_a_broker_that_has_other_books_is_found_out(traded: str, database: Database) -> None:
+    theirs = TradingBooks(Clock(START), cash=Decimal(-1))
+    theirs.positions["AAPL"], theirs.costs["AAPL"] = Decimal(100), Decimal(10_000)
+    client = AlpacaClient(SecretStr(KEY_ID), SecretStr(SECRET), transport=InProcess(theirs))
+    broker = AlpacaBroker(client)
+    assert difference_to(database, traded, broker) == []
+    theirs.positions["AAPL"] = Decimal(99)
+    theirs.cash = Decimal(100)
+    body = {"symbol": "KO", "qty": "1", "side": "buy", "type": "market", "time_in_force": "day"}
+    theirs.answer("POST", "/v2/orders", {}, body)
+    kinds = [difference.kind for difference in difference_to(database, traded, broker)]
+    assert kinds == [
+        DifferenceKind.POSITION, DifferenceKind.CASH, DifferenceKind.ORDER_UNKNOWN_HERE,
+    ]  # fmt: skip
+
+
+def test_a_deposit_is_no_return() -> None:
+    def point(day: int, equity: int, deposits: int) -> EquityPoint:
+        zero = Decimal(0)
+        return EquityPoint(
+            at=moment(START + day * 86_400 * 10**9), equity=Decimal(equity), cash=zero,
+            deposits=Decimal(deposits), realized=zero, unrealized=zero, fees=zero, gross=zero,
+            drawdown=0.0,
+        )  # fmt: skip
+
+    points = [point(0, 90, 100), point(0, 100, 100), point(1, 210, 200), point(2, 189, 200)]
+    assert np.allclose(daily_unit_returns(points), [0.05, -0.1])
