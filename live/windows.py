@@ -58,6 +58,7 @@ class Windows:
         self._session_over = session_over
         self._save_seconds = save_seconds
         self._save_at = time.monotonic() + save_seconds
+        self._is_whole = True
         self.ticks = self.bars = self.gaps = 0
         self._fold, offset = _begun(load_state(database, CONSUMER), settings)
         self._offset = offset
@@ -78,14 +79,14 @@ class Windows:
                 self._offset,
             )
         ticks = [event for event in batch.events if isinstance(event, Tick)]
-        session = self._fold.session
+        self._is_whole = False
         bars = list(self._fold.take(ticks))
         # Kept first: who reads a bar on the bus finds those before it in the database.
         save_live_bars(self._database, bars)
         self._bus.publish_many(Stream.BARS, ((bar.symbol, bar) for bar in bars))
-        if session.close and self._fold.session != session:
+        for session in self._fold.sessions_over():
             self._session_over(session_date(session.close))
-        self._offset = batch.offset
+        self._offset, self._is_whole = batch.offset, True
         self.ticks += sum(tick.symbol != CLOCK for tick in ticks)
         self.bars += len(bars)
         if time.monotonic() >= self._save_at:
@@ -93,11 +94,13 @@ class Windows:
         return bars
 
     def save(self) -> None:
-        """Save the state.
+        """Save the state, unless a step was broken off: what it had not published would be lost.
 
         Raises:
             DatabaseError: The database did not take it; the one before is still there.
         """
+        if not self._is_whole:
+            return
         begun = time.monotonic()
         save_state(self._database, CONSUMER, ConsumerState(self._offset, self._fold.stored()))
         ended = time.monotonic()

@@ -61,6 +61,7 @@ class Fold:
         self.counters = Counters()
         self._longest = max(interval.minutes for interval in settings.intervals)
         self._clock = 0
+        self._over: list[FoldedSession] = []
         self._begin(FoldedSession(0, 0))
 
     @property
@@ -68,10 +69,10 @@ class Fold:
         """The last time that the log told, nanoseconds since 1970 in UTC."""
         return self._clock
 
-    @property
-    def session(self) -> FoldedSession:
-        """The session that takes ticks now; the one before it has its last bars."""
-        return self._session
+    def sessions_over(self) -> list[FoldedSession]:
+        """Sessions that take no ticks any more, each once; their bars are final."""
+        over, self._over = self._over, []
+        return over
 
     @property
     def _known_at(self) -> int:
@@ -146,6 +147,7 @@ class Fold:
         # For as long after its close as a session still takes late ticks.
         after_close = self.settings.lateness + self.settings.remembered * MINUTE
         if ts >= self._session.close + after_close:
+            self._over += [self._session] * bool(self._session.close)
             self._begin(session_at(ts, after_close))
             yield from self._close()
 
