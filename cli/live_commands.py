@@ -139,12 +139,23 @@ def stream(
 
 
 @live.command()
-def windows(*, server_dir: ServerDir = DEFAULT_FOLDER) -> None:
+def windows(
+    *,
+    archive: Annotated[
+        bool,
+        typer.Option(
+            "--archive", help="Write each session's minutes into the lake when it is over."
+        ),
+    ] = False,
+    lake_dir: LakeDir = None,
+    server_dir: ServerDir = DEFAULT_FOLDER,
+) -> None:
     """Make bars of all intervals within a session from the bus's ticks until stopped.
 
     \b
     Examples:
       trading live windows
+      trading live windows --archive
 
     \b
     Exit codes: 1 failed, 2 wrong usage, 130 Ctrl-C, 143 SIGTERM.
@@ -152,7 +163,7 @@ def windows(*, server_dir: ServerDir = DEFAULT_FOLDER) -> None:
     with exit_codes():
         from cli.commands.live.serving import serve_windows  # noqa: PLC0415 - --help stays quick
 
-        serve_windows(server_dir)
+        serve_windows(server_dir, archive=archive, lake_dir=lake_dir)
 
 
 @live.command()
@@ -178,3 +189,76 @@ def signals(
 
         options = SignalOptions(strategies=strategy, intervals=interval, lake_dir=lake_dir)
         serve_signals(options, server_dir)
+
+
+Names = Annotated[str, typer.Argument(help="Symbols, e.g. AAPL,MSFT.", metavar="NAMES")]
+
+
+@live.command()
+def subscribe(names: Names, *, server_dir: ServerDir = DEFAULT_FOLDER) -> None:
+    """Ask for these symbols as well; a stream that runs does so within some seconds.
+
+    \b
+    Examples:
+      trading live subscribe NVDA,TSLA
+
+    \b
+    Exit codes: 0 done, 1 failed, 2 wrong usage.
+    """  # noqa: D301 - \b is how Click keeps lines as they are
+    with exit_codes():
+        from cli.commands.live.subscribing import run_subscribe  # noqa: PLC0415 - --help stays quick
+
+        run_subscribe(names, server_dir, wanted=True)
+
+
+@live.command()
+def unsubscribe(names: Names, *, server_dir: ServerDir = DEFAULT_FOLDER) -> None:
+    """Ask for these symbols no longer.
+
+    \b
+    Examples:
+      trading live unsubscribe TSLA
+
+    \b
+    Exit codes: 0 done, 1 failed, 2 wrong usage.
+    """  # noqa: D301 - \b is how Click keeps lines as they are
+    with exit_codes():
+        from cli.commands.live.subscribing import run_subscribe  # noqa: PLC0415 - --help stays quick
+
+        run_subscribe(names, server_dir, wanted=False)
+
+
+@live.command()
+def differences(
+    *,
+    date: Annotated[str, typer.Option(help="The session, YYYY-MM-DD.", metavar="DAY")],
+    source: Annotated[
+        str | None,
+        typer.Option(help="The source in bronze. Default: the only one.", metavar="NAME"),
+    ] = None,
+    symbols: Annotated[
+        str | None, typer.Option(help="Symbols. Default: all with live bars.", metavar="NAMES")
+    ] = None,
+    lake_dir: LakeDir = None,
+    server_dir: ServerDir = DEFAULT_FOLDER,
+    json_output: Json = False,
+) -> None:
+    """Print what a source's minutes of a session say differently than live ones did.
+
+    \b
+    Examples:
+      trading live differences --date 2024-07-03
+      trading live differences --date 2024-07-03 --source alpaca --symbols AAPL --json
+
+    \b
+    Exit codes: 0 nothing differs, 1 failed, 2 wrong usage, 3 something does.
+    """  # noqa: D301 - \b is how Click keeps lines as they are
+    with exit_codes(as_json=json_output):
+        from cli.commands.live.differing import run_differences  # noqa: PLC0415 - --help stays quick
+
+        raise typer.Exit(
+            run_differences(
+                date, source, symbols, lake_dir=lake_dir, server_dir=server_dir,
+                as_object=json_output,
+            )
+        )  # fmt: skip

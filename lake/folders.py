@@ -14,3 +14,16 @@ def folders_in(directory: Directory, folder: str) -> list[str]:
     """
     location = directory.path if directory.is_local else directory.url
     return open_directory(below(location, folder), directory.parameter).list_folders()
+
+
+LIVE = "live"
+"""The source of bronze that live bars are kept as: what nobody names is taken of the others."""
+
+
+def sources_of_bronze(directory: Directory) -> list[str]:
+    """The sources that bronze has, without live bars: another source replaces these.
+
+    Raises:
+        StorageError: The lake cannot be listed.
+    """
+    return [source for source in folders_in(directory, "bronze") if source != LIVE]

@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lake.files import read_file
-from lake.folders import folders_in
+from lake.folders import folders_in, sources_of_bronze
 from lake.gold.request import GOLD
 from lake.gold.table import COMMON_SCHEMA
 from lake.grain import Grain
@@ -114,6 +114,8 @@ def _folder(
 
 def _chosen(lake: Directory, dataset: str, parameter: str, named: str | None) -> str:
     known = folders_in(lake, dataset)
+    if named is None and dataset == BRONZE:
+        known = sources_of_bronze(lake)
     if named is None and len(known) == 1:
         return known[0]
     if named not in known:

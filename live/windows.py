@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
+from datetime import date
 from typing import Any
 
 from database.connection import Database
 from database.live.bars import save_live_bars
 from database.live.consumers import ConsumerState, load_state, save_state
+from live.archive import session_date
 from live.bus.port import BEGINNING, Bus
 from trading.bars.folding.fold import Fold, FoldSettings
 from trading.errors import DataError
@@ -36,6 +39,8 @@ class Windows:
         bus: Where ticks are from, and where bars go.
         database: Where bars and the state are kept.
         settings: How bars are made.
+        session_over: Told the New York date of each session that takes no ticks any more, before
+            that is saved: it may be told one again.
         save_seconds: How often the state is saved, at most.
     """
 
@@ -45,12 +50,15 @@ class Windows:
         database: Database,
         settings: FoldSettings = FoldSettings(),  # noqa: B008 - frozen
         *,
+        session_over: Callable[[date], object] = lambda _: None,
         save_seconds: float = _SAVE_SECONDS,
     ) -> None:
         self._bus = bus
         self._database = database
+        self._session_over = session_over
         self._save_seconds = save_seconds
         self._save_at = time.monotonic() + save_seconds
+        self._is_whole = True
         self.ticks = self.bars = self.gaps = 0
         self._fold, offset = _begun(load_state(database, CONSUMER), settings)
         self._offset = offset
@@ -71,11 +79,14 @@ class Windows:
                 self._offset,
             )
         ticks = [event for event in batch.events if isinstance(event, Tick)]
+        self._is_whole = False
         bars = list(self._fold.take(ticks))
         # Kept first: who reads a bar on the bus finds those before it in the database.
         save_live_bars(self._database, bars)
         self._bus.publish_many(Stream.BARS, ((bar.symbol, bar) for bar in bars))
-        self._offset = batch.offset
+        for session in self._fold.sessions_over():
+            self._session_over(session_date(session.close))
+        self._offset, self._is_whole = batch.offset, True
         self.ticks += sum(tick.symbol != CLOCK for tick in ticks)
         self.bars += len(bars)
         if time.monotonic() >= self._save_at:
@@ -83,11 +94,13 @@ class Windows:
         return bars
 
     def save(self) -> None:
-        """Save the state.
+        """Save the state, unless a step was broken off: what it had not published would be lost.
 
         Raises:
             DatabaseError: The database did not take it; the one before is still there.
         """
+        if not self._is_whole:
+            return
         begun = time.monotonic()
         save_state(self._database, CONSUMER, ConsumerState(self._offset, self._fold.stored()))
         ended = time.monotonic()

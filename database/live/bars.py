@@ -82,6 +82,17 @@ def live_bars(
         return [_bar(row) for row in connection.execute(_READ, wanted).fetchall()]
 
 
+def live_symbols(database: Database, interval: str, start: datetime, end: datetime) -> list[str]:
+    """The symbols with a bar of some length that starts in [start, end), sorted."""
+    with database.transaction() as connection:
+        rows = connection.execute(
+            "SELECT DISTINCT symbol FROM live_bar "
+            "WHERE interval = %s AND ts >= %s AND ts < %s ORDER BY symbol",
+            [interval, start, end],
+        ).fetchall()
+    return [str(row[0]) for row in rows]
+
+
 def _bar(row: tuple[Any, ...]) -> BarClosed:
     values = dict(zip(_COLUMNS, row, strict=True))
     for name in ("ts", "available_at"):

@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 
 from lake.files import read_file, stored_fingerprints, stored_metadata
-from lake.folders import folders_in
+from lake.folders import folders_in, sources_of_bronze
 from lake.grain import Grain
 from lake.listing import files_with
 from lake.stretch import Stretch
@@ -151,7 +151,7 @@ def bronze_symbols(directory: Directory, interval: Interval, sources: Sequence[s
         sources: Sources to look at; none for all.
     """
     found: set[str] = set()
-    for source in sources or folders_in(directory, BRONZE):
+    for source in sources or sources_of_bronze(directory):
         found.update(folders_in(directory, f"{BRONZE}/{source}/{interval}"))
     return sorted(found)
 
@@ -195,7 +195,7 @@ def _only_source(directory: Directory, symbol: str, interval: Interval) -> list[
     Raises:
         ParameterError: Several have.
     """
-    known = folders_in(directory, BRONZE)
+    known = sources_of_bronze(directory)
     if len(known) < 2:  # noqa: PLR2004 - what is to be told apart
         return known
     folders = {source: f"{BRONZE}/{source}/{interval}/{symbol}" for source in known}

