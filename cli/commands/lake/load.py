@@ -91,7 +91,7 @@ def run_load(question: LakeQuestion, server_dir: Path, *, as_object: bool) -> in
         from database.address import place as place_of  # noqa: PLC0415 - an extra brings it
         from database.connection import open_database  # noqa: PLC0415 - as above
 
-        with open_database(url) as database:
+        with open_database(url, rebuilds=True) as database:
             lake = open_directory(place, "lake_dir")
             totals = _load(database, lake, chosen, settings.database_years, display)
         seconds = time.monotonic() - started
