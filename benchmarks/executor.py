@@ -17,6 +17,7 @@ import time
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -84,7 +85,7 @@ def signal_to_order(database: Database, signals: int) -> list[float]:
         clock.now = datetime.fromtimestamp(available / 1e9, UTC)
         bar = BarClosed(symbol, "1m", ts, 100.0, 100.0, 100.0, 100.0, 1e6, available)
         executor.handle([bar], [])
-        word = "buy" if number // len(SYMBOLS) % 2 == 0 else "sell"
+        word: Literal["buy", "sell"] = "buy" if number // len(SYMBOLS) % 2 == 0 else "sell"
         signal = SignalMade("given", "f", symbol, "1m", ts, word, 100.0, available)
         before = time.perf_counter()
         executor.handle([], [signal])
