@@ -27,7 +27,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from adapters.market_data.files.source import FileSource
-from cli.lake_database.bars import load_symbol, plan_symbol
+from flows.loading.bars import load_symbol, plan_symbol
 from database.connection import Database, open_database
 from database.schema import upgrade_schema
 from lake.bronze.dataset import BronzeDataset

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,49 +23,31 @@ from cli.pipeline.query import as_json
 from cli.settings import installation
 from lake.bronze.contents import stored_series
 from servers.errors import FAILED
-from storage.directory import Directory, open_directory
-from storage.errors import FileError
+from storage.directory import open_directory
 from trading.bars.intervals import Interval
-from trading.errors import ParameterError, TradingError
+from trading.errors import ParameterError
 
 if TYPE_CHECKING:
-    from cli.lake_database.bars import SymbolPlan
-    from database.connection import Database
     from flows.boundary.settings import Settings
-
-KEPT = (Interval.MINUTE, Interval.DAY)
-"""The intervals that the database has tables for."""
+    from flows.loading.loading import LoadTotals, Sources
 
 SHOWN_FAILURES = 8
 """Failures that are printed for people; the JSON object has all."""
 
-Sources = Mapping[Interval, Mapping[str, Sequence[str]]]
-"""By interval and symbol the sources, the one that counts first at the front."""
 
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """Shows a terminal how a load goes."""
 
-@dataclass(slots=True)
-class LoadTotals:
-    """What a run of the command did.
+    display: Display
 
-    Attributes:
-        up_to_date: Files that were loaded before, as they are now.
-        loaded: Files that this run loaded.
-        bars: Bars in these.
-        inserted: Those of them that were new.
-        corrected: Those that were there with other values.
-        replaced: Symbols whose bars were removed first, since other files count for them now.
-        reference: Rows of instruments, symbols, actions and gaps that changed.
-        failures: A sentence for each symbol or table that could not be loaded.
-    """
+    def phase(self, text: str) -> None:
+        """Say what happens now."""
+        self.display.phase(text)
 
-    up_to_date: int = 0
-    loaded: int = 0
-    bars: int = 0
-    inserted: int = 0
-    corrected: int = 0
-    replaced: int = 0
-    reference: int = 0
-    failures: list[str] = field(default_factory=list)
+    def files(self, due: int, loaded: int, failed: int, rate: float) -> None:
+        """Say how many files of how many are loaded, and how many in a second."""
+        self.display.partitions(EstimatedProgress(due, loaded, failed, rate))
 
 
 def run_load(question: LakeQuestion, server_dir: Path, *, as_object: bool) -> int:
@@ -90,10 +70,11 @@ def run_load(question: LakeQuestion, server_dir: Path, *, as_object: bool) -> in
     with progress_display() as display, database_url(settings, server_dir) as url:
         from database.address import place as place_of  # noqa: PLC0415 - an extra brings it
         from database.connection import open_database  # noqa: PLC0415 - as above
+        from flows.loading.loading import load_lake  # noqa: PLC0415 - as above
 
         with open_database(url) as database:
             lake = open_directory(place, "lake_dir")
-            totals = _load(database, lake, chosen, settings.database_years, display)
+            totals = load_lake(database, lake, chosen, settings.database_years, _Shown(display))
         seconds = time.monotonic() - started
         where = place_of(url) if settings.database_url else str(server_dir / "postgres")
     tell = _object if as_object else _text
@@ -108,6 +89,8 @@ def _chosen(question: LakeQuestion, settings: Settings, place: str) -> Sources:
         ParameterError: An interval is not kept in the database, a symbol is not in the lake, or it
             is not clear which of its sources counts.
     """
+    from flows.loading.loading import KEPT  # noqa: PLC0415 - an extra brings what it needs
+
     lengths = intervals(question) or list(KEPT)
     for length in lengths:
         if length not in KEPT:
@@ -130,77 +113,6 @@ def _chosen(question: LakeQuestion, settings: Settings, place: str) -> Sources:
         }
         for interval, of_interval in found.items()
     }
-
-
-def _load(
-    database: Database, lake: Directory, chosen: Sources, years: int, display: Display
-) -> LoadTotals:
-    from cli.lake_database.reference import copy_gaps, copy_reference  # noqa: PLC0415 - an extra
-    from database.bars.retention import first_kept  # noqa: PLC0415 - as above
-
-    totals = LoadTotals()
-    display.phase("Comparing the lake with the database")
-    try:
-        totals.reference += copy_reference(database, lake)
-    except (TradingError, FileError) as error:
-        totals.failures.append(str(error))
-    plans = list(_plans(database, lake, chosen, first_kept(years, _today()), totals))
-    display.phase(f"Loading {sum(len(plan.due) for plan in plans):,} files")
-    _load_plans(database, plans, totals, display)
-    for interval, sources in chosen.items():
-        try:
-            totals.reference += copy_gaps(database, lake, interval, sources)
-        except (TradingError, FileError) as error:
-            totals.failures.append(str(error))
-    return totals
-
-
-def _plans(
-    database: Database, lake: Directory, chosen: Sources, kept: date, totals: LoadTotals
-) -> Iterator[SymbolPlan]:
-    from cli.lake_database.bars import plan_symbol  # noqa: PLC0415 - an extra brings what it needs
-
-    for interval, symbols in chosen.items():
-        for symbol, sources in symbols.items():
-            try:
-                plan = plan_symbol(
-                    lake, database, symbol, interval, sources=sources, first_kept=kept
-                )
-            except (TradingError, FileError) as error:
-                totals.failures.append(str(error))
-                continue
-            totals.up_to_date += plan.up_to_date
-            if plan.due or plan.replaces:
-                yield plan
-
-
-def _load_plans(
-    database: Database, plans: Sequence[SymbolPlan], totals: LoadTotals, display: Display
-) -> None:
-    """Load each plan; a file that cannot be loaded keeps only the rest of its symbol waiting."""
-    from cli.lake_database.bars import load_symbol  # noqa: PLC0415 - an extra brings what it needs
-    from database.errors import DatabaseError, UnreachableError  # noqa: PLC0415 - as above
-
-    due, begun = sum(len(plan.due) for plan in plans), time.monotonic()
-    for plan in plans:
-        totals.replaced += plan.replaces
-        try:
-            for result in load_symbol(database, plan):
-                totals.loaded += 1
-                totals.bars += result.rows
-                totals.inserted += result.inserted
-                totals.corrected += result.updated
-                rate = totals.loaded / (time.monotonic() - begun)
-                failed = len(totals.failures)
-                display.partitions(EstimatedProgress(due, totals.loaded, failed, rate))
-        except UnreachableError:
-            raise
-        except (TradingError, FileError, DatabaseError) as error:
-            totals.failures.append(str(error))
-
-
-def _today() -> date:
-    return datetime.now(UTC).date()
 
 
 def _object(totals: LoadTotals, place: str, where: str, seconds: float) -> str:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from cli.commands.lake.load import KEPT
 from cli.commands.lake.question import LakeQuestion
 from cli.commands.lake.question import lake_dir as lake_of
 from cli.database import database_url
@@ -60,6 +59,7 @@ def run_prune(lake_dir: str | None, server_dir: Path, *, dry_run: bool, as_objec
 
 def _due(database: Database, years: int, today: date) -> list[MonthOutcome]:
     from database.bars.retention import MonthOutcome, expired_months  # noqa: PLC0415 - an extra
+    from flows.loading.loading import KEPT  # noqa: PLC0415 - as above
 
     return [
         MonthOutcome(interval=interval, month=month, state=DUE)
@@ -69,15 +69,9 @@ def _due(database: Database, years: int, today: date) -> list[MonthOutcome]:
 
 
 def _dropped(database: Database, place: str, years: int, today: date) -> list[MonthOutcome]:
-    from cli.lake_database.verification import LakeVerification  # noqa: PLC0415 - an extra
-    from database.bars.retention import drop_expired_months  # noqa: PLC0415 - as above
+    from flows.loading.loading import drop_old_months  # noqa: PLC0415 - an extra
 
-    verified = LakeVerification(open_directory(place, "lake_dir"))
-    return [
-        outcome
-        for interval in KEPT
-        for outcome in drop_expired_months(database, interval, years, today, verified)
-    ]
+    return drop_old_months(database, open_directory(place, "lake_dir"), years, today)
 
 
 def _object(place: str, outcomes: Sequence[MonthOutcome]) -> str:

@@ -20,7 +20,7 @@ from database.connection import Database
 from flows.boundary.settings import settings
 from lake.reference.tables import write_instruments
 from tests.cli.conftest import Run, Start
-from tests.cli.lake_database.bronze import columns, days, minutes, put
+from tests.flows.loading.bronze import columns, days, minutes, put
 from tests.lake.bronze.deliveries import Lake
 from tests.waiting import WAIT_SECONDS, wait_until
 from trading.bars.intervals import Interval

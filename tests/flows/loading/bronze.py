@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime
 
 import numpy as np
 
-from cli.lake_database.bars import load_symbol, plan_symbol
+from flows.loading.bars import load_symbol, plan_symbol
 from database.bars.loading import LoadResult
 from database.bars.reading import read_table
 from database.connection import Database

@@ -8,14 +8,14 @@ from functools import partial
 import numpy as np
 import pytest
 
-from cli.lake_database.bars import load_symbol, plan_symbol
-from cli.lake_database.verification import LakeVerification
+from flows.loading.bars import load_symbol, plan_symbol
+from flows.loading.verification import LakeVerification
 from database.bars.reading import corrections, read_bars
 from database.bars.retention import drop_expired_months, first_kept
 from database.connection import Database
 from lake.bronze.counted import counted_bronze
 from storage.errors import ContentError
-from tests.cli.lake_database.bronze import (
+from tests.flows.loading.bronze import (
     ALWAYS,
     FIRST_KEPT,
     columns,

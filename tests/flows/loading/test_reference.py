@@ -6,7 +6,7 @@ from datetime import date
 
 import pytest
 
-from cli.lake_database.reference import copy_gaps, copy_reference
+from flows.loading.reference import copy_gaps, copy_reference
 from database.actions import actions_until
 from database.connection import Database
 from database.gaps import open_gaps
@@ -14,7 +14,7 @@ from database.instruments import instrument_as_of, symbols_of
 from lake.bronze.keys import BronzeKey, checked_stretch
 from lake.bronze.records import GapRecord, close_gaps, write_gaps
 from lake.reference.tables import write_actions, write_history, write_instruments
-from tests.cli.lake_database.bronze import days, put
+from tests.flows.loading.bronze import days, put
 from tests.lake.bronze.deliveries import Lake
 from trading.bars.intervals import Interval
 from trading.bars.quality.gaps import GapReason, SessionGap

@@ -1,0 +1,1 @@
+"""The lake's copy in the database: what is due, loaded, verified."""
