@@ -27,9 +27,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from adapters.market_data.files.source import FileSource
-from flows.loading.bars import load_symbol, plan_symbol
 from database.connection import Database, open_database
 from database.schema import upgrade_schema
+from flows.loading.bars import load_symbol, plan_symbol
 from lake.bronze.dataset import BronzeDataset
 from lake.bronze.keys import BronzeKey, Stretch
 from lake.bronze.request import BronzeRequest

@@ -26,7 +26,9 @@ def options(source: str, tmp_path: Path) -> LiveOptions:
 
 @pytest.mark.parametrize(("source", "archives"), [("synthetic", False), ("alpaca", True)])
 def test_only_what_a_vendor_says_goes_into_the_lake(
-    source: str, archives: bool, tmp_path: Path
+    source: str,
+    archives: bool,  # noqa: FBT001 - a case
+    tmp_path: Path,
 ) -> None:
     by_name = {one.name: one for one in live_processes(options(source, tmp_path))}
     assert list(by_name) == ["windows", "signals", "stream"]
@@ -40,7 +42,7 @@ def test_a_process_that_refuses_what_it_was_asked_for_is_not_begun_again(tmp_pat
         supervised([refusing], tmp_path, os.environ) as (one,),
         pytest.raises(CommandError, match="windows cannot run") as refused,
     ):
-        wait_until(lambda: one.look(), "it refuses", 60)
+        wait_until(one.look, "it refuses", 60)
     assert refused.value.exit_code == USAGE
 
 
@@ -49,10 +51,15 @@ def test_a_process_that_dies_is_begun_again_as_often_as_it_does(tmp_path: Path) 
     environment = dict(os.environ) | {"TRADING_DATABASE_URL": "postgresql://nobody@127.0.0.1:1/x"}
     one = Supervised(waiting, tmp_path, environment)
     try:
-        wait_until(lambda: one.look() or one.restarts >= 2, "it was begun again twice", 120)
+        wait_until(lambda: restarts(one) >= 2, "it was begun again twice", 120)
     finally:
         one.stop()
     assert "cannot be reached" in one.log.read_text()
+
+
+def restarts(one: Supervised) -> int:
+    one.look()
+    return one.restarts
 
 
 @pytest.mark.slow
@@ -76,11 +83,12 @@ def test_made_up_ticks_become_bars_and_signals_and_nothing_stays_behind(
 
 
 def processes_of(folder: Path) -> list[int]:
-    found = []
-    for process in psutil.process_iter(["pid", "cmdline"]):
-        if any(str(folder) in word for word in process.info["cmdline"] or []):
-            found.append(process.info["pid"])
-    return found
+    running = psutil.process_iter(["pid", "cmdline"])
+    return [
+        process.info["pid"]
+        for process in running
+        if any(str(folder) in word for word in process.info["cmdline"] or [])
+    ]
 
 
 def test_wrong_usage_is_one_sentence_and_starts_nothing(run: Run, tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ import tomllib
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -53,12 +54,17 @@ def check_trading(command: Sequence[str], config: pytest.Config) -> None:
     commands = get_command(app).commands  # type: ignore[attr-defined] # a group
     assert command[0] in commands
     taken, rest = commands[command[0]], list(command[1:])
-    while "--help" not in rest and hasattr(taken, "commands"):
+    while "--help" not in rest and hasattr(taken, "commands") and not _runs_itself(taken, rest):
         assert rest[0] in taken.commands
         taken, rest = taken.commands[rest[0]], rest[1:]
     if "--help" not in rest:
         taken.make_context(command[-1], rest)
     return None
+
+
+def _runs_itself(group: Any, rest: Sequence[str]) -> bool:
+    """Whether a group of commands is used as a command."""
+    return group.invoke_without_command and (not rest or rest[0].startswith("--"))
 
 
 def check_prefect(command: Sequence[str], config: pytest.Config) -> None:
