@@ -19,7 +19,7 @@ def _group(text: str) -> typer.Typer:
 
 
 app = typer.Typer(
-    help="Bars to signals to paper trades, every piece of batch work a Prefect flow run of its own.",
+    help="Bars to signals to paper trades, every piece of batch work a Prefect flow run.",
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
