@@ -164,9 +164,9 @@ def check_kubectl(command: Sequence[str], config: pytest.Config) -> None:
 
 def check_compose(command: Sequence[str], config: pytest.Config) -> None:
     services = yaml.safe_load((project_root() / "compose.yaml").read_text())["services"]
-    if command[0] == "exec":
-        assert command[1] in services
-        check(command[2:], config)
+    if command[:2] == ["run", "--rm"]:
+        assert command[2] in services
+        check(command[3:], config)
         return
     assert list(command) == ["up", "--build", "--detach"]
 
