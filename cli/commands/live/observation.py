@@ -22,6 +22,8 @@ from trading.events import (
 _AT_ONCE = 20_000
 _TIMES_KEPT = 20_000
 _RATE_SECONDS = 5.0
+_SETTLING_SECONDS = 10.0
+"""After the first signal; until then processes that began later catch up, which is no lag."""
 
 
 @dataclass(slots=True)
@@ -79,6 +81,7 @@ class Observation:
         self._rates: deque[tuple[float, int]] = deque(maxlen=64)
         self.counts = Counts()
         self.symbols: dict[str, SymbolRow] = {}
+        self._measure_from: float | None = None
         self.clock = 0
         self.lag = Lag()
 
@@ -156,6 +159,11 @@ class Observation:
     def _signal(self, signal: SignalMade, published: int) -> None:
         self.counts.signals += 1
         self.symbols.setdefault(signal.symbol, SymbolRow()).signal = signal.signal
+        now = time.monotonic()
+        if self._measure_from is None:
+            self._measure_from = now + _SETTLING_SECONDS
+        if now < self._measure_from:
+            return
         # The time that closed the bar is the first one told after its end and the lateness.
         at = bisect_left(self._times, (signal.available_at + self._lateness, 0))
         if at < len(self._times) and not signal.revision:

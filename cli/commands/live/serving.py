@@ -75,11 +75,13 @@ def serve_windows(server_dir: Path, *, archive: bool, lake_dir: str | None) -> N
         CommandError, TradingError, LiveError, DatabaseError: It cannot go on.
     """
     with _surroundings(server_dir) as around:
+        from database.live.consumers import commit_before_disk  # noqa: PLC0415 - of an extra
         from live.archive import archive_session  # noqa: PLC0415 - of an extra
         from live.windows import Windows  # noqa: PLC0415 - of an extra
         from storage.directory import open_directory  # noqa: PLC0415 - only here
         from trading.bars.folding.fold import FoldSettings  # noqa: PLC0415 - of an extra
 
+        commit_before_disk(around.database)
         place = absolute(lake_dir or around.settings.lake_dir, "lake_dir")
         lake = open_directory(place, "lake_dir")
 
