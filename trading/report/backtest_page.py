@@ -91,7 +91,7 @@ def backtest_page(content: BacktestContent) -> str:
         years=_years(content.course),
         folds=[_fold_row(one) for one in content.folds],
         split=timeline(content.course.timestamps[content.split :], 1).labels()[0],
-        style=Markup(_resource("report.css")),  # noqa: S704 - our own file
+        style=Markup(_resource("tokens.css") + _resource("report.css")),  # noqa: S704 - our own file
         script=Markup(_resource("report.js")),  # noqa: S704 - our own file
     )
 
