@@ -7,6 +7,7 @@ shown so and is not sent again. A channel that says no is tried again, later and
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
@@ -179,6 +180,33 @@ def note_outcome(
             "INSERT INTO delivery (notification_id, at, outcome, reason) VALUES (%s, %s, %s, %s)",
             [notification.id, now, outcome, reason],
         )
+
+
+def tell(
+    database: Database, channels: Sequence[str], text: tuple[str, str], identity: str, now: datetime
+) -> int:
+    """Put a text that is of no alert into the outbox, once for each channel.
+
+    Args:
+        database: The database.
+        channels: Where to.
+        text: Its subject line and its body.
+        identity: What makes it the same text when it is told again.
+        now: The moment.
+
+    Returns:
+        How many notifications are new.
+    """
+    title, body = text
+    new = 0
+    with database.transaction() as connection:
+        for channel in channels:
+            new += connection.execute(
+                "INSERT INTO notification (channel, title, body, identity, state, not_before) "
+                "VALUES (%s, %s, %s, %s, 'waiting', %s) ON CONFLICT (identity) DO NOTHING",
+                [channel, title, body, f"{identity}:{channel}", now],
+            ).rowcount
+    return new
 
 
 def begin_trial(

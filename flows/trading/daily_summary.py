@@ -1,6 +1,7 @@
 """`daily-summary`: what each account did today, and how it stands."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
@@ -10,13 +11,16 @@ from prefect import flow
 from prefect.artifacts import acreate_markdown_artifact
 from pydantic import Field
 
+from database.alerts.outbox import tell
 from database.connection import Database
+from database.day_counts import DayCounts, day_counts
 from database.orders.equity import equity_between
 from database.orders.ledger import read_ledger
 from database.orders.risk import read_risk
 from database.orders.standing import read_standing
 from flows.boundary.documented import documented
 from flows.boundary.errors import domain_errors_fail_run
+from flows.boundary.settings import settings
 from flows.runs import rendering
 from flows.trading.parameters import AccountName, account_database
 from trading.instruments.clock import NEW_YORK
@@ -60,9 +64,12 @@ async def daily_summary(
     ] = None,
     account: AccountName = None,
 ) -> list[AccountDay]:
-    """Sum up the day of each account in an artifact."""
+    """Sum up the day of each account in an artifact, and tell the channels of TRADING_NOTIFY.
+
+    Each channel is told once of a day, however often this runs.
+    """
     asked = day or datetime.now(NEW_YORK).date()
-    found = await asyncio.to_thread(_days, account, asked)
+    found, counts = await asyncio.to_thread(_days, account, asked)
     rows = [
         (
             own.account, own.state, f"{own.equity:,.2f}",
@@ -71,19 +78,49 @@ async def daily_summary(
         )
         for own in found
     ]  # fmt: skip
+    told = _text(found, counts)
+    await asyncio.to_thread(_tell, asked, told)
+    others = "\n".join(f"- {line}" for line in _counted(counts))
     await acreate_markdown_artifact(
-        f"# {asked.isoformat()}\n\n{rendering.table(COLUMNS, rows)}",
+        f"# {asked.isoformat()}\n\n{rendering.table(COLUMNS, rows)}\n\n{others}",
         key="daily-summary",
         description=f"{asked.isoformat()}: {sum(own.fills for own in found)} fills",
     )
     return found
 
 
-def _days(name: str | None, day: date) -> list[AccountDay]:
+def _days(name: str | None, day: date) -> tuple[list[AccountDay], DayCounts]:
     start = datetime.combine(day, time(), NEW_YORK).astimezone(UTC)
     end = datetime.combine(day + timedelta(days=1), time(), NEW_YORK).astimezone(UTC)
     with account_database(name) as (database, known):
-        return [_day(database, account.id, start, end) for account in known]
+        days = [_day(database, account.id, start, end) for account in known]
+        return days, day_counts(database, start, end)
+
+
+def _counted(counts: DayCounts) -> list[str]:
+    return [
+        f"{counts.signals:,} signals to buy or sell",
+        f"{counts.alerts:,} alerts, of which {counts.firing:,} fire now",
+        f"{counts.open_gaps:,} sessions lack bars, {counts.corrections:,} values were corrected",
+    ]
+
+
+def _text(days: Sequence[AccountDay], counts: DayCounts) -> str:
+    lines = [
+        f"{own.account}: {own.equity:,.2f}, "
+        f"{'unknown' if own.change is None else f'{own.change:+,.2f}'} today, {own.fills} fills, "
+        f"{own.denied} of {own.orders} orders denied, {own.positions} positions, {own.state}"
+        for own in days
+    ]
+    return "\n".join([*lines, *_counted(counts)])
+
+
+def _tell(day: date, text: str) -> None:
+    """Put the summary into the outbox; `trading live alerts` sends it."""
+    if channels := list(settings().notify):
+        with account_database(None) as (database, _):
+            title, identity = f"Summary of {day.isoformat()}", f"daily-summary:{day.isoformat()}"
+            tell(database, channels, (title, text), identity, datetime.now(UTC))
 
 
 def _day(database: Database, account: str, start: datetime, end: datetime) -> AccountDay:

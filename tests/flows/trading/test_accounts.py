@@ -14,7 +14,7 @@ from adapters.brokers.alpaca.client import AlpacaClient
 from database.connection import Database
 from database.orders.equity import EquityPoint
 from flows.trading.analyze_trades import _shared_out
-from flows.trading.daily_summary import _days
+from flows.trading.daily_summary import _days, _text
 from flows.trading.monitor_risk import _measured
 from flows.trading.performance_report import daily_unit_returns
 from flows.trading.reconcile_orders import _looked, difference_to
@@ -41,10 +41,13 @@ def test_positions_are_valued_at_the_last_prices_and_a_point_is_kept(
 
 
 def test_the_days_summary_counts_its_fills_and_its_change(traded: str) -> None:
-    [day] = _days(None, date(2024, 1, 2))
+    [day], counts = _days(None, date(2024, 1, 2))
     assert (day.fills, day.orders, day.denied, day.positions) == (1, 1, 0, 1)
     assert day.change == Decimal(999)
-    [other] = _days(traded, date(2024, 1, 3))
+    told = _text([day], counts)
+    assert f"{traded}: 10,999.00, +999.00 today, 1 fills" in told
+    assert "0 sessions lack bars" in told
+    [other], _ = _days(traded, date(2024, 1, 3))
     assert (other.fills, other.orders, other.change) == (0, 0, None)
 
 
