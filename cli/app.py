@@ -23,6 +23,7 @@ from cli.lake_data_commands import demo as lake_demo
 from cli.lake_data_commands import redo as redo_partitions
 from cli.lake_database_commands import load
 from cli.lake_database_commands import prune as prune_database
+from cli.live_check_command import check_live
 from cli.live_commands import live
 from cli.news_commands import fetch_company, fetch_news, list_news, show_company
 from cli.operations_commands import backup, health, restore
@@ -73,6 +74,7 @@ app.add_typer(strategy_app, name="strategy")
 app.command()(backtest)
 
 live.command()(executor)
+live.command("check")(check_live)
 app.command()(orders)
 app.command()(positions)
 app.add_typer(risk_app, name="risk")
