@@ -11,6 +11,7 @@ from cli.groups import strategies as strategy
 from cli.groups.executor import executor
 from cli.groups.lake import database, layers, raw
 from cli.groups.live import live
+from cli.groups.live_check import check_live
 from servers.loopback import bypass_proxies
 
 
@@ -53,6 +54,7 @@ lake.command()(layers.sql)
 lake.command()(database.load)
 lake.command("prune")(database.prune)
 live.command()(executor)
+live.command("check")(check_live)
 
 strategies = _group("The strategies that make signals.")
 strategies.command("list")(strategy.list_strategies)

@@ -37,7 +37,7 @@ def prepare_storage(sample_contracts: int | None, wait_seconds: float) -> list[s
     settings = installation()
     if settings.aws_credentials_block is not None:
         use_credentials_block(settings, _prefect_connection())
-    directories = (settings.input_dir, settings.output_dir)
+    directories = (settings.input_dir, settings.output_dir, settings.lake_dir)
     done = []
     for bucket in _buckets(directories):
         _make_bucket(bucket, wait_seconds)

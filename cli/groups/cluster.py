@@ -25,9 +25,10 @@ def prepare_storage(
         float, typer.Option(help="Seconds to wait for a store that does not answer yet.", min=0.0)
     ] = 60.0,
 ) -> None:
-    """Make the buckets of TRADING_INPUT_DIR and TRADING_OUTPUT_DIR, and sample data if asked.
+    """Make the buckets of the input, output and lake folders, and sample data if asked.
 
-    Existing buckets and data are left unchanged.
+    TRADING_INPUT_DIR, TRADING_OUTPUT_DIR and TRADING_LAKE_DIR name the folders. Existing buckets
+    and data are left unchanged.
 
     \b
     Examples:

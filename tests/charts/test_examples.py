@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.charts.rendering import CHART, Release, render
+from tests.charts import given
+from tests.charts.rendering import CHART, Release, Values, render
 
 EXAMPLES = CHART.parents[1] / "k8s"
 RUNBOOK = (EXAMPLES / "README.md").read_text()
@@ -23,9 +24,9 @@ def _values(name: str) -> dict[str, Any]:
     return values
 
 
-def _rendered(name: str) -> Release:
+def _rendered(name: str, *more: Values) -> Release:
     """The release that the runbook speaks of."""
-    return render(_values(name), namespace="trading", name="trading-fanout")
+    return render(_values(name), *more, namespace="trading", name="trading-fanout")
 
 
 @pytest.mark.parametrize("file", VALUES_FILES, ids=lambda file: file.stem)
@@ -55,6 +56,21 @@ def test_on_eks_data_are_reached_by_a_role_and_no_key() -> None:
     assert not [entry for entry in release.job_default("env_from") if "secretRef" in entry]
 
 
+def test_on_eks_the_live_side_is_one_value_away() -> None:
+    assert "executor" not in render(_values("eks")).workloads()
+    on = render(_values("eks"), {"live": {"enabled": True, "api": {"enabled": True}}})
+    assert {"stream", "executor", "api"} <= set(on.workloads())
+    assert on.one("HorizontalPodAutoscaler", "api")["spec"]["minReplicas"] > 1
+    named = set(re.findall(r"create secret generic (\S+)", RUNBOOK))
+    used = {
+        source["secretRef"]["name"]
+        for component in on.workloads()
+        for source in on.container(component).get("envFrom", [])
+        if "secretRef" in source
+    }
+    assert {"trading-data-keys", "trading-broker-keys"} == used <= named
+
+
 def test_with_prefect_cloud_no_server_is_installed() -> None:
     assert not {"server", "postgres"} & set(_rendered("prefect-cloud").workloads())
 
@@ -82,7 +98,7 @@ def _exists(path: str, values: Any) -> bool:
 
 
 def test_the_runbook_names_resources_that_exist() -> None:
-    release = _rendered("kind")
+    release = _rendered("kind", given.LIVE_API)
     there = {
         (manifest["kind"].lower(), manifest["metadata"]["name"]) for manifest in release.manifests
     }
@@ -95,8 +111,8 @@ def test_the_runbook_names_resources_that_exist() -> None:
     assert named <= there
     pods = set(re.findall(r"\b(trading-fanout-[a-z-]+)-0\b", RUNBOOK))
     assert pods == {"trading-fanout-postgres"}
-    (test,) = release.all("Pod")
-    assert f"kubectl logs {test['metadata']['name']}" in RUNBOOK
+    pods = {name for kind, name in there if kind == "pod"}
+    assert set(re.findall(r"kubectl logs (trading-fanout-[a-z-]+)`", RUNBOOK)) == pods
 
 
 def test_the_runbooks_links_lead_somewhere() -> None:

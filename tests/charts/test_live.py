@@ -186,6 +186,18 @@ def test_the_database_is_prepared_with_nothing_of_the_release() -> None:
         assert "before-hook-creation" in needed["helm.sh/hook-delete-policy"]
 
 
+def test_helm_test_asks_for_an_order_where_one_comes_by_itself() -> None:
+    made_up = render(given.LIVE_API).arguments("test-live")
+    assert {"--order", "--account"} <= set(made_up)
+    assert made_up["--account"] == "paper"
+    assert made_up["--api"] == "http://demo-trading-fanout-api:80"
+    vendor = render(given.VENDOR).arguments("test-live")
+    assert not {"--order", "--account", "--api"} & set(vendor)
+    release = render(given.LIVE_API)
+    assert ports("test-live")(release) == {53, 5432, 8000}
+    assert "test-live" in admits(release, "api", 8000)
+
+
 def test_variables_are_settings() -> None:
     release = render(EVERYTHING, given.BROKER, nested("live.riskLimits", {"max_gross": "1.5"}))
     known = {f"TRADING_{field}".upper() for field in Settings.model_fields}

@@ -243,14 +243,15 @@ def test_a_rollback_registers_the_old_image_and_template_again(release: Release)
 
 
 def test_helm_test_finds_the_log_of_a_pod_of_the_hooks_name(release: Release) -> None:
-    (pod,) = release.all("Pod")
-    annotations = pod["metadata"]["annotations"]
-    assert annotations["helm.sh/hook"] == "test"
-    # `helm test --logs` asks for it once hooks that succeeded are deleted.
-    assert annotations["helm.sh/hook-delete-policy"] == "before-hook-creation"
-    assert annotations["helm.sh/hook-output-log-policy"] == "hook-failed"
-    # It names no container.
-    assert len(pod["spec"]["containers"]) == 1
+    assert release.has("Pod", "test")
+    for pod in release.all("Pod"):
+        annotations = pod["metadata"]["annotations"]
+        assert annotations["helm.sh/hook"] == "test"
+        # `helm test --logs` asks for it once hooks that succeeded are deleted.
+        assert annotations["helm.sh/hook-delete-policy"] == "before-hook-creation"
+        assert annotations["helm.sh/hook-output-log-policy"] == "hook-failed"
+        # It names no container.
+        assert len(pod["spec"]["containers"]) == 1
 
 
 def test_what_hooks_leave_has_the_label_of_the_flow_runs_jobs(release: Release) -> None:

@@ -30,7 +30,7 @@ COMPONENTS = {
 """Block of values -> a component that it is for."""
 
 EVERYTHING = merged(given.REPLICATED, given.LIVE_API)
-HOOKS = {"register", "prepare-storage", "prepare-database", "test", "remove-jobs"}
+HOOKS = {"register", "prepare-storage", "prepare-database", "test", "test-live", "remove-jobs"}
 
 ROWS = [*OTHER_ROWS, *LIVE_ROWS]
 _SPREAD_OF = {**SPREAD, "labelSelector": {"matchLabels": {"team": "research"}}}

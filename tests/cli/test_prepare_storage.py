@@ -44,6 +44,7 @@ def test_buckets_and_sample_are_made_once(
     directories = {
         "TRADING_INPUT_DIR": f"s3://{inside}-in/input",
         "TRADING_OUTPUT_DIR": f"s3://{inside}-out/output",
+        "TRADING_LAKE_DIR": f"s3://{inside}-lake/lake",
     }
     environment = s3_server.environment() | directories
     first = prepare("--sample-contracts", "10", **environment)
@@ -51,6 +52,7 @@ def test_buckets_and_sample_are_made_once(
     assert first.stdout.splitlines() == [
         f"Bucket {inside}-in is there.",
         f"Bucket {inside}-out is there.",
+        f"Bucket {inside}-lake is there.",
         f"Market data in s3://{inside}-in/input: made for 10 contracts.",
     ]
     store = fsspec.filesystem(

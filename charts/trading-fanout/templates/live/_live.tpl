@@ -26,6 +26,11 @@
 {{- if has .Values.live.source (list "alpaca" "polygon") }}true{{ end -}}
 {{- end }}
 
+{{/* What `kubectl exec` has to be told for a command that needs the database. */}}
+{{- define "trading-fanout.live.commandPod" -}}
+{{- printf "deployment/%s-%s" (include "trading-fanout.fullname" .) (ternary "console" "windows" .Values.console.enabled) -}}
+{{- end }}
+
 {{/* "true" or nothing: whether a component reads or writes the lake. Input: root, component. */}}
 {{- define "trading-fanout.live.usesLake" -}}
 {{- $replays := and (eq .component "stream") (eq .root.Values.live.source "replay") -}}
