@@ -12,6 +12,7 @@ import hmac
 import time
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
@@ -21,7 +22,16 @@ from starlette.requests import HTTPConnection
 
 from api.envelope import ApiError
 from api.services import Services
-from database.api.keys import PREFIX, ROLES, ApiKey, Role, hashed, key_by_id, note_use
+from database.api.keys import (
+    PREFIX,
+    ROLES,
+    ApiKey,
+    Role,
+    hashed,
+    is_use_due,
+    key_by_id,
+    note_use,
+)
 
 COOKIE = "trading_session"
 """The desk's cookie; set it with `HttpOnly` and `SameSite=strict`."""
@@ -73,7 +83,10 @@ async def authenticated(connection: HTTPConnection) -> Caller:
     check_place(connection, services)
     if connection.scope["path"] in connection.app.state.open_paths:
         return ANYBODY
-    caller = await run_in_threadpool(identified, connection, services)
+    # Without keys nothing is looked up, and no thread is needed to wait for it.
+    caller = LOCAL
+    if services.keys_needed:
+        caller = await run_in_threadpool(identified, connection, services)
     connection.state.caller = caller
     return caller
 
@@ -175,7 +188,8 @@ def verified(token: str, services: Services) -> ApiKey | None:
         same = hmac.compare_digest(stored, hashed(secret))
         if key is None or not same or key.revoked_at is not None:
             return None
-        note_use(database, key.id)
+        if is_use_due(key, datetime.now(UTC)):
+            note_use(database, key.id)
         return key
 
 

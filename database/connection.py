@@ -91,6 +91,18 @@ class Database:
         with database_errors(self.url), self.rows.transaction():
             yield self.rows
 
+    @contextlib.contextmanager
+    def single_statements(self) -> Iterator[psycopg.Connection[TupleRow]]:
+        """For statements that stand alone: each takes one round trip, and a transaction three.
+
+        Within a transaction they are part of it.
+
+        Raises:
+            DatabaseError: The database did not do it.
+        """
+        with database_errors(self.url):
+            yield self.rows
+
     def close(self) -> None:
         """Close what is open; safe to call twice."""
         if self._tables is not None:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from storage.directory import Directory, open_directory
-from storage.location import below
+from storage.directory import Directory
 
 
 def folders_in(directory: Directory, folder: str) -> list[str]:
@@ -12,8 +11,7 @@ def folders_in(directory: Directory, folder: str) -> list[str]:
     Raises:
         StorageError: The folder cannot be listed.
     """
-    location = directory.path if directory.is_local else directory.url
-    return open_directory(below(location, folder), directory.parameter).list_folders()
+    return directory.list_folders(folder)
 
 
 LIVE = "live"

@@ -160,13 +160,16 @@ class Directory:
         if isinstance(self.store, LocalStore):
             self._call(folder, "listed", self.store.remove_leftovers)
 
-    def list_folders(self) -> list[str]:
-        """Names of the folders directly in the directory, sorted; hidden ones left out.
+    def list_folders(self, folder: str = "") -> list[str]:
+        """Names of the folders directly in `folder`, sorted; hidden ones left out.
+
+        Args:
+            folder: Relative to the directory, which is the default itself.
 
         Raises:
-            StorageError: The directory cannot be listed. A missing one is an empty list.
+            StorageError: The folder cannot be listed. A missing one has no folders.
         """
-        return _shown(self._call("", "listed", self.store.list).folders)
+        return _shown(self._call(folder, "listed", self.store.list).folders)
 
     def map(self, function: Callable[[str], T], names: list[str]) -> list[T]:
         """`function` of every name, in order.
@@ -183,13 +186,16 @@ class Directory:
         read = self.store.read_range
         return self._call(name, "read", lambda path: read(path, start, end, version))
 
-    def exists(self) -> bool:
-        """Whether there is such a directory, or anything below the prefix.
+    def exists(self, folder: str = "") -> bool:
+        """Whether there is such a folder, or anything below the prefix.
+
+        Args:
+            folder: Relative to the directory, which is the default itself.
 
         Raises:
             StorageError: The place cannot be asked.
         """
-        return self._call("", "read", self.store.exists)
+        return self._call(folder, "read", self.store.exists)
 
     def _check_inside(self, name: str) -> None:
         """Make sure that no link below the directory leads what is written out of it."""

@@ -112,7 +112,7 @@ def chosen_source(
     known = [
         source
         for source in folders_in(directory, BRONZE)
-        if symbol in folders_in(directory, f"{BRONZE}/{source}/{interval}")
+        if directory.exists(f"{BRONZE}/{source}/{interval}/{symbol}")
     ]
     if named is not None and named not in known:
         allowed = f"a source that has {interval} bars of {symbol}: {', '.join(known) or 'none has'}"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal, cast, get_args
 
 from psycopg import errors
@@ -115,7 +115,7 @@ def list_keys(database: Database) -> list[ApiKey]:
 def key_by_id(database: Database, key_id: str) -> ApiKey | None:
     """A key by its public part, None when there is no such key."""
     with (
-        database.transaction() as connection,
+        database.single_statements() as connection,
         connection.cursor(row_factory=class_row(ApiKey)) as cursor,
     ):
         return cursor.execute(_ONE, [key_id]).fetchone()
@@ -143,9 +143,20 @@ def revoke_key(database: Database, key: str, revoked_by: str) -> str:
     return cast("str", row[0])
 
 
+def is_use_due(key: ApiKey, now: datetime) -> bool:
+    """Whether a use of a key is to be noted; also when the database's clock is ahead of ours.
+
+    Args:
+        key: As it was read.
+        now: The time.
+    """
+    noted = key.last_used_at
+    return noted is None or not timedelta(0) <= now - noted < timedelta(minutes=1)
+
+
 def note_use(database: Database, key_id: str) -> None:
     """Note that a key is used, at most once a minute."""
-    with database.transaction() as connection:
+    with database.single_statements() as connection:
         connection.execute(_USED, [key_id])
 
 

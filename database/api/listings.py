@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, LiteralString
 
 from psycopg import sql
@@ -16,9 +17,9 @@ from psycopg.rows import dict_row
 from database.connection import Database
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Listing:
-    """Rows that can be listed.
+    """Rows that can be listed; one equals itself alone.
 
     Attributes:
         rows: A table's name or a query in parentheses.
@@ -70,30 +71,31 @@ def page(
     Raises:
         DatabaseError: The database does not answer.
     """
-    conditions: list[sql.Composable] = [sql.SQL("true")]
-    values: list[object] = []
-    for name, value in filters.items():
-        if value is not None:
-            conditions.append(sql.SQL(listing.filters[name]))
-            values.append(value)
-    if after is not None:
-        conditions.append(_behind(listing))
-        values += after
-    statement = sql.SQL("SELECT {} FROM {} AS listed WHERE {} ORDER BY {} LIMIT %s").format(
-        sql.SQL(", ").join(map(sql.Identifier, listing.columns)),
-        sql.SQL(listing.rows),
-        sql.SQL(" AND ").join(conditions),
-        sql.SQL(", ").join(_ordered(listing, name) for name in listing.order),
-    )
+    given = {name: value for name, value in filters.items() if value is not None}
+    statement = _statement(listing, tuple(given), follows=after is not None)
+    values = [*given.values(), *(after or ()), limit + 1]
     with (
-        database.transaction() as connection,
+        database.single_statements() as connection,
         connection.cursor(row_factory=dict_row) as cursor,
     ):
-        rows = cursor.execute(statement, [*values, limit + 1]).fetchall()
+        rows = cursor.execute(statement, values).fetchall()
     if len(rows) <= limit:
         return Page(rows, None)
     last = rows[limit - 1]
     return Page(rows[:limit], tuple(last[name] for name in listing.order))
+
+
+@lru_cache(maxsize=1_000)
+def _statement(listing: Listing, filters: tuple[str, ...], *, follows: bool) -> bytes:
+    """The statement of a page: composing one takes longer than Postgres takes to answer it."""
+    conditions = [sql.SQL("true"), *(sql.SQL(listing.filters[name]) for name in filters)]
+    statement = sql.SQL("SELECT {} FROM {} AS listed WHERE {} ORDER BY {} LIMIT %s").format(
+        sql.SQL(", ").join(map(sql.Identifier, listing.columns)),
+        sql.SQL(listing.rows),
+        sql.SQL(" AND ").join([*conditions, *([_behind(listing)] if follows else [])]),
+        sql.SQL(", ").join(_ordered(listing, name) for name in listing.order),
+    )
+    return statement.as_bytes()
 
 
 def _behind(listing: Listing) -> sql.Composable:

@@ -49,14 +49,14 @@ WHERE symbol = %(symbol)s AND interval = %(interval)s AND status = 'loaded'
     )
 """
 
-_LIVE_VERSION = """
-SELECT count(*), coalesce(sum(revision), 0), max(available_at) FROM live_bar
-WHERE symbol = %(symbol)s AND interval = %(interval)s AND ts >= %(start)s AND ts < %(end)s
-"""
-
-_LOAD_VERSION = """
-SELECT coalesce(max(id), 0), count(*) FROM load_run
-WHERE symbol = %(symbol)s AND interval = %(interval)s AND status <> 'running'
+_VERSION = """
+SELECT live.*, loads.* FROM (
+    SELECT count(*), coalesce(sum(revision), 0), max(available_at) FROM live_bar
+    WHERE symbol = %(symbol)s AND interval = %(interval)s AND ts >= %(start)s AND ts < %(end)s
+) AS live, (
+    SELECT coalesce(max(id), 0), count(*) FROM load_run
+    WHERE symbol = %(symbol)s AND interval = %(interval)s AND status <> 'running'
+) AS loads
 """
 
 
@@ -107,7 +107,7 @@ def loaded_files(
     """Source and moment of writing of each file whose bars are in the database, all of them."""
     if interval not in BAR_TABLES:
         return set()
-    with database.transaction() as connection:
+    with database.single_statements() as connection:
         found = connection.execute(_LOADED, _asked(symbol, interval, start, end)).fetchall()
     return {(str(source), known_at) for source, known_at, _ in found}
 
@@ -116,11 +116,8 @@ def bars_version(
     database: Database, symbol: str, interval: Interval, start: datetime, end: datetime
 ) -> str:
     """Changes whenever a load or a live window has changed a bar of the series."""
-    asked = _asked(symbol, interval, start, end)
-    with database.transaction() as connection:
-        live = connection.execute(_LIVE_VERSION, asked).fetchone()
-        loads = connection.execute(_LOAD_VERSION, asked).fetchone()
-    return f"{live}:{loads}"
+    with database.single_statements() as connection:
+        return str(connection.execute(_VERSION, _asked(symbol, interval, start, end)).fetchone())
 
 
 def last_loaded(
@@ -131,7 +128,7 @@ def last_loaded(
         f"SELECT max(ts) FROM {BAR_TABLES[interval]} "  # noqa: S608 - our own names
         "WHERE symbol = %(symbol)s AND (%(source)s::text IS NULL OR source = %(source)s)"
     )
-    with database.transaction() as connection:
+    with database.single_statements() as connection:
         row = connection.execute(
             statement.encode(), {"symbol": symbol, "source": source}
         ).fetchone()
