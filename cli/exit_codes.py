@@ -16,16 +16,19 @@ from servers.errors import FAILED, USAGE, CommandError
 
 
 @contextlib.contextmanager
-def exit_codes(*, as_json: bool = False) -> Iterator[None]:
+def exit_codes(*, as_json: bool = False) -> Iterator[StopSignals]:
     """End the process with one sentence and the right exit code, whatever happens inside.
 
     Args:
         as_json: Whether standard output must hold one JSON object even then.
+
+    Yields:
+        What tells which exit code a command has that ends in order when it is stopped.
     """
     signals = StopSignals()
     signals.install()
     try:
-        yield
+        yield signals
     except (CommandError, DatabaseError, LiveError, *EXPECTED) as error:
         typer.echo(str(error), err=True)
         _echo_status("error", str(error), as_json=as_json)

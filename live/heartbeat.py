@@ -31,6 +31,11 @@ class Heart:
         self._started_at = datetime.now(UTC)
         self._next = 0.0
 
+    @property
+    def is_due(self) -> bool:
+        """Whether it is time for the next one."""
+        return time.monotonic() >= self._next
+
     def beat(
         self, detail: Mapping[str, Any], state: ServiceState = "running", *, now: bool = False
     ) -> None:
@@ -44,7 +49,7 @@ class Heart:
         Raises:
             DatabaseError: The database did not take it.
         """
-        if now or time.monotonic() >= self._next:
+        if now or self.is_due:
             self._next = time.monotonic() + BEAT_SECONDS
             beat(
                 self._database, self._service, self._instance,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
@@ -19,6 +20,9 @@ from trading.events import ArticleSeen, Stream
 
 EVERY_SECONDS = 300.0
 """How often a source is asked."""
+
+_TURN_SECONDS = 2.0
+"""How often the process says that it lives while it waits."""
 
 logger = logging.getLogger(__name__)
 
@@ -41,6 +45,8 @@ def run_news(
     fetch: Callable[[], object],
     stop: threading.Event,
     every_seconds: float = EVERY_SECONDS,
+    *,
+    turned: Callable[[], object] = lambda: None,
 ) -> None:
     """Read and publish news until told to stop.
 
@@ -50,6 +56,7 @@ def run_news(
         fetch: Reads what is new into the database.
         stop: Set by whoever wants it to end.
         every_seconds: How often to read.
+        turned: Told again and again that the process lives, in this thread.
 
     Raises:
         DatabaseError: The database is gone; started again, the process goes on where it was.
@@ -63,7 +70,14 @@ def run_news(
                 logger.warning("No news were read: %s", error)
             while publish_news(database, publisher):
                 pass
-            stop.wait(every_seconds)
+            _wait(stop, every_seconds, turned)
+
+
+def _wait(stop: threading.Event, seconds: float, turned: Callable[[], object]) -> None:
+    turned()
+    end = time.monotonic() + seconds
+    while (left := end - time.monotonic()) > 0 and not stop.wait(min(left, _TURN_SECONDS)):
+        turned()
 
 
 def _event(article: StoredArticle) -> ArticleSeen:

@@ -7,6 +7,7 @@ Prometheus, `/live` for what restarts a process that hangs, `/ready` for what se
 from __future__ import annotations
 
 import contextlib
+import logging
 import threading
 import time
 from collections.abc import Iterator
@@ -91,6 +92,22 @@ class Telemetry:
     def is_ready(self) -> bool:
         """Whether the process does its work."""
         return self.is_alive and self._is_ready
+
+
+class ErrorCounter(logging.Handler):
+    """Counts what is logged as a warning or worse, by its level.
+
+    Args:
+        telemetry: Where it is counted.
+    """
+
+    def __init__(self, telemetry: Telemetry) -> None:
+        super().__init__(logging.WARNING)
+        self._telemetry = telemetry
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Count one."""
+        self._telemetry.error(record.levelname.lower())
 
 
 @contextlib.contextmanager

@@ -6,7 +6,9 @@ from typing import Annotated, Literal
 
 import typer
 
+from cli.commands.live.options import DEFAULT_INTERVAL, DEFAULT_STRATEGY
 from cli.exit_codes import exit_codes
+from cli.groups.service import LogDir, MetricsHost, MetricsPort
 from cli.options import DEFAULT_FOLDER, Json, ServerDir
 
 
@@ -15,7 +17,7 @@ def executor(
     symbols: Annotated[str, typer.Option(help="What it trades, e.g. AAPL,MSFT.", metavar="NAMES")],
     strategy: Annotated[
         str, typer.Option(help="Whose signals it follows.", metavar="NAME")
-    ] = "vegas_channel",
+    ] = DEFAULT_STRATEGY,
     fingerprint: Annotated[
         str | None,
         typer.Option(
@@ -24,7 +26,7 @@ def executor(
     ] = None,
     interval: Annotated[
         str, typer.Option(help="Of bars and signals, e.g. 5m.", metavar="INTERVAL")
-    ] = "5m",
+    ] = DEFAULT_INTERVAL,
     account: Annotated[
         str | None, typer.Option(help="Its name here. Default: the broker's.", metavar="NAME")
     ] = None,
@@ -65,6 +67,9 @@ def executor(
         float | None, typer.Option(help="End after so long. Default: Ctrl-C.", min=0.0)
     ] = None,
     server_dir: ServerDir = DEFAULT_FOLDER,
+    log_dir: LogDir = None,
+    metrics_port: MetricsPort = None,
+    metrics_host: MetricsHost = "127.0.0.1",
     json_output: Json = False,
 ) -> None:
     """Trade one account: signals of the bus become orders, fills become positions.
@@ -86,6 +91,7 @@ def executor(
             ExecutorOptions,
             run_executor,
         )
+        from cli.commands.live.service import ServiceOptions  # noqa: PLC0415 - as above
 
         run_executor(
             ExecutorOptions(
@@ -104,7 +110,12 @@ def executor(
                 allow_short=allow_short,
                 clock=clock,
                 minutes=minutes,
-                server_dir=server_dir,
+                service=ServiceOptions(
+                    server_dir=server_dir,
+                    log_dir=log_dir,
+                    metrics_port=metrics_port,
+                    metrics_host=metrics_host,
+                ),
                 json=json_output,
             )
         )

@@ -6,8 +6,12 @@ from typing import Annotated, Literal
 
 import typer
 
+from cli.commands.live.options import DEFAULT_INTERVAL, DEFAULT_STRATEGY
 from cli.exit_codes import exit_codes
+from cli.extras import needs_extra
+from cli.groups.service import LogDir, MetricsHost, MetricsPort
 from cli.options import DEFAULT_FOLDER, Json, LakeDir, ServerDir
+from servers.errors import USAGE, CommandError
 
 live = typer.Typer(
     help="Ticks to bars to signals, all day: together with trading live, or each by itself.",
@@ -53,31 +57,47 @@ Intervals = Annotated[
 def run(
     context: typer.Context,
     *,
-    source: Source = "synthetic",
+    source: Annotated[
+        Literal["synthetic", "replay", "alpaca", "polygon"] | None,
+        typer.Option(
+            help="Where ticks come from. Default: that of the last time, else replay where the "
+            "lake has minutes, else synthetic.",
+        ),
+    ] = None,
     symbols: Symbols = None,
     rate: Rate = 200.0,
     speed: Speed = 60.0,
     first: First = None,
     last: Last = None,
     bronze_source: BronzeSource = None,
-    strategy: Strategies = "rsi_reversion",
-    interval: Intervals = "1m",
+    strategy: Strategies = DEFAULT_STRATEGY,
+    interval: Intervals = DEFAULT_INTERVAL,
     minutes: Annotated[
         float | None,
         typer.Option(min=0.01, help="End after so many minutes. Default: on Ctrl-C.", metavar="N"),
     ] = None,
+    port: Annotated[
+        int, typer.Option(help="Port of the desk; 0 takes a free one.", metavar="PORT")
+    ] = 8000,
+    prefect: Annotated[
+        bool, typer.Option("--prefect/--no-prefect", help="Run a Prefect server and a worker too.")
+    ] = True,
+    schedules: Annotated[
+        bool, typer.Option("--schedules", help="Let the deployments run by themselves.")
+    ] = False,
     lake_dir: LakeDir = None,
     server_dir: ServerDir = DEFAULT_FOLDER,
     json_output: Json = False,
 ) -> None:
-    """Run the live side on this machine: servers, ticks, bars and signals, with a table of them.
+    """Run the platform on this machine: prices, bars, signals, paper orders, alerts and the desk.
 
     Each part is a process of its own that is begun again when it dies and goes on where it was.
-    Made-up ticks and replays of the lake need no key.
+    Made-up ticks and replays of the lake need no key. Orders go to a paper account, always.
 
     \b
     Examples:
       trading live
+      trading live --minutes 3
       trading live --symbols 500 --rate 20000 --minutes 2 --json
       trading live --source replay --symbols AAPL,MSFT --from 2024-01-02 --speed 120
       trading live --source alpaca --symbols AAPL,MSFT --strategy vegas_channel --interval 5m
@@ -87,7 +107,11 @@ def run(
     """  # noqa: D301 - \b is how Click keeps lines as they are
     if context.invoked_subcommand is not None:
         return
-    with exit_codes(as_json=json_output):
+    with exit_codes(as_json=json_output) as signals:
+        if schedules and not prefect:
+            raise CommandError(
+                "--schedules needs the Prefect server; leave out --no-prefect.", USAGE
+            )
         from cli.commands.live.options import LiveOptions, SignalOptions, StreamOptions  # noqa: PLC0415
         from cli.commands.live.trading_live import run_live  # noqa: PLC0415 - --help stays quick
 
@@ -98,10 +122,13 @@ def run(
             ),
             signals=SignalOptions(strategies=strategy, intervals=interval, lake_dir=lake_dir),
             minutes=minutes,
+            port=port,
+            prefect=prefect,
+            schedules=schedules,
             server_dir=server_dir,
             json=json_output,
         )  # fmt: skip
-        raise typer.Exit(run_live(options))
+        raise typer.Exit(run_live(options, signals))
 
 
 @live.command()
@@ -116,6 +143,9 @@ def stream(
     bronze_source: BronzeSource = None,
     lake_dir: LakeDir = None,
     server_dir: ServerDir = DEFAULT_FOLDER,
+    log_dir: LogDir = None,
+    metrics_port: MetricsPort = None,
+    metrics_host: MetricsHost = "127.0.0.1",
 ) -> None:
     """Put ticks on the bus until stopped: from a vendor, from the lake again, or made up.
 
@@ -129,13 +159,18 @@ def stream(
     """  # noqa: D301 - \b is how Click keeps lines as they are
     with exit_codes():
         from cli.commands.live.options import StreamOptions  # noqa: PLC0415 - --help stays quick
+        from cli.commands.live.service import ServiceOptions  # noqa: PLC0415 - as above
         from cli.commands.live.serving import serve_stream  # noqa: PLC0415 - as above
 
+        service = ServiceOptions(
+            server_dir=server_dir, log_dir=log_dir, metrics_port=metrics_port,
+            metrics_host=metrics_host,
+        )  # fmt: skip
         options = StreamOptions(
             source=source, symbols=symbols, rate=rate, speed=speed, first=first, last=last,
             bronze_source=bronze_source, lake_dir=lake_dir,
         )  # fmt: skip
-        serve_stream(options, server_dir)
+        serve_stream(options, service)
 
 
 @live.command()
@@ -149,6 +184,9 @@ def windows(
     ] = False,
     lake_dir: LakeDir = None,
     server_dir: ServerDir = DEFAULT_FOLDER,
+    log_dir: LogDir = None,
+    metrics_port: MetricsPort = None,
+    metrics_host: MetricsHost = "127.0.0.1",
 ) -> None:
     """Make bars of all intervals within a session from the bus's ticks until stopped.
 
@@ -161,18 +199,26 @@ def windows(
     Exit codes: 1 failed, 2 wrong usage, 130 Ctrl-C, 143 SIGTERM.
     """  # noqa: D301 - \b is how Click keeps lines as they are
     with exit_codes():
-        from cli.commands.live.serving import serve_windows  # noqa: PLC0415 - --help stays quick
+        from cli.commands.live.service import ServiceOptions  # noqa: PLC0415 - --help stays quick
+        from cli.commands.live.serving import serve_windows  # noqa: PLC0415 - as above
 
-        serve_windows(server_dir, archive=archive, lake_dir=lake_dir)
+        service = ServiceOptions(
+            server_dir=server_dir, log_dir=log_dir, metrics_port=metrics_port,
+            metrics_host=metrics_host,
+        )  # fmt: skip
+        serve_windows(service, archive=archive, lake_dir=lake_dir)
 
 
 @live.command()
 def signals(
     *,
-    strategy: Strategies = "rsi_reversion",
-    interval: Intervals = "1m",
+    strategy: Strategies = DEFAULT_STRATEGY,
+    interval: Intervals = DEFAULT_INTERVAL,
     lake_dir: LakeDir = None,
     server_dir: ServerDir = DEFAULT_FOLDER,
+    log_dir: LogDir = None,
+    metrics_port: MetricsPort = None,
+    metrics_host: MetricsHost = "127.0.0.1",
 ) -> None:
     """Run strategies on the bus's bars until stopped, after the older bars of the lake.
 
@@ -185,10 +231,86 @@ def signals(
     """  # noqa: D301 - \b is how Click keeps lines as they are
     with exit_codes():
         from cli.commands.live.options import SignalOptions  # noqa: PLC0415 - --help stays quick
+        from cli.commands.live.service import ServiceOptions  # noqa: PLC0415 - as above
         from cli.commands.live.serving import serve_signals  # noqa: PLC0415 - as above
 
+        service = ServiceOptions(
+            server_dir=server_dir, log_dir=log_dir, metrics_port=metrics_port,
+            metrics_host=metrics_host,
+        )  # fmt: skip
         options = SignalOptions(strategies=strategy, intervals=interval, lake_dir=lake_dir)
-        serve_signals(options, server_dir)
+        serve_signals(options, service)
+
+
+@live.command("alerts")
+def watch_alerts(
+    *,
+    clock: Annotated[
+        Literal["wall", "events"],
+        typer.Option(help="Whose time it is: events is for replays of the past."),
+    ] = "wall",
+    server_dir: ServerDir = DEFAULT_FOLDER,
+    log_dir: LogDir = None,
+    metrics_port: MetricsPort = None,
+    metrics_host: MetricsHost = "127.0.0.1",
+) -> None:
+    """Watch by the alert rules and send notifications, until stopped.
+
+    Rules are those of trading alerts add and of TRADING_ALERTS_FILE, channels those of
+    TRADING_NOTIFY.
+
+    \b
+    Examples:
+      trading live alerts
+
+    \b
+    Exit codes: 1 failed, 2 wrong usage, 130 Ctrl-C, 143 SIGTERM.
+    """  # noqa: D301 - \b is how Click keeps lines as they are
+    with exit_codes():
+        with needs_extra("live"):
+            from cli.commands.live.messages import serve_alerts  # noqa: PLC0415 - --help stays quick
+        from cli.commands.live.service import ServiceOptions  # noqa: PLC0415 - as above
+
+        service = ServiceOptions(
+            server_dir=server_dir, log_dir=log_dir, metrics_port=metrics_port,
+            metrics_host=metrics_host,
+        )  # fmt: skip
+        serve_alerts(service, clock)
+
+
+@live.command("news")
+def follow_news(
+    *,
+    every: Annotated[
+        float, typer.Option(min=1, help="Seconds between two looks.", metavar="SECONDS")
+    ] = 300.0,
+    server_dir: ServerDir = DEFAULT_FOLDER,
+    log_dir: LogDir = None,
+    metrics_port: MetricsPort = None,
+    metrics_host: MetricsHost = "127.0.0.1",
+) -> None:
+    """Fetch news of the symbols of the stream, store and publish them, until stopped.
+
+    The source is that of TRADING_NEWS_SOURCE.
+
+    \b
+    Examples:
+      trading live news
+      trading live news --every 60
+
+    \b
+    Exit codes: 1 failed, 2 wrong usage, 130 Ctrl-C, 143 SIGTERM.
+    """  # noqa: D301 - \b is how Click keeps lines as they are
+    with exit_codes():
+        with needs_extra("live"):
+            from cli.commands.live.messages import serve_news  # noqa: PLC0415 - --help stays quick
+        from cli.commands.live.service import ServiceOptions  # noqa: PLC0415 - as above
+
+        service = ServiceOptions(
+            server_dir=server_dir, log_dir=log_dir, metrics_port=metrics_port,
+            metrics_host=metrics_host,
+        )  # fmt: skip
+        serve_news(service, every)
 
 
 Names = Annotated[str, typer.Argument(help="Symbols, e.g. AAPL,MSFT.", metavar="NAMES")]

@@ -71,3 +71,16 @@ def equity_between(
             "AND at >= %s AND at < %s ORDER BY at".encode(),
             [account, start, end],
         ).fetchall()
+
+
+def last_equity(database: Database, account: str) -> EquityPoint | None:
+    """What the account was worth last; None when it never was anything."""
+    with (
+        database.transaction() as connection,
+        connection.cursor(row_factory=class_row(EquityPoint)) as cursor,
+    ):
+        return cursor.execute(
+            f"SELECT {_COLUMNS} FROM equity WHERE account_id = %s "  # noqa: S608 - our own names
+            "ORDER BY at DESC LIMIT 1".encode(),
+            [account],
+        ).fetchone()

@@ -6,7 +6,7 @@ A slow channel must not hold up the watch, and a burst of bars must not hold up 
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from adapters.notifications.protocol import Channel
 from database.connection import open_database
@@ -23,6 +23,7 @@ def run_alerts(
     stop: threading.Event,
     *,
     per_minute: int = PER_MINUTE,
+    turned: Callable[[], object] = lambda: None,
 ) -> None:
     """Watch and send until told to stop.
 
@@ -33,6 +34,7 @@ def run_alerts(
         options: How to watch.
         stop: Set by whoever wants it to end.
         per_minute: Most attempts that a channel gets within a minute.
+        turned: Told after each turn of the watch, in this thread.
 
     Raises:
         DatabaseError: The database is gone; started again, the process goes on where it was.
@@ -55,6 +57,7 @@ def run_alerts(
             watch = AlertWatch(database, bus, options)
             while not stop.is_set():
                 watch.step()
+                turned()
     finally:
         stop.set()
         sender.join()

@@ -103,6 +103,8 @@ class ReplayedMinutes:
             by_minute: dict[int, list[Tick]] = defaultdict(list)
             for tick in self._minutes(day):
                 by_minute[tick.ts].append(tick)
+            if not by_minute:
+                continue  # nobody waits hours for a day of which nothing is known
             begin = max(open_, self._after // MINUTE * MINUTE)
             self._pace.jump(begin)
             yield begin, []

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import typer
 
-from cli.commands.live.serving import opened_database
+from cli.commands.live.service import opened_database
 from cli.settings import absolute, settings_in_force
 from lake.folders import sources_of_bronze
 from storage.directory import Directory, open_directory
@@ -41,7 +41,7 @@ def run_differences(
     lake = open_directory(absolute(lake_dir or settings.lake_dir, "lake_dir"), "lake_dir")
     chosen = source or _only_source(lake)
     names = None if symbols is None else [name.strip() for name in symbols.split(",")]
-    with opened_database(settings, server_dir) as database:
+    with opened_database(settings, server_dir) as (_, database):
         from live.differences import live_differences  # noqa: PLC0415 - of an extra
 
         found = live_differences(database, lake, chosen, session, names)

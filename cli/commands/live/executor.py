@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import typer
@@ -20,20 +19,17 @@ from adapters.brokers.alpaca.client import LIVE_URL, AlpacaClient
 from adapters.brokers.errors import BrokerError
 from adapters.brokers.paper import PaperBroker, Terms
 from adapters.brokers.protocol import Broker
-from cli.database import database_url
-from cli.settings import installation
-from database.connection import Database, open_database
+from cli.commands.live.service import Service, ServiceOptions, running
+from cli.settings import settings_in_force
+from database.connection import Database
 from database.orders.accounts import ensure_account, only_executor
-from live.bus.opening import open_bus
 from live.executor.books import Books
 from live.executor.clock import EventClock, ExecutorClock, WallClock
 from live.executor.executor import Executor
 from live.executor.policy import Policy
 from live.executor.process import ExecutorProcess
 from live.executor.publishing import Publishing
-from live.heartbeat import Heart
 from servers.errors import FAILED, USAGE, CommandError
-from servers.valkey import local_valkey
 from trading.backtest.assumptions import Assumptions
 from trading.bars.intervals import Interval
 from trading.errors import ParameterError
@@ -46,6 +42,9 @@ if TYPE_CHECKING:
 
 HALT_SECONDS = 60.0
 """How long a halt without an executor is followed by the command that asked for it."""
+
+OTHER_SECONDS = 3.0
+"""How long an executor that was there before may take to end."""
 
 _POLL_SECONDS = 0.5
 
@@ -70,7 +69,7 @@ class ExecutorOptions:
         allow_short: Whether a sell signal goes short.
         clock: Whose time it is.
         minutes: After how long to end; None for never.
-        server_dir: Where servers of this machine keep their data.
+        service: What every process of the live side is asked.
         json: Whether to print one JSON object at the end.
     """
 
@@ -89,7 +88,7 @@ class ExecutorOptions:
     allow_short: bool
     clock: Literal["wall", "events"]
     minutes: float | None
-    server_dir: Path
+    service: ServiceOptions
     json: bool
 
 
@@ -100,8 +99,6 @@ def run_executor(options: ExecutorOptions) -> None:
         CommandError: The account is in use, or the broker does not let us in.
         ParameterError: An option cannot be used.
     """
-    settings = installation()
-    policy = policy_of(options, settings)
     if options.clock == "events" and options.broker != "paper":
         raise ParameterError(
             "clock", "events", "wall at a broker whose time goes on by itself", "leave it out"
@@ -109,31 +106,28 @@ def run_executor(options: ExecutorOptions) -> None:
     clock: ExecutorClock = WallClock()
     if options.clock == "events":
         clock = EventClock(datetime(1970, 1, 1, tzinfo=UTC))
+    # What is wrong is said before anything is started.
+    policy_of(options, settings_in_force())
     with contextlib.ExitStack() as stack:
-        url = stack.enter_context(database_url(settings, options.server_dir))
-        database = stack.enter_context(open_database(url))
-        bus = stack.enter_context(open_bus(stack.enter_context(bus_url(settings, options))))
-        if not stack.enter_context(only_executor(database, policy.account)):
-            raise CommandError(
-                f"Another executor trades in {policy.account}; stop it, or pass another --account.",
-                USAGE,
-            )
+        service = stack.enter_context(running("executor", options.service))
+        settings, database = service.settings, service.database
+        policy = policy_of(options, settings)
+        stack.enter_context(_alone(service, policy.account))
         hours = trading_hours(options.clock)
         broker_of = _broker_of(options, settings, policy, hours, clock)
         ensure_account(
             database, policy.account, options.broker, is_live=_is_live(settings, options)
         )
-        publishing = Publishing(database, policy.account, bus)
+        publishing = Publishing(database, policy.account, service.bus)
         executor = Executor(
             database, policy, hours, broker_of, clock,
             on_halted=lambda why: publishing.halted(why, time.time_ns()),
         )  # fmt: skip
         stack.callback(executor.close)
         executor.start()
-        heart = Heart(database, "executor")
         process = ExecutorProcess(
-            executor=executor, bus=bus, account=policy.account, publishing=publishing, clock=clock,
-            report=heart.beat,
+            executor=executor, bus=service.bus, account=policy.account, publishing=publishing,
+            clock=clock, report=lambda handled: service.turn(lambda: handled),
         )  # fmt: skip
         typer.echo(
             f"Trading {len(policy.symbols)} symbols in {policy.account} ({options.broker}).",
@@ -142,6 +136,27 @@ def run_executor(options: ExecutorOptions) -> None:
         handled = process.run(_after(options.minutes))
     if options.json:
         typer.echo(json.dumps({"account": policy.account, **handled}))
+
+
+@contextlib.contextmanager
+def _alone(service: Service, account: str) -> Iterator[None]:
+    """Be the only executor of an account.
+
+    One that was killed is waited for: the database notices that its connection is gone.
+
+    Raises:
+        CommandError: Another one trades in the account, and goes on.
+    """
+    deadline = time.monotonic() + OTHER_SECONDS
+    with contextlib.ExitStack() as held:
+        while not held.enter_context(only_executor(service.database, account)):
+            if time.monotonic() > deadline:
+                raise CommandError(
+                    f"Another executor trades in {account}; stop it, or pass another --account.",
+                    USAGE,
+                )
+            time.sleep(_POLL_SECONDS)
+        yield
 
 
 def policy_of(options: ExecutorOptions, settings: Settings) -> Policy:
@@ -209,16 +224,6 @@ def trading_hours(clock: Literal["wall", "events"]) -> TradingHours:
     year = datetime.now(UTC).year
     first = 2000 if clock == "events" else year - 1
     return TradingHours.of(sessions(date(first, 1, 1), date(year + 1, 12, 31)))
-
-
-@contextlib.contextmanager
-def bus_url(settings: Settings, options: ExecutorOptions) -> Iterator[str]:
-    """The bus that is set, else one of this machine."""
-    if settings.bus_url is not None:
-        yield settings.bus_url.get_secret_value()
-        return
-    with local_valkey(options.server_dir / "valkey") as server:
-        yield server.url
 
 
 def _broker_of(

@@ -8,6 +8,9 @@ from pathlib import Path
 
 SYNTHETIC, REPLAY, ALPACA, POLYGON = "synthetic", "replay", "alpaca", "polygon"
 
+DEFAULT_STRATEGY, DEFAULT_INTERVAL = "bollinger_reversion", "1m"
+"""It needs few bars, so made-up prices become orders within a minute."""
+
 DEFAULT_SYMBOLS = "AAPL,AMZN,GOOG,JPM,META,MSFT,NVDA,SPY,TSLA,XOM"
 
 
@@ -16,7 +19,7 @@ class StreamOptions:
     """Where ticks come from.
 
     Attributes:
-        source: `synthetic`, `replay`, `alpaca` or `polygon`.
+        source: `synthetic`, `replay`, `alpaca` or `polygon`; None for what there is.
         symbols: Names, separated by commas, or how many synthetic ones; None leaves those that
             were asked for before, or takes some.
         rate: Synthetic ticks in a second.
@@ -27,7 +30,7 @@ class StreamOptions:
         lake_dir: The lake; None for the settings'.
     """
 
-    source: str = SYNTHETIC
+    source: str | None = SYNTHETIC
     symbols: str | None = None
     rate: float = 200.0
     speed: float = 60.0
@@ -56,8 +59,8 @@ class SignalOptions:
         lake_dir: The lake; None for the settings'.
     """
 
-    strategies: str = "rsi_reversion"
-    intervals: str = "1m"
+    strategies: str = DEFAULT_STRATEGY
+    intervals: str = DEFAULT_INTERVAL
     lake_dir: str | None = None
 
     def arguments(self) -> list[str]:
@@ -71,9 +74,12 @@ class LiveOptions:
     """How `trading live` runs.
 
     Attributes:
-        stream: Where ticks come from.
-        signals: What runs on bars.
+        stream: Where ticks come from; without a source, what there is decides.
+        signals: What runs on bars; the executor follows the first strategy on the first interval.
         minutes: After how many minutes it ends by itself; None for never.
+        port: Where the desk is; 0 for a free one.
+        prefect: Whether a Prefect server and a worker run beside it.
+        schedules: Whether the deployments run by themselves.
         server_dir: Where servers of this machine keep their data, and where logs are.
         json: Whether to print one JSON object at the end instead of a table meanwhile.
     """
@@ -81,5 +87,8 @@ class LiveOptions:
     stream: StreamOptions
     signals: SignalOptions
     minutes: float | None
+    port: int
+    prefect: bool
+    schedules: bool
     server_dir: Path
     json: bool

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import typer
 
-from cli.commands.live.serving import opened_database
+from cli.commands.live.service import opened_database
 from cli.settings import settings_in_force
 from trading.instruments.symbols import checked_contract
 
@@ -18,7 +18,7 @@ def run_subscribe(names: str, server_dir: Path, *, wanted: bool) -> None:
         CommandError, ParameterError, DatabaseError: It cannot be done.
     """
     symbols = [checked_contract(name.strip()) for name in names.split(",")]
-    with opened_database(settings_in_force(), server_dir) as database:
+    with opened_database(settings_in_force(), server_dir) as (_, database):
         from database.live import subscriptions as table  # noqa: PLC0415 - of an extra
 
         (table.subscribe if wanted else table.unsubscribe)(database, symbols)

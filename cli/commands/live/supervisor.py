@@ -28,10 +28,11 @@ class Supervised:
 
     def __init__(self, process: LiveProcess, folder: Path, environment: Mapping[str, str]) -> None:
         self.process = process
-        self.log = folder / f"live-{process.name}.log"
+        self.log = folder / f"{process.name}.out"
         self.restarts = 0
         self.ended = False
-        self._environment = environment
+        self.refusal = ""
+        self._environment = {**environment, **process.environment}
         self._pause = _FIRST_PAUSE
         self._begin_at = 0.0
         self._child: subprocess.Popen[bytes] | None = None
@@ -57,9 +58,23 @@ class Supervised:
             self.ended = True
         elif code == USAGE:
             last = log_tail(self.log, 1).strip()
-            raise CommandError(f"The process {self.process.name} cannot run: {last}", USAGE)
+            self.refusal = f"The process {self.process.name} cannot run: {last}"
+            if not self.process.may_refuse:
+                raise CommandError(self.refusal, USAGE)
+            self.ended = True
         else:
             self._wait_before_restart()
+
+    @property
+    def pid(self) -> int | None:
+        """The process that it is now; None while it waits to be begun again."""
+        return None if self._child is None else self._child.pid
+
+    def ask_to_stop(self) -> None:
+        """Tell it to end, without waiting until it has."""
+        if self._child is not None:
+            with contextlib.suppress(ProcessLookupError):
+                self._child.terminate()
 
     def stop(self) -> None:
         """End it; safe to call twice."""
@@ -82,21 +97,65 @@ class Supervised:
         )
 
 
+class Supervisor:
+    """All processes of one command.
+
+    Args:
+        folder: Where their logs are.
+        environment: Their whole environment, beside what each has of its own.
+    """
+
+    def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
+        self._folder = folder
+        self._environment = environment
+        self.processes: list[Supervised] = []
+
+    def start(self, processes: Sequence[LiveProcess]) -> None:
+        """Start some more."""
+        for process in processes:
+            self.processes.append(Supervised(process, self._folder, self._environment))
+
+    def look(self) -> None:
+        """Begin again what has died.
+
+        Raises:
+            CommandError: One refuses what it was asked for.
+        """
+        for process in self.processes:
+            process.look()
+
+    def stop(self) -> None:
+        """End all of them: told at once, each has the same time to end."""
+        for process in reversed(self.processes):
+            process.ask_to_stop()
+        for process in reversed(self.processes):
+            process.stop()
+
+    @property
+    def errors(self) -> list[str]:
+        """What went wrong with them, a sentence each."""
+        refused = [one.refusal for one in self.processes if one.refusal]
+        return refused + [
+            f"{one.process.name} was begun again {one.restarts} times, see {one.log}"
+            for one in self.processes
+            if one.restarts
+        ]
+
+
 @contextlib.contextmanager
 def supervised(
     processes: Sequence[LiveProcess], folder: Path, environment: Mapping[str, str]
-) -> Iterator[list[Supervised]]:
-    """Start processes, and end them, the last one first, when the block ends.
+) -> Iterator[Supervisor]:
+    """Start processes, and end all that there are by then when the block ends.
 
     Args:
-        processes: What to run.
+        processes: What to run first.
         folder: Where their logs are.
-        environment: Their whole environment.
+        environment: Their whole environment, beside what each has of its own.
     """
-    with contextlib.ExitStack() as running:
-        started = []
-        for process in processes:
-            one = Supervised(process, folder, environment)
-            running.callback(one.stop)
-            started.append(one)
-        yield started
+    supervisor = Supervisor(folder, environment)
+    try:
+        supervisor.start(processes)
+        yield supervisor
+    finally:
+        supervisor.stop()

@@ -9,29 +9,17 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from cli.commands.live.supervisor import Supervised
+from cli.commands.live.supervisor import Supervised, Supervisor
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from cli.commands.live.observation import Observation
+    from cli.commands.live.worth import Worth
 
-MOST_ROWS = 15
+MOST_ROWS = 12
 
 
-def live_table(seen: Observation, processes: Sequence[Supervised]) -> Group:
-    """Counts, rates and lag in a line, the busiest symbols below, and the processes."""
-    from trading.instruments.clock import NEW_YORK  # noqa: PLC0415 - --help stays quick
-
-    moment = datetime.fromtimestamp(seen.clock / 1e9, UTC).astimezone(NEW_YORK)
-    clock = f"{moment:%Y-%m-%d %H:%M:%S}" if seen.clock else "waiting"
-    lag = seen.lag.milliseconds()
-    counts = seen.counts
-    head = Text(
-        f"{clock} New York   {seen.ticks_per_second:,.0f} ticks/s   {counts.ticks:,} ticks   "
-        f"{counts.bars:,} bars   {counts.signals:,} signals   lag "
-        + ("-" if lag["p50"] is None else f"{lag['p50']:.0f} ms, p99 {lag['p99']:.0f} ms")
-    )
+def live_table(seen: Observation, worth: Worth, supervisor: Supervisor) -> Group:
+    """Counts, money and lag in lines, the busiest symbols below, and the processes."""
     table = Table("symbol", box=None, pad_edge=False)
     for name in ("price", "ticks", "bars", "last bar", "signal"):
         table.add_column(name, justify="right")
@@ -44,7 +32,29 @@ def live_table(seen: Observation, processes: Sequence[Supervised]) -> Group:
         )
     rest = len(seen.symbols) - MOST_ROWS
     more = [Text(f"and {rest:,} more symbols")] if rest > 0 else []
-    return Group(head, table, *more, Text("   ".join(map(_state, processes))))
+    states = ", ".join(map(_state, supervisor.processes))
+    return Group(*_head(seen, worth), table, *more, Text(states))
+
+
+def _head(seen: Observation, worth: Worth) -> list[Text]:
+    from trading.instruments.clock import NEW_YORK  # noqa: PLC0415 - --help stays quick
+
+    moment = datetime.fromtimestamp(seen.clock / 1e9, UTC).astimezone(NEW_YORK)
+    clock = f"{moment:%Y-%m-%d %H:%M:%S} New York" if seen.clock else "Starting"
+    lag = seen.lag.milliseconds()
+    late = "-" if lag["p50"] is None else f"{lag['p50']:,.0f} ms, p99 {lag['p99']:,.0f} ms"
+    counts = seen.counts
+    money = "no equity yet"
+    if worth.equity is not None and worth.profit is not None:
+        money = f"equity {worth.equity:,.2f}   P&L {worth.profit:+,.2f}"
+    return [
+        Text(f"{clock}   {seen.ticks_per_second:,.0f} ticks/s   lag {late}"),
+        Text(
+            f"{counts.ticks:,} ticks   {counts.bars:,} bars   {counts.signals:,} signals   "
+            f"{counts.alerts:,} alerts"
+        ),
+        Text(f"{len(counts.orders):,} orders   {counts.fills:,} fills   {money}"),
+    ]
 
 
 def _time(ts: int, interval: str) -> str:
@@ -54,5 +64,9 @@ def _time(ts: int, interval: str) -> str:
 
 
 def _state(one: Supervised) -> str:
-    restarts = f", begun again {one.restarts} times" if one.restarts else ""
-    return f"{one.process.name}: {'ended' if one.ended else 'running'}{restarts}"
+    name = one.process.name
+    if one.refusal:
+        return f"{name} cannot run"
+    if one.ended:
+        return f"{name} has ended"
+    return f"{name} (begun again {one.restarts} times)" if one.restarts else name

@@ -12,6 +12,7 @@ import numpy as np
 from cli.commands.live.options import ALPACA, DEFAULT_SYMBOLS, POLYGON, REPLAY, StreamOptions
 from cli.settings import absolute
 from database.connection import Database
+from database.live.consumers import ConsumerState, load_state, save_state
 from database.live.subscriptions import subscribe, subscriptions, unsubscribe
 from live.bus.port import Bus
 from live.stream.publishing import last_time_told
@@ -23,6 +24,9 @@ from trading.instruments.calendar import sessions
 from trading.instruments.symbols import checked_contract
 
 _SYNTHETIC_DAYS = 30
+
+_KIND = "kind of prices"
+"""Its entry among the states of consumers."""
 
 if TYPE_CHECKING:
     from flows.boundary.settings import Settings
@@ -36,7 +40,15 @@ def tick_source(
     Raises:
         CommandError, ParameterError: What was asked for makes no sense.
     """
-    symbols = _asked(options, database)
+    symbols = asked_symbols(options, database)
+    source = _source(options, settings, bus, symbols)
+    claim_kind(database, str(options.source))
+    return source
+
+
+def _source(
+    options: StreamOptions, settings: Settings, bus: Bus, symbols: Collection[str]
+) -> TickSource:
     if options.source in (ALPACA, POLYGON):
         from live.stream.vendor import vendor_ticks  # noqa: PLC0415 - of an extra
 
@@ -54,7 +66,31 @@ def tick_source(
     )
 
 
-def _asked(options: StreamOptions, database: Database) -> frozenset[str]:
+def claim_kind(database: Database, source: str) -> None:
+    """Keep the live tables to one kind of prices: made-up ones beside real ones would mislead.
+
+    Raises:
+        CommandError: They have another kind already.
+    """
+    kind = "a vendor" if source in (ALPACA, POLYGON) else source
+    known = claimed_kind(database)
+    if known is None:
+        save_state(database, _KIND, ConsumerState(kind, b""))
+    elif known != kind:
+        raise CommandError(
+            f"--source {source} would mix its prices with those of {known} that the bus and the "
+            "database have; use another --server-dir, or another database and bus, for it.",
+            USAGE,
+        )
+
+
+def claimed_kind(database: Database) -> str | None:
+    """The kind of prices that the live tables have: `synthetic`, `replay` or `a vendor`."""
+    known = load_state(database, _KIND)
+    return None if known is None else known.offset
+
+
+def asked_symbols(options: StreamOptions, database: Database) -> frozenset[str]:
     """Those named, which replace those of before; without a name those of before, or some."""
     before = subscriptions(database)
     if options.symbols is None and before:
@@ -77,23 +113,28 @@ def _replay(
 ) -> TickSource:
     from live.stream.replay import ReplayedMinutes  # noqa: PLC0415 - of an extra
 
-    last = _day("to", options.last) or _day("from", options.first) or _yesterday()
-    first = _day("from", options.first) or last
+    last = day_named("to", options.last) or day_named("from", options.first) or last_session()
+    first = day_named("from", options.first) or last
     return ReplayedMinutes(
         symbols, first, last, lake_dir=absolute(options.lake_dir or settings.lake_dir, "lake_dir"),
         speed=options.speed, source=options.bronze_source, after=told,
     )  # fmt: skip
 
 
-def _day(name: str, text: str | None) -> date | None:
+def day_named(name: str, text: str | None) -> date | None:
+    """The date that an option names; None where it is left out.
+
+    Raises:
+        ParameterError: It is none.
+    """
     try:
         return None if text is None else date.fromisoformat(text)
     except ValueError:
         raise ParameterError(name, text, "a date", "write it like 2024-01-02") from None
 
 
-def _yesterday() -> date:
-    """The last session that is over."""
+def last_session() -> date:
+    """The New York date of the last session that is over."""
     today = datetime.now(UTC).date()
     near = sessions(today - timedelta(days=14), today)
     over = near.dates[near.closes < np.datetime64(datetime.now(UTC).replace(tzinfo=None))]
@@ -103,6 +144,6 @@ def _yesterday() -> date:
 
 def _first_open() -> int:
     """Where made-up time begins: some sessions back, so that there are some to tell."""
-    last = _yesterday()
+    last = last_session()
     within = sessions(last - timedelta(days=_SYNTHETIC_DAYS), last)
     return int(within.opens.astype(np.int64)[0])

@@ -6,7 +6,9 @@ import contextlib
 import json
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import typer
 from rich.console import Console
@@ -14,69 +16,182 @@ from rich.live import Live
 
 from cli.bus import bus_url, opened_bus
 from cli.commands.live.options import LiveOptions
-from cli.commands.live.processes import live_processes
-from cli.commands.live.supervisor import Supervised, supervised
+from cli.commands.live.processes import (
+    Places,
+    account_of,
+    first_processes,
+    later_processes,
+)
+from cli.commands.live.supervisor import Supervisor, supervised
 from cli.database import database_url
 from cli.settings import settings_in_force
+from cli.stop_signals import StopSignals
+from servers.connection import named_api_url
+from servers.errors import USAGE, CommandError
+from servers.prefect import DEFAULT_PORT, api_url, running_api_url
+from servers.start_up import HOST, answers, bound_port
+
+if TYPE_CHECKING:
+    from cli.commands.live.observation import Observation
+    from cli.commands.live.worth import Worth
 
 LOOK_SECONDS = 0.25
-LOGS = "logs"
+LATER_SECONDS = 30.0
+"""After so long what nobody waits for starts, also when no price moves."""
+
+_NOT_HANDED_ON = ("TRADING_METRICS_PORT", "TRADING_METRICS_HOST")
+"""Two processes cannot answer on one port."""
 
 
-def run_live(options: LiveOptions) -> int:
-    """Run until Ctrl-C, until the minutes are over or a replay has ended; returns the exit code.
+@dataclass(frozen=True, slots=True)
+class Running:
+    """What one `trading live` looks at.
+
+    Attributes:
+        options: What was asked.
+        places: Where the processes are found.
+        supervisor: The processes.
+        seen: What goes over the bus.
+        worth: What the account is worth.
+    """
+
+    options: LiveOptions
+    places: Places
+    supervisor: Supervisor
+    seen: Observation
+    worth: Worth
+
+    @property
+    def desk(self) -> str:
+        """The desk's address."""
+        return f"http://{HOST}:{self.places.desk_port}/"
+
+    def summary(self) -> dict[str, Any]:
+        """The counts as JSON can hold them."""
+        counts = self.seen.summary()
+        equity = self.worth.equity
+        counts["equity"] = None if equity is None else float(equity)
+        return counts | {"errors": self.supervisor.errors}
+
+
+def run_live(options: LiveOptions, signals: StopSignals) -> int:
+    """Run until Ctrl-C or until the minutes are over; returns the exit code.
 
     Raises:
         CommandError, TradingError, LiveError, DatabaseError: It cannot go on.
     """
+    desk_port = _free_port(options.port)
+    stopped = False
+    with _running(options, desk_port) as running:
+        try:
+            _watch(running)
+        except KeyboardInterrupt:
+            stopped = True
+        running.seen.look()
+        running.worth.look(now=True)
+        told = json.dumps(running.summary()) if options.json else _told(running)
+        if not options.json:
+            typer.echo("Stopping.", err=True)
+    typer.echo(told)
+    return signals.exit_code if stopped else 0
+
+
+@contextlib.contextmanager
+def _running(asked: LiveOptions, desk_port: int) -> Iterator[Running]:
+    """Servers and first processes."""
     with contextlib.ExitStack() as opened:
         settings = settings_in_force()
-        database = opened.enter_context(database_url(settings, options.server_dir))
-        place = opened.enter_context(bus_url(settings, options.server_dir))
+        url = opened.enter_context(database_url(settings, asked.server_dir))
+        place = opened.enter_context(bus_url(settings, asked.server_dir))
         bus = opened.enter_context(opened_bus(settings, place))
         from cli.commands.live.observation import Observation  # noqa: PLC0415 - of an extra
+        from cli.commands.live.resolution import resolved  # noqa: PLC0415 - as above
+        from cli.commands.live.worth import Worth  # noqa: PLC0415 - as above
+        from database.connection import open_database  # noqa: PLC0415 - as above
 
+        database = opened.enter_context(open_database(url))
+        options, symbols = resolved(asked, settings, database, bus)
+        places = _places(options, symbols, desk_port)
         seen = Observation(bus, round(settings.lateness_seconds * 1e9))
-        environment = dict(os.environ) | {
-            "TRADING_BUS_URL": place, "TRADING_DATABASE_URL": database,
-        }  # fmt: skip
-        logs = options.server_dir / LOGS
-        typer.echo(f"Logs of the processes: {logs}/live-*.log. Ctrl-C ends all.", err=True)
-        processes = opened.enter_context(supervised(live_processes(options), logs, environment))
-        try:
-            _watch(options, seen, processes)
-        finally:
-            seen.look()
-            typer.echo(_told(seen.summary(), processes, as_object=options.json))
-    return 0
+        worth = Worth(database, account_of(options))
+        logs = options.server_dir / "logs" / "live"
+        typer.echo(f"Desk  http://{HOST}:{desk_port}/", err=True)
+        typer.echo(f"Logs  {logs}    Ctrl-C ends all.", err=True)
+        environment = _environment(url, place, str(logs))
+        supervisor = opened.enter_context(
+            supervised(first_processes(options, places), logs, environment)
+        )
+        yield Running(options, places, supervisor, seen, worth)
 
 
-def _watch(options: LiveOptions, seen, processes: Sequence[Supervised]) -> None:  # type: ignore[no-untyped-def] # noqa: ANN001 - of an extra
+def _environment(database: str, bus: str, logs: str) -> Mapping[str, str]:
+    kept = {name: value for name, value in os.environ.items() if name not in _NOT_HANDED_ON}
+    return kept | {
+        "TRADING_DATABASE_URL": database, "TRADING_BUS_URL": bus, "TRADING_LOG_DIR": logs,
+    }  # fmt: skip
+
+
+def _places(options: LiveOptions, symbols: list[str], desk_port: int) -> Places:
+    if not options.prefect:
+        return Places(symbols=symbols, desk_port=desk_port)
+    there = named_api_url() or running_api_url(options.server_dir)
+    if there is not None:
+        return Places(symbols=symbols, desk_port=desk_port, prefect_url=there)
+    port = _free_port(DEFAULT_PORT, or_another=True)
+    return Places(
+        symbols=symbols, desk_port=desk_port, prefect_url=api_url(port), prefect_port=port
+    )
+
+
+def _free_port(port: int, *, or_another: bool = False) -> int:
+    try:
+        return bound_port(port)
+    except (OSError, OverflowError) as error:
+        if or_another:
+            return bound_port(0)
+        said = getattr(error, "strerror", None) or str(error)
+        raise CommandError(
+            f"--port {port} cannot be listened on at {HOST} ({said}); pass another one for the "
+            "desk, or --port 0 for a free one.",
+            USAGE,
+        ) from None
+
+
+def _watch(running: Running) -> None:
     from cli.commands.live.table import live_table  # noqa: PLC0415 - --help stays quick
 
-    ends_at = None if options.minutes is None else time.monotonic() + 60 * options.minutes
+    minutes = running.options.minutes
+    began = time.monotonic()
+    ends_at = None if minutes is None else began + 60 * minutes
     console = Console(stderr=True)
-    shown = contextlib.nullcontext() if options.json else Live(console=console, transient=False)
+    shown = contextlib.nullcontext() if running.options.json else Live(console=console)
+    is_whole = False
     with shown as live:
         while ends_at is None or time.monotonic() < ends_at:
-            for process in processes:
-                process.look()
-            seen.look()
+            running.supervisor.look()
+            running.seen.look()
+            running.worth.look()
+            if not is_whole and (_is_moving(running) or time.monotonic() > began + LATER_SECONDS):
+                is_whole = True
+                running.supervisor.start(later_processes(running.options, running.places))
             if live is not None:
-                live.update(live_table(seen, processes))
+                live.update(live_table(running.seen, running.worth, running.supervisor))
             time.sleep(LOOK_SECONDS)
 
 
-def _told(summary, processes: Sequence[Supervised], *, as_object: bool) -> str:  # type: ignore[no-untyped-def] # noqa: ANN001 - JSON
-    errors = [
-        f"{one.process.name} was begun again {one.restarts} times, see {one.log}"
-        for one in processes
-        if one.restarts
-    ]
-    if as_object:
-        return json.dumps(summary | {"equity": None, "errors": errors})
+def _is_moving(running: Running) -> bool:
+    """Whether prices move and the desk shows them."""
+    return running.seen.counts.bars > 0 and answers(f"{running.desk}v1/health", 1.0)
+
+
+def _told(running: Running) -> str:
+    counts, worth = running.summary(), running.worth
     lines = [
-        f"{summary['ticks']:,} ticks, {summary['bars']:,} bars, {summary['signals']:,} signals",
-        *errors,
+        f"{counts['ticks']:,} ticks, {counts['bars']:,} bars, {counts['signals']:,} signals",
+        f"{counts['orders']:,} orders, {counts['fills']:,} fills, {counts['alerts']:,} alerts",
+        "No equity yet"
+        if worth.equity is None or worth.profit is None
+        else f"Equity {worth.equity:,.2f}, P&L {worth.profit:+,.2f} ({worth.account})",
+        *counts["errors"],
     ]
     return "\n".join(lines)

@@ -1,0 +1,119 @@
+"""The processes that tell people and pages: `trading live alerts` and `trading live news`."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from adapters.news.sources import NewsSourceName, news_source
+from adapters.notifications.apprise_channel import channels
+from cli.commands.live.service import ServiceOptions, running
+from cli.commands.live.serving import member_name
+from database.alerts.evaluation import Addressees
+from database.live.subscriptions import subscriptions
+from database.orders.intents import moment_of
+from flows.operations.news_fetching import fetch_news
+from live.alerts.ports import BusEnds, Surveyor
+from live.alerts.process import run_alerts
+from live.alerts.watch import WatchOptions
+from live.news import run_news
+from live.stream.publishing import last_time_told
+from trading.alerts.delivery import quiet_hours
+from trading.events import Stream
+
+if TYPE_CHECKING:
+    from live.bus.port import Bus
+
+NEWS_BACK = timedelta(hours=24)
+"""How far each look for news goes back: an article may come late, and what is known is left."""
+
+_GROUP = "alerts"
+
+
+def serve_alerts(options: ServiceOptions, clock: Literal["wall", "events"]) -> None:
+    """Watch bars, signals and the platform by the alert rules, and notify, until told to stop.
+
+    Args:
+        options: What every process is asked.
+        clock: Whose time it is: that of the events in a replay of the past.
+
+    Raises:
+        CommandError, TradingError, LiveError, DatabaseError: It cannot go on.
+    """
+    with running("alerts", options) as service:
+        settings = service.settings
+        known = channels(settings.notify)
+        quiet = None if settings.notify_quiet is None else quiet_hours(settings.notify_quiet)
+        member = member_name(service.name)
+        watched = [
+            service.bus.consume(s, _GROUP, member, "latest") for s in (Stream.BARS, Stream.SIGNALS)
+        ]
+        watch = WatchOptions(
+            addressees=Addressees(tuple(known), quiet),
+            rules_file=Path(settings.alerts_file),
+            surveyors=_surveyors(),
+            clock=market_clock(service.bus, clock),
+        )
+        run_alerts(
+            service.database_url, BusEnds(watched, service.bus), known, watch, threading.Event(),
+            per_minute=settings.notify_per_minute, turned=lambda: service.turn(_no_figures),
+        )  # fmt: skip
+
+
+def market_clock(bus: Bus, clock: Literal["wall", "events"]) -> Callable[[], datetime]:
+    """The time of the market.
+
+    Args:
+        bus: Where a replay tells its time.
+        clock: Whose time it is.
+    """
+
+    def told() -> datetime:
+        return moment_of(last_time_told(bus)) if clock == "events" else datetime.now(UTC)
+
+    return told
+
+
+def serve_news(options: ServiceOptions, every_seconds: float) -> None:
+    """Read news of the stream's symbols and publish them, until told to stop.
+
+    Args:
+        options: What every process is asked.
+        every_seconds: How often the source is asked.
+
+    Raises:
+        CommandError, TradingError, LiveError, DatabaseError: It cannot go on.
+    """
+    with running("news", options) as service:
+        settings = service.settings
+        source = news_source(NewsSourceName(settings.news_source), settings.news_keys)
+
+        def fetch() -> None:
+            now = datetime.now(UTC)
+            asked = sorted(subscriptions(service.database))
+            if asked:
+                fetch_news(service.database_url, source, asked, now - NEWS_BACK, now)
+
+        service.wait_until_alone()
+        run_news(
+            service.database_url, service.bus, fetch, threading.Event(), every_seconds,
+            turned=lambda: service.turn(_no_figures),
+        )  # fmt: skip
+
+
+def _no_figures() -> dict[str, Any]:
+    return {}
+
+
+def _surveyors() -> list[Surveyor]:
+    """Who knows more than the database: the Prefect server, where one is named."""
+    prefect = os.environ.get("PREFECT_API_URL")
+    if not prefect:
+        return []
+    from cli.failed_partitions import FailedPartitions  # noqa: PLC0415 - where it is asked
+
+    return [FailedPartitions(prefect)]

@@ -1,0 +1,122 @@
+"""What `trading live` runs where its user left it open: which source, symbols and days."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date, timedelta
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from cli.commands.live.options import REPLAY, SYNTHETIC, LiveOptions, StreamOptions
+from cli.commands.live.tick_sources import (
+    asked_symbols,
+    claim_kind,
+    claimed_kind,
+    day_named,
+    last_session,
+)
+from cli.settings import absolute
+from database.connection import Database
+from database.live.subscriptions import subscriptions
+from lake.bronze.contents import Series, keys_between, stored_series
+from live.bus.port import Bus
+from live.stream.publishing import last_time_told
+from servers.errors import USAGE, CommandError
+from storage.directory import open_directory
+from trading.bars.intervals import Interval
+from trading.instruments.calendar import sessions
+
+if TYPE_CHECKING:
+    from flows.boundary.settings import Settings
+
+MOST_SYMBOLS = 10
+REPLAYED_DAYS = timedelta(days=30)
+"""How far a replay reaches back from the last day that the lake has."""
+
+_NEVER = date(1970, 1, 1)
+
+
+def resolved(
+    options: LiveOptions, settings: Settings, database: Database, bus: Bus
+) -> tuple[LiveOptions, list[str]]:
+    """The options with nothing about the stream left open, and the symbols.
+
+    Without a source it is that of before or, the first time, a replay where the lake has minutes.
+
+    Raises:
+        CommandError, ParameterError: What is asked for makes no sense, or is over.
+        StorageError: The lake cannot be listed.
+    """
+    stream = options.stream
+    lake_dir = absolute(stream.lake_dir or settings.lake_dir, "lake_dir")
+    if stream.source is None:
+        known = claimed_kind(database)
+        if known is None:
+            known = REPLAY if _minutes(stream, settings, lake_dir) else SYNTHETIC
+        if known not in (REPLAY, SYNTHETIC):
+            raise CommandError(
+                f"The bus and the database have prices of {known}; name it, e.g. --source alpaca, "
+                "or use another --server-dir for made-up prices.",
+                USAGE,
+            )
+        stream = replace(stream, source=known)
+    if stream.source == REPLAY:
+        stream = _replay(stream, settings, lake_dir, database)
+        _check_not_over(stream, bus)
+    claim_kind(database, str(stream.source))
+    symbols = sorted(asked_symbols(stream, database))
+    return replace(options, stream=stream), symbols
+
+
+def _minutes(stream: StreamOptions, settings: Settings, lake_dir: str) -> list[Series]:
+    """The lake's series of minutes of one source, the first that counts of those that it has."""
+    found = [one for one in stored_series(lake_dir) if one.interval is Interval.MINUTE]
+    known = {one.source for one in found}
+    preferred = [source.value for source in settings.sources]
+    order = [stream.bronze_source] if stream.bronze_source else [*preferred, *sorted(known)]
+    first = next((source for source in order if source in known), None)
+    return [one for one in found if one.source == first]
+
+
+def _replay(
+    stream: StreamOptions, settings: Settings, lake_dir: str, database: Database
+) -> StreamOptions:
+    """The replay with its source, symbols and days named, as far as the lake has some."""
+    found = _minutes(stream, settings, lake_dir)
+    if not found:
+        raise CommandError(
+            f"The lake {lake_dir} has no minutes to replay; fill it with trading lake ingest "
+            "--interval 1m, or choose --source synthetic.",
+            USAGE,
+        )
+    symbols = stream.symbols
+    if symbols is None and not subscriptions(database):
+        symbols = ",".join(one.symbol for one in found[:MOST_SYMBOLS])
+    stream = replace(stream, bronze_source=found[0].source, symbols=symbols)
+    if stream.first is None and stream.last is None:
+        wanted = set((symbols or "").split(",")) or subscriptions(database)
+        series = next((one for one in found if one.symbol in wanted), found[0])
+        keys = keys_between(open_directory(lake_dir, "lake_dir"), series, _NEVER, last_session())
+        if keys:
+            last = min(keys[-1].stretch.last, last_session())
+            first = max(keys[0].stretch.first, last - REPLAYED_DAYS)
+            stream = replace(stream, first=first.isoformat(), last=last.isoformat())
+    return stream
+
+
+def _check_not_over(stream: StreamOptions, bus: Bus) -> None:
+    """Refuse a replay of what was told before: nothing would move.
+
+    Raises:
+        CommandError: All of it was.
+    """
+    told = last_time_told(bus)
+    last = day_named("to", stream.last) or day_named("from", stream.first) or last_session()
+    within = sessions(day_named("from", stream.first) or last, last)
+    if len(within) and told >= int(within.closes[-1].astype(np.int64)):
+        raise CommandError(
+            f"All up to {last} was told before; name later days with --from and --to, or use "
+            "another --server-dir to tell it again.",
+            USAGE,
+        )
