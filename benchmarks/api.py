@@ -68,8 +68,9 @@ def serve(url: str, lake: str, listening: socket.socket) -> None:
 
     services = Services(database=DatabasePool(url), lake_dir=lake, keys_needed=False, feed=Ticks())
     config = uvicorn.Config(
-        create_app(services), log_level="error", access_log=False, ws_per_message_deflate=False
-    )
+        create_app(services), log_level="error", access_log=False, ws_per_message_deflate=False,
+        timeout_keep_alive=75,
+    )  # fmt: skip
     uvicorn.Server(config).run(sockets=[listening])
 
 

@@ -6,104 +6,86 @@ import os
 
 import typer
 
-from cli.account_commands import orders, paper_app, positions, risk_app
-from cli.alert_commands import (
-    add_alert,
-    alert_log,
-    list_alerts,
-    remove_alert,
-    try_channels,
-)
-from cli.api_commands import api, keys
-from cli.cluster_commands import prepare_database, prepare_storage, register
-from cli.executor_commands import executor
-from cli.lake_commands import lake, settings
-from cli.lake_data_commands import build, sql
-from cli.lake_data_commands import demo as lake_demo
-from cli.lake_data_commands import redo as redo_partitions
-from cli.lake_database_commands import load
-from cli.lake_database_commands import prune as prune_database
-from cli.live_commands import live
-from cli.news_commands import fetch_company, fetch_news, list_news, show_company
-from cli.operations_commands import backup, health, restore
-from cli.pipeline_commands import demo, up
-from cli.result_commands import prune, redo, report, status
-from cli.strategy_commands import backtest, check, list_strategies, show
+from cli.groups import accounts, alerts, api, cluster, news, operations, pipeline, results
+from cli.groups import strategies as strategy
+from cli.groups.executor import executor
+from cli.groups.lake import database, layers, raw
+from cli.groups.live import live
 from servers.loopback import bypass_proxies
 
+
+def _group(text: str) -> typer.Typer:
+    return typer.Typer(help=text, no_args_is_help=True, rich_markup_mode=None)
+
+
 app = typer.Typer(
-    help="Analyse hourly prices of many contracts, each contract and timestamp a Prefect flow run.",
+    help="Bars to signals to paper trades, every piece of batch work a Prefect flow run.",
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
 for command in (
-    demo,
-    up,
-    status,
-    redo,
-    report,
-    prune,
-    settings,
-    api,
-    health,
-    backup,
-    restore,
-    prepare_storage,
-    prepare_database,
-    register,
+    pipeline.demo,
+    pipeline.up,
+    results.status,
+    results.redo,
+    results.report,
+    results.prune,
+    strategy.backtest,
+    accounts.orders,
+    accounts.positions,
+    api.api,
+    operations.health,
+    operations.backup,
+    operations.restore,
+    raw.settings,
+    cluster.prepare_storage,
+    cluster.prepare_database,
+    cluster.register,
 ):
     app.command()(command)
-lake.command("demo")(lake_demo)
-lake.command()(build)
-lake.command("redo")(redo_partitions)
-lake.command()(sql)
-lake.command()(load)
-lake.command("prune")(prune_database)
-app.add_typer(lake, name="lake")
-app.add_typer(live, name="live")
 
-strategy_app = typer.Typer(
-    help="The strategies that make signals.", no_args_is_help=True, rich_markup_mode=None
-)
-strategy_app.command("list")(list_strategies)
-strategy_app.command()(show)
-strategy_app.command()(check)
-app.add_typer(strategy_app, name="strategy")
-app.command()(backtest)
-
+lake = raw.lake
+lake.command("demo")(layers.demo)
+lake.command()(layers.build)
+lake.command("redo")(layers.redo)
+lake.command()(layers.sql)
+lake.command()(database.load)
+lake.command("prune")(database.prune)
 live.command()(executor)
-app.command()(orders)
-app.command()(positions)
-app.add_typer(risk_app, name="risk")
-app.add_typer(paper_app, name="paper")
 
-app.add_typer(keys, name="keys")
-alerts_app = typer.Typer(
-    help="Alert rules, what they said, and notifications.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-)
-alerts_app.command("list")(list_alerts)
-alerts_app.command("add")(add_alert)
-alerts_app.command("remove")(remove_alert)
-alerts_app.command("test")(try_channels)
-alerts_app.command("log")(alert_log)
-app.add_typer(alerts_app, name="alerts")
+strategies = _group("The strategies that make signals.")
+strategies.command("list")(strategy.list_strategies)
+strategies.command()(strategy.show)
+strategies.command()(strategy.check)
 
-news_app = typer.Typer(
-    help="News of companies, with their sentiment.", no_args_is_help=True, rich_markup_mode=None
-)
-news_app.command("fetch")(fetch_news)
-news_app.command("list")(list_news)
-app.add_typer(news_app, name="news")
+alert_rules = _group("Alert rules, what they said, and notifications.")
+alert_rules.command("list")(alerts.list_alerts)
+alert_rules.command("add")(alerts.add_alert)
+alert_rules.command("remove")(alerts.remove_alert)
+alert_rules.command("test")(alerts.try_channels)
+alert_rules.command("log")(alerts.alert_log)
 
-company_app = typer.Typer(
-    help="What is known of companies.", no_args_is_help=True, rich_markup_mode=None
-)
-company_app.command("fetch")(fetch_company)
-company_app.command("show")(show_company)
-app.add_typer(company_app, name="company")
+articles = _group("News of companies, with their sentiment.")
+articles.command("fetch")(news.fetch_news)
+articles.command("list")(news.list_news)
+
+companies = _group("What is known of companies.")
+companies.command("fetch")(news.fetch_company)
+companies.command("show")(news.show_company)
+
+for name, group in (
+    ("lake", lake),
+    ("strategy", strategies),
+    ("live", live),
+    ("risk", accounts.risk_app),
+    ("paper", accounts.paper_app),
+    ("alerts", alert_rules),
+    ("news", articles),
+    ("company", companies),
+    ("keys", api.keys),
+):
+    app.add_typer(group, name=name)
 
 
 def main() -> None:

@@ -22,6 +22,8 @@ OLDEST_SERVER = 18
 SCHEMA = "0006"
 """The version of the schema that this program reads and writes."""
 
+_NO_WAIT = "SET synchronous_commit TO off"
+
 
 class Database:
     """An open database; used by one thread at a time.
@@ -29,11 +31,17 @@ class Database:
     Attributes:
         url: Its address, perhaps with a password.
         rows: For statements on few rows; commits each by itself outside a transaction.
+        rebuilds: Whether what it writes can be written again: it does not wait for the disk.
     """
 
-    def __init__(self, url: str, rows: psycopg.Connection[TupleRow]) -> None:
+    def __init__(
+        self, url: str, rows: psycopg.Connection[TupleRow], *, rebuilds: bool = False
+    ) -> None:
         self.url = url
         self.rows = rows
+        self.rebuilds = rebuilds
+        if rebuilds:
+            rows.execute(_NO_WAIT)
         self._tables: dbapi.Connection | None = None
 
     @contextlib.contextmanager
@@ -99,12 +107,20 @@ class Database:
                 cursor.execute("SET TIME ZONE 'UTC'")
                 # A transaction that waited for a lock has to see what the one before it wrote.
                 cursor.execute("SET default_transaction_isolation TO 'read committed'")
+                if self.rebuilds:
+                    cursor.execute(_NO_WAIT)
         return self._tables
 
 
 @contextlib.contextmanager
-def open_database(url: str) -> Iterator[Database]:
+def open_database(url: str, *, rebuilds: bool = False) -> Iterator[Database]:
     """The database at `url`, with the schema that this program needs.
+
+    Args:
+        url: Its address.
+        rebuilds: Whether all that is written can be written again, as what comes from the lake can:
+            a crash of the server may lose the last transactions, each as a whole, and in exchange
+            none waits for the disk. Never for the books.
 
     Raises:
         ParameterError: The URL cannot be used.
@@ -113,7 +129,7 @@ def open_database(url: str) -> Iterator[Database]:
     """
     with contextlib.closing(connected(url)) as rows:
         _check_schema(url, rows)
-        with contextlib.closing(Database(url, rows)) as database:
+        with contextlib.closing(Database(url, rows, rebuilds=rebuilds)) as database:
             yield database
 
 

@@ -22,6 +22,8 @@ from trading.risk.limits import RiskLimits
 SECONDS = 1.0
 """How often a frame is made."""
 
+NEVER_READ = "Nothing has been read of the database yet."
+
 _LOG = logging.getLogger(__name__)
 
 
@@ -64,7 +66,7 @@ class Pusher:
         self._reader = StateReader()
         self._state = DeskState(at=now(), market=market_at(now()))
         self._texts: tuple[Fields, dict[str, tuple[Row, ...]]] = ({}, {})
-        self._problem = "Nothing has been read of the database yet."
+        self._problem = NEVER_READ
         self._seq = 0
         self._looking = asyncio.Lock()
 
@@ -81,6 +83,8 @@ class Pusher:
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Look and push for the time of the block."""
+        # Before the first look an account that is there would seem to be none.
+        await self._look_and_log()
         task = asyncio.create_task(self._run())
         try:
             yield
@@ -114,12 +118,15 @@ class Pusher:
 
     async def _run(self) -> None:
         while True:
-            try:
-                await self.look()
-            except Exception:  # noqa: BLE001 - a desk that stops telling would look as if all was well
-                _LOG.exception("The frame could not be made.")
-                self._problem = "The figures cannot be worked out; see the log of the desk."
             await asyncio.sleep(SECONDS)
+            await self._look_and_log()
+
+    async def _look_and_log(self) -> None:
+        try:
+            await self.look()
+        except Exception:  # noqa: BLE001 - a desk that stops telling would look as if all was well
+            _LOG.exception("The frame could not be made.")
+            self._problem = "The figures cannot be worked out; see the log of the desk."
 
     async def _read(self) -> None:
         try:
@@ -127,7 +134,7 @@ class Pusher:
         except DatabaseError as error:
             if not self._problem:
                 _LOG.warning("%s", error)
-            self._problem = f"The database does not answer: figures are of {self._since()}."
+            self._problem = self._gone()
             return
         self._state, self._problem = state, ""
         self._texts = frame_of(state, self._limits)
@@ -141,8 +148,11 @@ class Pusher:
             events = [] if first else events_after(database, known)
         return state, [notice_of(event) for event in events]
 
-    def _since(self) -> str:
-        return f"{day_and_time(self._state.at)} New York" if self._texts[0] else "no time"
+    def _gone(self) -> str:
+        if not self._texts[0]:
+            return f"The database does not answer. {NEVER_READ}"
+        when = day_and_time(self._state.at)
+        return f"The database does not answer: figures are of {when} New York."
 
 
 def notice_of(event: AlertEvent) -> Notice:

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 REDIS_SECONDS = 0.25
 """How long the cache and the counts may take: an answer does not wait for them."""
 
+KEEP_SECONDS = 75
+"""How long a connection without a request stays open: longer than proxies and clients keep it."""
+
 STOP_SECONDS = 8
 """How long requests under way may take when the process is told to end."""
 
@@ -95,7 +98,7 @@ def run_api(options: ApiOptions) -> None:
             app, log_level="warning", lifespan="on", access_log=False, server_header=False,
             # Compressing each push for each viewer costs more than its bytes.
             ws_per_message_deflate=False, ws_max_size=65_536, h11_max_incomplete_event_size=32_768,
-            timeout_graceful_shutdown=STOP_SECONDS,
+            timeout_graceful_shutdown=STOP_SECONDS, timeout_keep_alive=KEEP_SECONDS,
             # Who asks is told by the key; a header of a proxy is believed from this machine alone.
             proxy_headers=True, forwarded_allow_ips="127.0.0.1",
         )  # fmt: skip

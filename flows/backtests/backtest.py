@@ -4,10 +4,11 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Annotated, Any
 
 from prefect import flow
 from prefect.artifacts import acreate_markdown_artifact
+from pydantic import Field
 
 from flows.backtests.backtest_partition import DEFAULTS, backtest_partition
 from flows.backtests.batches import BatchedRun
@@ -78,7 +79,9 @@ async def backtest(
     strategy: StrategyName,
     interval: BarInterval = Interval.DAY,
     symbols: Symbols = None,
-    portfolio: bool = False,
+    portfolio: Annotated[
+        bool, Field(description="Whether one account trades all symbols, instead of one each.")
+    ] = False,
     start: Start = None,
     end: End = None,
     grid: Grid = None,

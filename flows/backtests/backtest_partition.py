@@ -83,7 +83,8 @@ async def backtest_partition(
     held_back: HeldBack = HELD_BACK,
     walk_forward: Folds = None,
     fold: Annotated[
-        int | None, Field(ge=1, description="The fold to walk; empty: trade every set.")
+        int | None,
+        Field(ge=1, description="The fold to walk; empty: trade every set.", examples=[2]),
     ] = None,
     as_of: AsOf = None,
     context_symbols: ContextSymbols = DEFAULT_CONTEXT,  # type: ignore[assignment]

@@ -25,7 +25,10 @@ AccountName = Annotated[
 ]
 PortfolioSymbols = Annotated[
     list[Contract] | None,
-    Field(description="The symbols of the portfolio; empty for one symbol."),
+    Field(
+        description="The symbols of the portfolio; empty for one symbol.",
+        examples=[["AAPL", "MSFT"]],
+    ),
 ]
 Start = Annotated[
     date | None,
@@ -53,7 +56,10 @@ Sample = Annotated[
     int | None,
     Field(ge=1, description="How many random sets to try instead of a grid.", examples=[100]),
 ]
-Seed = Annotated[int, Field(description="Of the random sets: the same seed draws the same ones.")]
+Seed = Annotated[
+    int,
+    Field(description="Of the random sets: the same seed draws the same ones.", examples=[7]),
+]
 Folds = Annotated[
     int | None,
     Field(

@@ -27,9 +27,12 @@ PREFECT_DATABASE = "PREFECT_SERVER_DATABASE_CONNECTION_URL"
 async def backup(
     to: Annotated[
         str | None,
-        Field(description="Where backups are kept; empty: TRADING_BACKUP_DIR."),
+        Field(
+            description="Where backups are kept; empty: TRADING_BACKUP_DIR.",
+            examples=["s3://bucket/backups"],
+        ),
     ] = None,
-    keep: Annotated[int, Field(ge=1, le=1000, description="Sets that are kept.")] = 7,
+    keep: Annotated[int, Field(ge=1, le=1000, description="Sets that are kept.", examples=[7])] = 7,
     verify: Annotated[
         bool,
         Field(description="Whether each dump is restored into a new database and compared."),

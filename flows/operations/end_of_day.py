@@ -41,7 +41,8 @@ async def end_of_day(
     symbols: Symbols = None,
     at: At = None,
     strategies: Annotated[
-        list[StrategyName], Field(min_length=1, description="Strategies of gold.")
+        list[StrategyName],
+        Field(min_length=1, description="Strategies of gold.", examples=[["vegas_channel"]]),
     ] = DEFAULT_STRATEGIES,
     intervals: BarIntervals = DEFAULT_INTERVALS,
 ) -> list[StepOutcome] | State[Any]:

@@ -32,7 +32,8 @@ async def hourly(
     symbols: Symbols = None,
     at: At = None,
     strategies: Annotated[
-        list[StrategyName], Field(min_length=1, description="Strategies of gold.")
+        list[StrategyName],
+        Field(min_length=1, description="Strategies of gold.", examples=[["vegas_channel"]]),
     ] = DEFAULT_STRATEGIES,
     intervals: BarIntervals = DEFAULT_INTERVALS,
 ) -> list[StepOutcome] | State[Any]:

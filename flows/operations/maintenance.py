@@ -30,7 +30,10 @@ async def maintenance(
     keep_days: Annotated[
         int,
         Field(
-            ge=7, le=3650, description="Days for which live bars, signals and the like are kept."
+            ge=7,
+            le=3650,
+            description="Days for which live bars and signals are kept.",
+            examples=[90],
         ),
     ] = 90,
     lake_dir: LakeDir = None,

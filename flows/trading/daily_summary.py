@@ -54,7 +54,10 @@ class AccountDay:
 @domain_errors_fail_run
 @documented
 async def daily_summary(
-    day: Annotated[date | None, Field(description="The day, in New York. Empty: today.")] = None,
+    day: Annotated[
+        date | None,
+        Field(description="The day, in New York. Empty: today.", examples=["2026-01-05"]),
+    ] = None,
     account: AccountName = None,
 ) -> list[AccountDay]:
     """Sum up the day of each account in an artifact."""

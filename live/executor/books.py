@@ -163,6 +163,8 @@ class Books:
         self, told: Sequence[tuple[str, Sequence[OrderEvent], str]]
     ) -> list[Recorded]:
         """Write what happened to several orders, all or nothing: what one bar filled."""
+        if not told:
+            return []
         known = [(self.order(name), events, theirs) for name, events, theirs in told]
         with self._database.transaction() as connection:
             recorded = [

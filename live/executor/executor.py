@@ -14,8 +14,6 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import groupby
 
-import numpy as np
-
 from adapters.brokers.errors import BrokerError, OutcomeUnknownError
 from adapters.brokers.paper import PaperBroker
 from adapters.brokers.protocol import Broker, OrderUpdate, UpdateStream
@@ -26,6 +24,7 @@ from live.executor.books import Books
 from live.executor.cancellation import Cancellation
 from live.executor.halting import Halting
 from live.executor.policy import Policy
+from live.executor.quantities import bar_units, wanted_by
 from live.executor.reconciliation import Reconciliation
 from live.executor.submission import Submission
 from trading.events import BarClosed, SignalMade
@@ -33,14 +32,13 @@ from trading.execution.desk import TrackedOrder
 from trading.execution.hours import TradingHours
 from trading.execution.intent import Intent
 from trading.execution.signal_target import signal_target
-from trading.execution.target_order import Wanted, target_order
-from trading.orders.book import Bar
+from trading.execution.target_order import target_order
 from trading.orders.model import Leg, Order
 from trading.portfolio.ledger import deposit
 from trading.risk.gate import denial
 from trading.risk.guards import EVERYWHERE
 from trading.risk.limits import Code, TradingState
-from trading.units import price_units, to_units
+from trading.units import to_units
 
 LOG = logging.getLogger(__name__)
 
@@ -199,13 +197,15 @@ class Executor:
         """All bars of one start: fills, then marks, then the watch."""
         if self._paper is not None:
             self._paper.at(self._now())
-            updates = [u for bar in bars for u in self._paper.on_bar(bar.symbol, bar.ts, _bar(bar))]
+            updates = [
+                u for bar in bars for u in self._paper.on_bar(bar.symbol, bar.ts, bar_units(bar))
+            ]
             self._at_step("bar matched")
             self.books.happened_together(
                 [(u.order.order.client_order_id, u.events, "") for u in updates]
             )
         for bar in bars:
-            self.books.mark(bar.symbol, _bar(bar).close, bar.available_at)
+            self.books.mark(bar.symbol, bar_units(bar).close, bar.available_at)
         self._last_bar = max(self._last_bar, ts)
         if ts == self._last_bar:
             self.books.watch(ts, self._hours.session(ts), self._limits)
@@ -268,7 +268,7 @@ class Executor:
             if self._works(target.symbol):
                 return
         order = target_order(
-            self._wanted(target),
+            wanted_by(target, self._policy),
             equity=self.books.desk.account.equity,
             position=self.books.desk.account.quantity(target.symbol),
             only_reduces=self._only_reduces(target.symbol),
@@ -286,20 +286,6 @@ class Executor:
             except BrokerError as error:
                 LOG.warning("Order %s is not cancelled yet: %s", tracked.name, error)
         return bool(self.books.desk.orders_of(symbol))
-
-    def _wanted(self, target: StoredTarget) -> Wanted:
-        step = self._policy.increments.get(target.symbol, Decimal(1))
-        return Wanted(
-            strategy=target.strategy,
-            fingerprint=target.fingerprint,
-            symbol=target.symbol,
-            bar=target.bar,
-            target=target.target,
-            price=int(price_units(np.array([float(target.close)]), target.symbol)[0]),
-            allocation=self._policy.share,
-            increment=to_units(step, "increment"),
-            time_in_force=self._policy.time_in_force,
-        )
 
     def _only_reduces(self, symbol: str) -> bool:
         return self.books.risk.state is not TradingState.ACTIVE or self._is_locked(symbol)
@@ -404,9 +390,3 @@ class Executor:
 
     def _nanoseconds(self) -> int:
         return nanoseconds_of(self._now())
-
-
-def _bar(bar: BarClosed) -> Bar:
-    prices = np.array([bar.open, bar.high, bar.low, bar.close])
-    opened, high, low, close = price_units(prices, bar.symbol).tolist()
-    return Bar(opened, high, low, close, bar.volume)

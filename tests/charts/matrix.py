@@ -33,6 +33,8 @@ MATRIX = {
     "any user": nested(
         "pods.securityContext", {"runAsUser": None, "runAsGroup": None, "fsGroup": None}
     ),
+    "live": merged(given.SCRAPED, given.LIVE_INGRESS, given.NOTIFIED, given.AUTOSCALED),
+    "live with a broker": merged(given.BROKER, given.LIVE_API, given.OWN_API, given.OWN_STORE),
     "digest": {
         "image": {"digest": f"sha256:{'0' * 64}", "pullSecrets": [{"name": "registry"}]},
     },

@@ -16,6 +16,7 @@ from tests.charts.rendering import (
 )
 
 _ROLE_OF_FLOW_RUNS = "flow-run"
+_READERS_OF_THE_LAKE = {"windows", "signals", "api"}
 _WITHOUT_ROLES_AND_POLICIES = "everything off"
 _with_roles_and_policies = pytest.mark.parametrize(
     "release", [values for values in MATRIX if values != _WITHOUT_ROLES_AND_POLICIES], indirect=True
@@ -74,7 +75,8 @@ def test_network_policies_let_only_named_pods_reach_database_and_store(release: 
             assert rule["ports"]
     for component, expected in {
         "postgres": {"server", "background-services"},
-        "store": {"flow-run", "prepare-storage", "test", "console"},
+        "store": {"flow-run", "prepare-storage", "test", "console", *_READERS_OF_THE_LAKE}
+        & {"flow-run", "prepare-storage", "test", "console", *release.workloads()},
     }.items():
         if release.has("NetworkPolicy", component):
             (rule,) = release.one("NetworkPolicy", component)["spec"]["ingress"]

@@ -70,6 +70,12 @@ def test_a_misspelt_setting_of_one_components_pods_is_refused(block: str) -> Non
         (nested("networkPolicy.kubernetesApiPorts", []), "/networkPolicy/kubernetesApiPorts"),
         (nested("monitoring.serviceMonitor.interval", "often"), "/serviceMonitor/interval"),
         (nested("fullnameOverride", "Not A Name"), "/fullnameOverride"),
+        (nested("live.executor.replicas", 2), "'replicas' not allowed"),
+        (nested("live.riskLimits", {"max_drawdawn": "0.2"}), "'max_drawdawn' not allowed"),
+        (nested("live.symbols", ["aapl"]), "/live/symbols/0"),
+        (nested("live.intervals", ["1d"]), "/live/intervals/0"),
+        (nested("live.api.ingress.enabled", True), "/live/api/ingress/host"),  # noqa: FBT003
+        (nested("live.executor.broker.url", "http://b.example.com"), "/live/executor/broker/url"),
     ],
 )
 def test_the_schema_names_the_value_that_is_wrong(values: Values, named: str) -> None:
@@ -133,6 +139,42 @@ def test_lists_for_pods_take_what_kubernetes_takes(block: str) -> None:
             nested("storage.s3.credentialsBlock", "research"),
             "storage.s3.credentialsBlock=research with storage.type=embedded: .*; set ",
         ),
+        (
+            nested("live.enabled", True),  # noqa: FBT003
+            "live.enabled=true without live.database.existingSecret: .* set ",
+        ),
+        (
+            merged(given.LIVE, nested("live.bus.existingSecret", "")),
+            "live.enabled=true without live.bus.existingSecret: .* set ",
+        ),
+        (
+            merged(given.LIVE, nested("live.source", "alpaca")),
+            "live.source=alpaca without live.stream.existingSecret: .* set ",
+        ),
+        (
+            merged(given.LIVE, nested("live.executor.strategy", "regime")),
+            "live.executor.strategy=regime is none of live.strategies=rsi_reversion, .*; set ",
+        ),
+        (
+            merged(given.LIVE, nested("live.executor.interval", "5m")),
+            "live.executor.interval=5m is none of live.intervals=1m, .*; set ",
+        ),
+        (
+            merged(given.BROKER, nested("live.source", "replay")),
+            "live.executor.broker.type=alpaca with live.source=replay: .*; set ",
+        ),
+        (
+            merged(given.BROKER, nested("live.executor.broker.existingSecret", "")),
+            "type=alpaca without live.executor.broker.existingSecret: .* set ",
+        ),
+        (
+            merged(given.BROKER, nested("live.executor.broker.url", "https://api.alpaca.markets")),
+            "live.executor.broker.url=https://api.alpaca.markets trades with real money: set ",
+        ),
+        (
+            merged(given.AUTOSCALED, nested("live.api.autoscaling.minReplicas", 7)),
+            "minReplicas=7 is more than live.api.autoscaling.maxReplicas=6; set ",
+        ),
     ],
 )
 def test_combinations_are_refused_with_a_sentence(values: Values, sentence: str) -> None:
@@ -148,6 +190,9 @@ def test_combinations_are_refused_with_a_sentence(values: Values, sentence: str)
         given.SQLITE,
         given.OWN_API,
         given.OWN_STORE,
+        given.LIVE,
+        given.BROKER,
+        merged(given.OWN_API, given.SCRAPED),
     ],
 )
 def test_what_the_refusals_ask_for_is_accepted(values: Values) -> None:

@@ -9,21 +9,14 @@ import pytest
 import yaml
 
 from tests.charts import given
-from tests.charts.rendering import CHART, Manifest, Values, nested, render
-from tests.charts.value_rows import (
-    MOUNT,
-    NEAR,
-    ROWS,
-    SOURCE,
-    SPREAD,
-    TAINT,
-    VOLUME,
-    Row,
-    amounts,
-    container_resources,
-)
+from tests.charts.live_rows import LIVE_ROWS
+from tests.charts.rendering import CHART, Manifest, Values, merged, nested, render
+from tests.charts.value_places import Row, amounts, container_resources
+from tests.charts.value_rows import MOUNT, NEAR, SOURCE, SPREAD, TAINT, VOLUME
+from tests.charts.value_rows import ROWS as OTHER_ROWS
 from tests.charts.values_table import documented_values, leaves, readme
 
+LIVE = ("stream", "windows", "signals", "alerts", "executor", "api")
 COMPONENTS = {
     "server": "server",
     "backgroundServices": "background-services",
@@ -32,11 +25,14 @@ COMPONENTS = {
     "console": "console",
     "storage.embedded": "store",
     "hooks": "register",
+    **{f"live.{component}": component for component in LIVE},
 }
 """Block of values -> a component that it is for."""
 
-HOOKS = {"register", "prepare-storage", "test", "remove-jobs"}
+EVERYTHING = merged(given.REPLICATED, given.LIVE_API)
+HOOKS = {"register", "prepare-storage", "prepare-database", "test", "remove-jobs"}
 
+ROWS = [*OTHER_ROWS, *LIVE_ROWS]
 _SPREAD_OF = {**SPREAD, "labelSelector": {"matchLabels": {"team": "research"}}}
 POD_SETTINGS: dict[str, tuple[Any, Callable[[Manifest, Manifest], Any], Any]] = {
     "labels": ({"a": "b"}, lambda pod, _: pod["metadata"]["labels"].get("a"), "b"),
@@ -97,14 +93,14 @@ def test_a_setting_of_pods_shows_in_all_or_in_one_component(key: str) -> None:
     every = {name: value for name, (value, _, _) in POD_SETTINGS.items()}
 
     def shown(values: Values) -> set[str]:
-        release = render(given.REPLICATED, values)
+        release = render(EVERYTHING, values)
         return {
             component
             for component in release.workloads()
             if shows(release.pod(component), release.container(component)) == expected
         }
 
-    everywhere = set(render(given.REPLICATED).workloads())
+    everywhere = set(render(EVERYTHING).workloads())
     assert shown({}) == set()
     assert shown(nested("pods", every)) == everywhere
     for block, component in COMPONENTS.items():
@@ -123,7 +119,7 @@ def test_a_components_own_setting_wins_over_that_of_all_pods() -> None:
 @pytest.mark.parametrize("block", COMPONENTS)
 def test_resources_are_those_of_the_component(block: str) -> None:
     wanted = amounts("1750m")
-    release = render(given.REPLICATED, nested(f"{block}.resources", wanted))
+    release = render(EVERYTHING, nested(f"{block}.resources", wanted))
     changed = {one for one in release.workloads() if container_resources(one)(release) == wanted}
     assert changed == (HOOKS if block == "hooks" else {COMPONENTS[block]})
 

@@ -197,3 +197,17 @@ def test_a_reader_may_not_be_a_writer(with_password: str) -> None:
         assert len(read_bars(reading, "AAPL", Interval.MINUTE, START, END)) == 0
         with pytest.raises(DatabaseError, match="permission denied for table load_run"):
             load_bars(reading, batch(bars(minutes(2))))
+
+
+@pytest.mark.parametrize(("rebuilds", "setting"), [(False, "on"), (True, "off")])
+def test_only_what_can_be_written_again_does_not_wait_for_the_disk(
+    database_url: str,
+    rebuilds: bool,  # noqa: FBT001 - a parameter
+    setting: str,
+) -> None:
+    asked = "SELECT current_setting('synchronous_commit')"
+    with open_database(database_url, rebuilds=rebuilds) as database:
+        assert database.rows.execute(asked).fetchone() == (setting,)
+        with database.tables() as cursor:
+            cursor.execute(asked)
+            assert cursor.fetchone() == (setting,)

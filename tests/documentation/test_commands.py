@@ -162,7 +162,19 @@ def check_kubectl(command: Sequence[str], config: pytest.Config) -> None:
     assert re.search("connection to the server .* was refused|connection refused", answer.stderr)
 
 
+def check_compose(command: Sequence[str], config: pytest.Config) -> None:
+    services = yaml.safe_load((project_root() / "compose.yaml").read_text())["services"]
+    if command[:2] == ["run", "--rm"]:
+        assert command[2] in services
+        check(command[3:], config)
+        return
+    assert list(command) == ["up", "--build", "--detach"]
+
+
 def check_docker(command: Sequence[str], config: pytest.Config) -> None:
+    if command[0] == "compose":
+        check_compose(command[1:], config)
+        return
     if command[0] == "push":
         assert len(command) == 2
         return

@@ -124,7 +124,7 @@ def times_on_every_session(times: TimesOfDay, within: Sessions) -> Timestamps:
     return stamps
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=128)  # a backfill of decades by year comes by each year for every symbol
 def sessions_of_years(first: int, last: int) -> Sessions:
     """All sessions of the years from `first` to `last`, both included."""
     import exchange_calendars  # noqa: PLC0415 - brings pandas, see the module's docstring

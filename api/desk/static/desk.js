@@ -10,6 +10,8 @@ let offset = 0; // of the server's clock against this one
 
 function show(frame) {
   offset = frame.at - Date.now();
+  // The page was made before there was an account to show.
+  if (!body.dataset.account && !frame.problem && Object.keys(frame.fields).some((name) => name.endsWith("/equity"))) location.reload();
   for (const place of document.querySelectorAll("[data-f]")) put(place, frame.fields[place.dataset.f]);
   for (const bar of document.querySelectorAll("[data-used-of]")) {
     const [, tone, share] = frame.fields[bar.dataset.usedOf] ?? ["", "", 0];

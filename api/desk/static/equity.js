@@ -42,19 +42,21 @@ function draw(data) {
   place.dataset.points = data.times.length;
 }
 
-for (const button of buttons) {
-  button.addEventListener("click", () => {
-    range = button.dataset.range;
-    press(buttons, button);
-    load();
-  });
-}
-feed.addEventListener("frame", (event) => {
-  const at = event.detail.fields[`${place.dataset.account}/equity`]?.[3] ?? 0;
-  if (at > drawn) {
-    drawn = at;
-    load();
+if (place) {
+  for (const button of buttons) {
+    button.addEventListener("click", () => {
+      range = button.dataset.range;
+      press(buttons, button);
+      load();
+    });
   }
-});
-onTheme(load);
-load();
+  feed.addEventListener("frame", (event) => {
+    const at = event.detail.fields[`${place.dataset.account}/equity`]?.[3] ?? 0;
+    if (at > drawn) {
+      drawn = at;
+      load();
+    }
+  });
+  onTheme(load);
+  load();
+}

@@ -72,7 +72,7 @@ def run_load(question: LakeQuestion, server_dir: Path, *, as_object: bool) -> in
         from database.connection import open_database  # noqa: PLC0415 - as above
         from flows.loading.loading import load_lake  # noqa: PLC0415 - as above
 
-        with open_database(url) as database:
+        with open_database(url, rebuilds=True) as database:
             lake = open_directory(place, "lake_dir")
             totals = load_lake(database, lake, chosen, settings.database_years, _Shown(display))
         seconds = time.monotonic() - started

@@ -25,6 +25,9 @@ _ANSWER_SECONDS = 30.0
 logger = logging.getLogger(__name__)
 """What the library says of lost connections, which it would write to standard error otherwise."""
 
+UNREACHABLE = frozenset({"_ALL_BROKERS_DOWN", "_TRANSPORT", "_TIMED_OUT", "_MSG_TIMED_OUT"})
+"""The library's names of what means that no broker answers."""
+
 
 @dataclass(frozen=True, slots=True)
 class Brokers:
@@ -109,12 +112,7 @@ class Brokers:
     def failure(self, error: KafkaException) -> BusError:
         """A failure of the library in this room's words."""
         reason: KafkaError = error.args[0]
-        if reason.code() in {
-            KafkaError._ALL_BROKERS_DOWN,  # noqa: SLF001 - how the library names its own codes
-            KafkaError._TRANSPORT,  # noqa: SLF001
-            KafkaError._TIMED_OUT,  # noqa: SLF001
-            KafkaError._MSG_TIMED_OUT,  # noqa: SLF001
-        }:
+        if reason.name() in UNREACHABLE:
             return BusUnreachableError(
                 f"The bus at {self.place} cannot be reached ({reason.name()}); start it again, or "
                 "correct TRADING_BUS_URL."

@@ -85,14 +85,18 @@ def test_a_correction_of_the_last_bar_replaces_its_price(database: Database) -> 
         "available_at + interval '20 seconds' WHERE symbol = 'AAPL' AND ts = "
         "(SELECT max(ts) FROM live_bar)"
     )
+    # A bar of another length that ended before, and was corrected after.
     database.rows.execute(
-        "UPDATE live_bar SET available_at = available_at + interval '9 minutes', revision = 1 "
-        "WHERE symbol = 'MSFT' AND ts = (SELECT max(ts) - interval '5 minutes' FROM live_bar)"
+        "INSERT INTO live_bar SELECT symbol, '8m', ts - interval '10 minutes', open, high, low, "
+        "open, volume, vwap, trades, 1, available_at + interval '30 seconds' FROM live_bar "
+        "WHERE symbol = 'MSFT' AND ts = (SELECT max(ts) FROM live_bar)"
     )
     before = reader.read(database, NOW)
     fields, _ = frame_of(before, LIMITS)
     last = one(
-        database, "SELECT close FROM live_bar WHERE symbol = 'MSFT' ORDER BY ts DESC LIMIT 1"
+        database,
+        "SELECT close FROM live_bar WHERE symbol = 'MSFT' AND interval = '5m' "
+        "ORDER BY ts DESC LIMIT 1",
     )
     assert fields["price/AAPL"].text == "299.50"
     assert fields["price/MSFT"].text == shown.price(last)  # type: ignore[arg-type]

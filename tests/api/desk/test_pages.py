@@ -181,6 +181,22 @@ async def _until_read(application: Application) -> None:
         pass
 
 
+async def test_a_desk_that_starts_without_the_database_does_not_say_that_there_is_no_account(
+    postgres: PostgresServer, desk_url: str, tmp_path: Path
+) -> None:
+    name = re.search(r"/(test_\w+)\?", desk_url)
+    assert name is not None
+    _execute(postgres, f"ALTER DATABASE {name[1]} ALLOW_CONNECTIONS false")
+    async with Application.running(desk_url, str(tmp_path), SETTINGS) as application:
+        page = await application.page("/")
+        assert "No account yet" not in page
+        assert "figures are of no time" not in page
+        assert "Nothing has been read of the database yet" in page
+        _execute(postgres, f"ALTER DATABASE {name[1]} ALLOW_CONNECTIONS true")
+        await _until_read(application)
+        assert f"{ACCOUNT}/equity" in await application.page("/")
+
+
 async def test_a_desk_without_an_account_says_how_to_get_one(
     desk_url: str, database: Database, tmp_path: Path
 ) -> None:

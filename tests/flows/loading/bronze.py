@@ -8,10 +8,10 @@ from datetime import UTC, date, datetime
 
 import numpy as np
 
-from flows.loading.bars import load_symbol, plan_symbol
 from database.bars.loading import LoadResult
 from database.bars.reading import read_table
 from database.connection import Database
+from flows.loading.bars import load_symbol, plan_symbol
 from lake.bronze.keys import BronzeKey, checked_stretch
 from lake.bronze.rows import write_bars
 from tests.lake.bronze.deliveries import Lake

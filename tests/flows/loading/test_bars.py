@@ -8,13 +8,14 @@ from functools import partial
 import numpy as np
 import pytest
 
-from flows.loading.bars import load_symbol, plan_symbol
-from flows.loading.verification import LakeVerification
 from database.bars.reading import corrections, read_bars
 from database.bars.retention import drop_expired_months, first_kept
 from database.connection import Database
+from flows.loading.bars import load_symbol, plan_symbol
+from flows.loading.verification import LakeVerification
 from lake.bronze.counted import counted_bronze
 from storage.errors import ContentError
+from tests.database.batches import assert_same, versions
 from tests.flows.loading.bronze import (
     ALWAYS,
     FIRST_KEPT,
@@ -25,7 +26,6 @@ from tests.flows.loading.bronze import (
     put,
     restated,
 )
-from tests.database.batches import assert_same, versions
 from tests.lake.bronze.deliveries import Lake
 from trading.bars.intervals import Interval
 from trading.bars.kept import bars_across

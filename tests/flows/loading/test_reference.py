@@ -6,11 +6,11 @@ from datetime import date
 
 import pytest
 
-from flows.loading.reference import copy_gaps, copy_reference
 from database.actions import actions_until
 from database.connection import Database
 from database.gaps import open_gaps
 from database.instruments import instrument_as_of, symbols_of
+from flows.loading.reference import copy_gaps, copy_reference
 from lake.bronze.keys import BronzeKey, checked_stretch
 from lake.bronze.records import GapRecord, close_gaps, write_gaps
 from lake.reference.tables import write_actions, write_history, write_instruments

@@ -119,7 +119,7 @@ def test_a_replay_on_paper_trades_as_the_backtest_did(
 
 def test_behind_alpacas_stand_in_it_trades_as_the_backtest_did(database: Database) -> None:
     """The third path: market orders fill at the next open there, and nothing costs anything."""
-    rows = {
+    rows: dict[str, list[Row | None]] = {
         symbol: [bar or (50.0, 50.0, 50.0, 50.0, 1e6) for bar in bars]
         for symbol, bars in market(7).items()
     }
@@ -137,7 +137,7 @@ def test_behind_alpacas_stand_in_it_trades_as_the_backtest_did(database: Databas
     for row, ts in enumerate(clock_of(ROWS).starts.tolist()):
         clock.at = ts
         for order in side.theirs.open():
-            opened = rows[order["symbol"]][row]
+            opened = rows[order["symbol"]][row] or ()
             side.theirs.fill(order, Decimal(order["qty"]), Decimal(str(opened[0])))
         executor.receive()
         part = {symbol: bars[row : row + 1] for symbol, bars in rows.items()}

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import typer
 
 from cli.exit_codes import exit_codes
-from cli.lake_commands import End, From, Start, Timezone, Universe
+from cli.groups.lake.raw import End, From, Start, Timezone, Universe
 from cli.options import DEFAULT_FOLDER, JobPer, Json, LakeDir, Port, ServerDir
 from servers.prefect import DEFAULT_PORT
 

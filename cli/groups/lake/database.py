@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from cli.exit_codes import exit_codes
-from cli.lake_commands import Intervals, LakeDir, Symbols, Universe
+from cli.groups.lake.raw import Intervals, LakeDir, Symbols, Universe
 from cli.options import DEFAULT_FOLDER, Json, ServerDir
 
 Source = Annotated[
