@@ -29,7 +29,8 @@ class DeskSettings:
         prefect_ui: Where people look at flow runs; None where no server is named.
         news_half_life: Age at which an article counts half in a symbol's score.
         benchmark: The symbol that equity is compared with.
-        now: The clock.
+        now: The market's clock, in a replay that of the events.
+        wall: The clock on the wall, by which processes give signs of life; None for `now`.
     """
 
     limits: RiskLimits = field(default_factory=RiskLimits)
@@ -37,6 +38,7 @@ class DeskSettings:
     news_half_life: timedelta = timedelta(days=1)
     benchmark: str = "^GSPC"
     now: Callable[[], datetime] = utc_now
+    wall: Callable[[], datetime] | None = None
 
 
 @dataclass(frozen=True, slots=True)

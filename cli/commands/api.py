@@ -9,7 +9,7 @@ import socket
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import typer
 
@@ -44,6 +44,7 @@ class ApiOptions:
         require_keys: Whether a key is needed on loopback as well.
         hosts: Names under which it is reached.
         requests_per_minute: How many requests a key may make.
+        clock: Whose time the desk shows.
         lake_dir: The lake; None for that of the settings.
         server_dir: Where servers of this machine keep their data.
     """
@@ -53,6 +54,7 @@ class ApiOptions:
     require_keys: bool
     hosts: tuple[str, ...]
     requests_per_minute: int
+    clock: Literal["wall", "events"]
     lake_dir: str | None
     server_dir: Path
 
@@ -68,8 +70,9 @@ def run_api(options: ApiOptions) -> None:
         import uvicorn  # noqa: PLC0415 - an extra brings it
 
         from api.app import create_app  # noqa: PLC0415 - as above
-        from api.desk.desk import DeskSettings  # noqa: PLC0415 - as above
+        from api.desk.desk import DeskSettings, utc_now  # noqa: PLC0415 - as above
         from api.desk.routes import desk_routes  # noqa: PLC0415 - as above
+        from cli.market_clock import market_clock  # noqa: PLC0415 - as above
     except ModuleNotFoundError as error:
         raise CommandError(
             f"This command needs {error.name}; install the extra, e.g. with uv sync --extra live.",
@@ -84,12 +87,15 @@ def run_api(options: ApiOptions) -> None:
         if needs_keys:
             _check_keys(url)
         services = _services(options, settings, url, needs_keys=needs_keys)
+        bus = settings.bus_url.get_secret_value() if settings.bus_url else None
         desk = desk_routes(
             services,
             DeskSettings(
                 limits=settings.risk_limits,
                 prefect_ui=_prefect_ui(),
                 news_half_life=timedelta(hours=settings.news_half_life_hours),
+                now=running.enter_context(market_clock(options.clock, bus)),
+                wall=utc_now,
             ),
         )
         app = create_app(services, pages=[desk.router], open_paths=desk.open_paths)

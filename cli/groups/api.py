@@ -39,6 +39,10 @@ def api(
     requests_per_minute: Annotated[
         int, typer.Option(min=1, help="Requests that a key may make in a minute.")
     ] = 1_200,
+    clock: Annotated[
+        Literal["wall", "events"],
+        typer.Option(help="Whose time the desk shows: events is for replays of the past."),
+    ] = "wall",
     lake_dir: LakeDir = None,
     server_dir: ServerDir = DEFAULT_FOLDER,
 ) -> None:
@@ -67,6 +71,7 @@ def api(
                     name.strip() for name in (public_name or "").split(",") if name.strip()
                 ),
                 requests_per_minute=requests_per_minute,
+                clock=clock,
                 lake_dir=lake_dir,
                 server_dir=server_dir,
             )

@@ -58,7 +58,7 @@ def news(request: Request, desk: DeskOf) -> Response:
 @pages.get("/settings")
 def settings(request: Request, desk: DeskOf) -> Response:
     """How the viewer wants the desk, and how its services do."""
-    now = desk.settings.now()
+    now = (desk.settings.wall or desk.settings.now)()
     services = [_service(beat, now) for beat in desk.pusher.state.services]
     return page(
         request,

@@ -4,29 +4,24 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from adapters.news.sources import NewsSourceName, news_source
 from adapters.notifications.apprise_channel import channels
 from cli.commands.live.service import ServiceOptions, running
 from cli.commands.live.serving import member_name
+from cli.market_clock import market_clock
 from database.alerts.evaluation import Addressees
 from database.live.subscriptions import subscriptions
-from database.orders.intents import moment_of
 from flows.operations.news_fetching import fetch_news
 from live.alerts.ports import BusEnds, Surveyor
 from live.alerts.process import run_alerts
 from live.alerts.watch import WatchOptions
 from live.news import run_news
-from live.stream.publishing import last_time_told
 from trading.alerts.delivery import quiet_hours
 from trading.events import Stream
-
-if TYPE_CHECKING:
-    from live.bus.port import Bus
 
 NEWS_BACK = timedelta(hours=24)
 """How far each look for news goes back: an article may come late, and what is known is left."""
@@ -44,7 +39,10 @@ def serve_alerts(options: ServiceOptions, clock: Literal["wall", "events"]) -> N
     Raises:
         CommandError, TradingError, LiveError, DatabaseError: It cannot go on.
     """
-    with running("alerts", options) as service:
+    with (
+        running("alerts", options) as service,
+        market_clock(clock, service.bus_url) as market,
+    ):
         settings = service.settings
         known = channels(settings.notify)
         quiet = None if settings.notify_quiet is None else quiet_hours(settings.notify_quiet)
@@ -56,26 +54,12 @@ def serve_alerts(options: ServiceOptions, clock: Literal["wall", "events"]) -> N
             addressees=Addressees(tuple(known), quiet),
             rules_file=Path(settings.alerts_file),
             surveyors=_surveyors(),
-            clock=market_clock(service.bus, clock),
+            clock=market,
         )
         run_alerts(
             service.database_url, BusEnds(watched, service.bus), known, watch, threading.Event(),
             per_minute=settings.notify_per_minute, turned=lambda: service.turn(_no_figures),
         )  # fmt: skip
-
-
-def market_clock(bus: Bus, clock: Literal["wall", "events"]) -> Callable[[], datetime]:
-    """The time of the market.
-
-    Args:
-        bus: Where a replay tells its time.
-        clock: Whose time it is.
-    """
-
-    def told() -> datetime:
-        return moment_of(last_time_told(bus)) if clock == "events" else datetime.now(UTC)
-
-    return told
 
 
 def serve_news(options: ServiceOptions, every_seconds: float) -> None:

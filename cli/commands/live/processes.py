@@ -65,7 +65,7 @@ def first_processes(options: LiveOptions, places: Places) -> list[LiveProcess]:
         LiveProcess(
             "stream", ["live", "stream", *options.stream.arguments(), *shared], may_end=True
         ),
-        LiveProcess("api", ["api", "--port", str(places.desk_port), *lake, *shared], prefect),
+        LiveProcess("api", ["api", *_api(options, places), *lake, *shared], prefect),
     ]
 
 
@@ -98,6 +98,10 @@ def _executor(options: LiveOptions, places: Places) -> list[str]:
         "--interval", signals.intervals.split(",")[0].strip(),
         "--clock", _clock(options),
     ]  # fmt: skip
+
+
+def _api(options: LiveOptions, places: Places) -> list[str]:
+    return ["--port", str(places.desk_port), "--clock", _clock(options)]
 
 
 def _clock(options: LiveOptions) -> str:

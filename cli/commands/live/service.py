@@ -51,7 +51,8 @@ class Service:
         settings: The settings in force.
         database_url: The database.
         database: A connection to it, for the main thread.
-        bus: The bus, counted.
+        bus_url: The bus.
+        bus: The same, open and counted; for the main thread.
         telemetry: What it tells of itself.
         heart: Its signs of life in the database.
         figures: What it had done by its last sign of life.
@@ -61,6 +62,7 @@ class Service:
     settings: Settings
     database_url: str
     database: Database
+    bus_url: str
     bus: Bus
     telemetry: Telemetry
     heart: Heart
@@ -126,7 +128,7 @@ def running(name: str, options: ServiceOptions) -> Iterator[Service]:
         heart = Heart(database, name)
         heart.beat({}, "starting", now=True)
         counted = CountedBus(bus, telemetry)
-        service = Service(name, settings, url, database, counted, telemetry, heart)
+        service = Service(name, settings, url, database, place, counted, telemetry, heart)
         try:
             yield service
         finally:

@@ -136,10 +136,14 @@ class Supervisor:
         """What went wrong with them, a sentence each."""
         refused = [one.refusal for one in self.processes if one.refusal]
         return refused + [
-            f"{one.process.name} was begun again {one.restarts} times, see {one.log}"
+            f"{one.process.name} was begun again {_times(one.restarts)}, see {one.log}"
             for one in self.processes
             if one.restarts
         ]
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count} times"
 
 
 @contextlib.contextmanager

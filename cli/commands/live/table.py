@@ -69,4 +69,4 @@ def _state(one: Supervised) -> str:
         return f"{name} cannot run"
     if one.ended:
         return f"{name} has ended"
-    return f"{name} (begun again {one.restarts} times)" if one.restarts else name
+    return f"{name} (restarts: {one.restarts})" if one.restarts else name

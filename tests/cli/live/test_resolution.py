@@ -1,0 +1,87 @@
+"""What is run where the user left it open."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cli.commands.live.resolution import resolved
+from cli.commands.live.tick_sources import claim_kind
+from database.connection import Database
+from flows.boundary.settings import Settings
+from lake.grain import Grain
+from live.bus.port import Bus
+from live.stream.source import time_tick
+from servers.errors import USAGE, CommandError
+from tests.cli.live.given import options
+from tests.lake.bronze_files import write_bronze, write_minutes
+from trading.bars.synthetic_minutes import synthetic_minutes
+from trading.events import CLOCK, Stream
+from trading.instruments.calendar import sessions
+
+FIRST, LAST = date(2024, 7, 2), date(2024, 7, 3)
+
+
+def told(bus: Bus, day: date) -> None:
+    """The bus was told the time up to the end of a day."""
+    close = int(sessions(day, day).closes[0].astype(np.int64))
+    bus.publish(Stream.TICKS, CLOCK, time_tick(close))
+
+
+def test_without_a_lake_prices_are_made_up(tmp_path: Path, database: Database, bus: Bus) -> None:
+    found, symbols = resolved(options(None, tmp_path), Settings(), database, bus)
+    assert found.stream.source == "synthetic"
+    assert "AAPL" in symbols
+
+
+def test_minutes_of_the_lake_are_told_again_from_the_first_source_on(
+    tmp_path: Path, database: Database, bus: Bus
+) -> None:
+    lake = tmp_path / "lake"
+    write_minutes(lake, "MSFT", FIRST, LAST)
+    write_bronze(lake, synthetic_minutes("IBM", FIRST, FIRST), "1m", Grain.SESSION, "alpaca")
+    found, symbols = resolved(options(None, tmp_path), Settings(), database, bus)
+    assert (found.stream.source, found.stream.bronze_source) == ("replay", "synthetic")
+    assert symbols == ["MSFT"]
+    assert (found.stream.first, found.stream.last) == (FIRST.isoformat(), LAST.isoformat())
+
+
+def test_the_source_stays_what_it_was_when_the_lake_gets_minutes(
+    tmp_path: Path, database: Database, bus: Bus
+) -> None:
+    resolved(options(None, tmp_path), Settings(), database, bus)
+    write_minutes(tmp_path / "lake", "MSFT", FIRST, LAST)
+    found, _ = resolved(options(None, tmp_path), Settings(), database, bus)
+    assert found.stream.source == "synthetic"
+    with pytest.raises(CommandError, match="would mix its prices with those of synthetic") as no:
+        resolved(options("replay", tmp_path), Settings(), database, bus)
+    assert no.value.exit_code == USAGE
+
+
+def test_made_up_prices_never_follow_those_of_a_vendor(
+    tmp_path: Path, database: Database, bus: Bus
+) -> None:
+    claim_kind(database, "alpaca")
+    claim_kind(database, "polygon")
+    with pytest.raises(CommandError, match="have prices of a vendor; name it"):
+        resolved(options(None, tmp_path), Settings(), database, bus)
+
+
+def test_a_replay_of_nothing_is_refused_and_claims_nothing(
+    tmp_path: Path, database: Database, bus: Bus
+) -> None:
+    with pytest.raises(CommandError, match="has no minutes to replay; fill it with trading lake"):
+        resolved(options("replay", tmp_path), Settings(), database, bus)
+    claim_kind(database, "synthetic")
+
+
+def test_a_replay_that_is_over_is_refused(tmp_path: Path, database: Database, bus: Bus) -> None:
+    write_minutes(tmp_path / "lake", "MSFT", FIRST, LAST)
+    told(bus, FIRST)
+    resolved(options("replay", tmp_path), Settings(), database, bus)
+    told(bus, LAST)
+    with pytest.raises(CommandError, match="All up to 2024-07-03 was told before"):
+        resolved(options("replay", tmp_path), Settings(), database, bus)
