@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,9 +23,10 @@ FAST = {"fsync": "off", "shared_buffers": "32MB"}
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """Of a server that the test ends and starts again."""
-    return tmp_path / "postgres"
+def folder() -> Iterator[Path]:
+    """Of a server that the test ends and starts again: short, so that its socket stays in it."""
+    with tempfile.TemporaryDirectory(prefix="trading-") as name:
+        yield Path(name) / "postgres"
 
 
 @pytest.fixture

@@ -84,7 +84,8 @@ def url(services: Services) -> Iterator[str]:
 
 
 def opened(url: str, **more: Any) -> Connection:
-    return connect(url.replace("http", "ws") + "/v1/stream", **more)
+    # A frame holds what came since the last one, which is much when much is said.
+    return connect(url.replace("http", "ws") + "/v1/stream", max_size=None, **more)
 
 
 def said(socket: Connection) -> dict[str, Any]:

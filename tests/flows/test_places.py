@@ -62,7 +62,7 @@ async def test_every_deployment_takes_relative_folders_as_below_the_project(
     assert all(place in said for place in places)
     assert places[0] in await shown("validate-data/validate-data", {"input_dir": "in"})
 
-    monkeypatch.setattr(ingest_market_data_flow, "_source", lambda _: SyntheticSource())
+    monkeypatch.setattr(ingest_market_data_flow, "_source", lambda *_: SyntheticSource())
     fetched = {"symbols": ["AAPL"], "start_date": "2024-01-02", "end_date": "2024-01-03"}
     said = await shown("ingest-market-data/ingest-market-data", {**fetched, "input_dir": "fresh"})
     assert str(project / "fresh") in said

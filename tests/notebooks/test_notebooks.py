@@ -38,21 +38,36 @@ def cells(notebook: Path) -> list[dict[str, Any]]:
     return found
 
 
-def test_there_are_notebooks_of_bars_and_of_signals() -> None:
-    assert [notebook.name for notebook in NOTEBOOKS] == ["lake.ipynb", "signals.ipynb"]
+OF_THE_LAKE = [notebook for notebook in NOTEBOOKS if notebook.stem in {"lake", "signals"}]
 
 
-@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
-def test_the_cells_run_in_order(
-    notebook: Path, lake: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setenv("TRADING_LAKE_DIR", lake)
+def test_there_is_a_notebook_of_each_part() -> None:
+    names = [notebook.stem for notebook in NOTEBOOKS]
+    assert names == ["api", "backtest", "lake", "signals"]
+
+
+def run(notebook: Path) -> dict[str, Any]:
+    """Execute the code cells in one namespace, and return it."""
     names: dict[str, Any] = {"__name__": "__main__"}
     for number, cell in enumerate(cells(notebook)):
         if cell["cell_type"] == "code":
             code = compile("".join(cell["source"]), f"{notebook.name}, cell {number}", "exec")
             exec(code, names)  # noqa: S102 - what Jupyter does
+    return names
+
+
+@pytest.mark.parametrize("notebook", OF_THE_LAKE, ids=lambda path: path.stem)
+def test_the_cells_run_in_order(
+    notebook: Path, lake: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TRADING_LAKE_DIR", lake)
+    run(notebook)
     assert "AAPL" in capsys.readouterr().out
+
+
+def test_the_backtest_runs_without_a_lake() -> None:
+    notebook = next(one for one in NOTEBOOKS if one.stem == "backtest")
+    assert len(run(notebook)) > 1
 
 
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)

@@ -99,7 +99,9 @@ async def test_parents_wait_in_another_queue_than_partitions_and_no_deployment_i
     queues = await prefect_client.read_work_queues(work_pool_name=pool)
     limits = {queue.name: queue.concurrency_limit for queue in queues}
     by_queue = {d.name: d.work_queue_name for d in deployments}
-    leaves = {"analyze-time-partition", "bronze-partition", "silver-partition", "gold-partition"}
+    leaves = {"analyze-time-partition"} | {
+        f"{dataset}-partition" for dataset in ("bronze", "silver", "gold", "backtest")
+    }
     assert {name for name, queue in by_queue.items() if queue == "partitions"} == leaves
     assert {queue for name, queue in by_queue.items() if name not in leaves} == {"parents"}
     assert limits["parents"] is None
