@@ -80,8 +80,9 @@ def _launch(folder: Path) -> Launch:
             str(program), "--port", "0",
             "--unixsocket", str(socket_folder / _SOCKET), "--unixsocketperm", "700",
             "--dir", str(data), "--pidfile", str(folder / _PID_FILE),
-            # What was acknowledged survives a kill; the last second may not survive the machine's.
-            "--appendonly", "yes", "--appendfsync", "everysec", "--save", "",
+            # Written before it is acknowledged, so that a kill loses nothing; the system brings it
+            # to the disk. With `everysec` it would wait in memory while the disk is busy.
+            "--appendonly", "yes", "--appendfsync", "no", "--save", "",
             # Full memory is said to publishers; nothing is thrown away to make room.
             "--maxmemory-policy", "noeviction", "--maxmemory", _most_memory(),
         ]  # fmt: skip

@@ -48,9 +48,13 @@ def test_two_users_share_one_server(tmp_path: Path) -> None:
         assert client(first.url).get("said") == b"by the second"
 
 
-def test_full_memory_is_said_and_throws_nothing_away(tmp_path: Path) -> None:
+def test_nothing_waits_in_memory_to_be_written_and_nothing_is_thrown_away(tmp_path: Path) -> None:
     with local_valkey(tmp_path / "valkey") as server:
         assert client(server.url).config_get("maxmemory-policy") == {
             "maxmemory-policy": "noeviction"
         }
+        assert client(server.url).config_get("append*") == {
+            "appendonly": "yes", "appendfsync": "no", "appendfilename": "appendonly.aof",
+            "appenddirname": "appendonlydir",
+        }  # fmt: skip
         assert client(server.url).config_get("maxmemory") != {"maxmemory": "0"}

@@ -92,10 +92,14 @@ def _kill_and_restart(folder: Path) -> None:
     with local_valkey(folder):
         publishing.join()
         seen: list[Event] = []
-        while len(seen) < 1001:
+
+        def look() -> bool:
             batch = consumer.fetch()
-            seen += batch.events
+            seen.extend(batch.events)
             consumer.acknowledge(batch)
+            return len(seen) >= 1001
+
+        wait_until(look, "all events have come", 60)
         assert seen == [tick(n) for n in range(1001)]
         bus.close()
 
