@@ -7,18 +7,18 @@ import os
 import re
 import signal
 import socket
-from collections.abc import Mapping
+import time
+from collections.abc import Callable
 from pathlib import Path
 
-import httpx
 import psutil
 import pytest
 
 from cli.commands.live.processes import LiveProcess
 from cli.commands.live.supervisor import Supervised, Supervisor, supervised
 from servers.errors import INTERRUPTED, USAGE, CommandError
-from servers.start_up import bound_port
-from tests.cli.conftest import Run, Start
+from servers.start_up import answers, bound_port
+from tests.cli.conftest import Run, Start, assert_all_end
 from tests.waiting import wait_until
 
 KEYS = {"ticks", "bars", "signals", "orders", "fills", "equity", "alerts", "lag_ms", "errors"}
@@ -72,11 +72,11 @@ def test_prices_become_fills_although_each_process_is_killed_once(
 ) -> None:
     place, port = tmp_path / "server", bound_port(0)
     live = start(
-        "live", "--minutes", "1.2", "--json", "--no-prefect", "--source", "synthetic",
+        "live", "--minutes", "1.5", "--json", "--no-prefect", "--source", "synthetic",
         "--port", str(port), "--lake-dir", str(tmp_path / "lake"),
     )  # fmt: skip
+    wait_until(now_and_then(lambda: answers(f"http://127.0.0.1:{port}/", 10)), "the desk", 240)
     for name in KILLED:
-        wait_until(lambda: signals_of(port) > 0, "the API tells of signals", 120)
         running_process(place, name).kill()
     stdout, stderr = live.communicate(timeout=300)
     assert live.returncode == 0, stderr
@@ -88,51 +88,53 @@ def test_prices_become_fills_although_each_process_is_killed_once(
     # What was killed here was begun again; nothing else went wrong.
     assert sorted(error.split()[0] for error in told["errors"]) == sorted(KILLED)
     assert all("was begun again once" in error for error in told["errors"])
-    wait_until(lambda: not processes_of(place), "all processes have ended", 60)
+    wait_until(now_and_then(lambda: not processes_of(place)), "all processes have ended", 60)
     assert not re.search("Traceback", "".join(f.read_text() for f in place.rglob("live/*.out")))
 
 
 @pytest.mark.slow
 def test_nothing_outlives_a_command_that_is_killed(start: Start, tmp_path: Path) -> None:
-    place, port = tmp_path / "server", bound_port(0)
-    live = start("live", "--json", "--source", "synthetic", "--port", str(port))
-    wait_until(lambda: states_of(port).get("prefect") == "ok", "Prefect runs beside it", 240)
-    assert {"prefect", "alerts", "news"} <= {
-        name for name in ("prefect", "alerts", "news") if process_of(place, name)
-    }
+    place = tmp_path / "server"
+    live = start("live", "--json", "--source", "synthetic", "--port", "0")
+    command = psutil.Process(live.pid)
+    wait_until(now_and_then(lambda: prefect_of(command)), "a Prefect server is begun", 240)
+    begun = command.children(recursive=True)
     live.kill()
     live.communicate()
-    wait_until(lambda: not processes_of(place), "all processes have ended", 60)
+    assert_all_end(begun)
+    wait_until(now_and_then(lambda: not processes_of(place)), "the servers have ended", 60)
 
 
 @pytest.mark.slow
 def test_ctrl_c_ends_it_with_what_there_was(start: Start, tmp_path: Path) -> None:
-    port = bound_port(0)
-    live = start("live", "--json", "--no-prefect", "--source", "synthetic", "--port", str(port))
-    wait_until(lambda: states_of(port), "the desk answers", 120)
+    place = tmp_path / "server"
+    live = start("live", "--json", "--no-prefect", "--source", "synthetic", "--port", "0")
+    running_process(place, "api")
     live.send_signal(signal.SIGINT)
     stdout, _ = live.communicate(timeout=120)
     assert live.returncode == INTERRUPTED
     assert set(json.loads(stdout)) == KEYS
-    assert not processes_of(tmp_path / "server")
+    wait_until(now_and_then(lambda: not processes_of(place)), "the servers have ended", 60)
 
 
-def states_of(port: int) -> Mapping[str, str]:
-    """What the API says of the parts of the platform; nothing while it does not answer."""
-    try:
-        health = httpx.get(f"http://127.0.0.1:{port}/v1/health", timeout=10).json()["data"]
-    except httpx.TransportError:
-        return {}
-    return {part["name"]: part["state"] for part in health["parts"]}
+def now_and_then(condition: Callable[[], object]) -> Callable[[], object]:
+    """The same, looked at once a second: a look may cost more than what is looked at."""
+    looked_at = 0.0
+
+    def look() -> object:
+        nonlocal looked_at
+        if time.monotonic() < looked_at + 1.0:
+            return False
+        looked_at = time.monotonic()
+        return condition()
+
+    return look
 
 
-def signals_of(port: int) -> int:
-    """How many signals the API has of a symbol; none while it does not answer."""
-    try:
-        answer = httpx.get(f"http://127.0.0.1:{port}/v1/signals?symbol=AAPL", timeout=10)
-    except httpx.TransportError:
-        return 0
-    return len(answer.json()["data"]) if answer.is_success else 0
+def prefect_of(command: psutil.Process) -> list[psutil.Process]:
+    """The Prefect servers below a command."""
+    words = ["servers.lifeline", "prefect", "server", "start"]
+    return [one for one in command.children(recursive=True) if one.cmdline()[2:6] == words]
 
 
 def process_of(folder: Path, name: str) -> psutil.Process | None:
@@ -157,7 +159,7 @@ def running_process(folder: Path, name: str) -> psutil.Process:
         found.extend([] if process is None else [process])
         return bool(found)
 
-    wait_until(is_there, f"{name} runs", 120)
+    wait_until(now_and_then(is_there), f"{name} runs", 120)
     return found[0]
 
 
