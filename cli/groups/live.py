@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from cli.commands.live.options import DEFAULT_INTERVAL, DEFAULT_STRATEGY
+from cli.commands.live.options import DEFAULT_INTERVAL, DEFAULT_SPEED, DEFAULT_STRATEGY
 from cli.exit_codes import exit_codes
 from cli.extras import needs_extra
 from cli.groups.service import LogDir, MetricsHost, MetricsPort
@@ -66,7 +66,7 @@ def run(
     ] = None,
     symbols: Symbols = None,
     rate: Rate = 200.0,
-    speed: Speed = 60.0,
+    speed: Speed = DEFAULT_SPEED,
     first: First = None,
     last: Last = None,
     bronze_source: BronzeSource = None,
@@ -137,7 +137,7 @@ def stream(
     source: Source = "synthetic",
     symbols: Symbols = None,
     rate: Rate = 200.0,
-    speed: Speed = 60.0,
+    speed: Speed = DEFAULT_SPEED,
     first: First = None,
     last: Last = None,
     bronze_source: BronzeSource = None,

@@ -23,5 +23,5 @@ def test_a_replays_time_is_followed(bus_url: str) -> None:  # noqa: F811 - the f
 
 def test_the_walls_time_needs_no_bus() -> None:
     for clock in ("wall", "events"):
-        with market_clock(clock, None) as now:  # type: ignore[arg-type] # both are allowed
+        with market_clock(clock, None) as now:
             assert abs((now() - datetime.now(UTC)).total_seconds()) < 3600

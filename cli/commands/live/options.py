@@ -11,6 +11,9 @@ SYNTHETIC, REPLAY, ALPACA, POLYGON = "synthetic", "replay", "alpaca", "polygon"
 DEFAULT_STRATEGY, DEFAULT_INTERVAL = "bollinger_reversion", "1m"
 """It needs few bars, so made-up prices become orders within a minute."""
 
+DEFAULT_SPEED = 30.0
+"""A minute takes two seconds: time for all processes, also on a laptop that does something else."""
+
 DEFAULT_SYMBOLS = "AAPL,AMZN,GOOG,JPM,META,MSFT,NVDA,SPY,TSLA,XOM"
 
 
@@ -33,7 +36,7 @@ class StreamOptions:
     source: str | None = SYNTHETIC
     symbols: str | None = None
     rate: float = 200.0
-    speed: float = 60.0
+    speed: float = DEFAULT_SPEED
     first: str | None = None
     last: str | None = None
     bronze_source: str | None = None

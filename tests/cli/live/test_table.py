@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from datetime import UTC, datetime
 from decimal import Decimal
+from io import StringIO
 from pathlib import Path
 
 from rich.console import Console
@@ -64,7 +64,7 @@ def test_it_fits_into_80_columns(database: Database, bus: Bus, tmp_path: Path) -
                        (CLOCK, time_tick(moment))],
     )  # fmt: skip
     seen.look()
-    console = Console(width=80, record=True, file=Path(os.devnull).open("w"))
+    console = Console(width=80, record=True, file=StringIO())
     console.print(live_table(seen, worth, Supervisor(tmp_path, {})))
     lines = console.export_text().splitlines()
     assert max(map(len, lines)) <= 80
