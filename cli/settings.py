@@ -25,7 +25,7 @@ def installation() -> Settings:
     """
     named_api_url()
     with loading_prefect():
-        import prefect  # noqa: F401, PLC0415 - see above
+        import fanout  # noqa: F401, PLC0415 - see above
 
     return settings_in_force()
 
