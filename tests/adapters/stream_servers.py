@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -83,7 +83,8 @@ class StreamServer:
     def drop(self) -> None:
         """Cut all connections without a word."""
         for connection in list(self.connections):
-            connection.socket.shutdown(2)
+            with suppress(OSError):  # it may be gone by itself
+                connection.socket.shutdown(2)
 
 
 class AlpacaStreamServer(StreamServer):
