@@ -3,13 +3,14 @@
     uv run python -m benchmarks.executor
 
 Our own time alone: the broker answers within the process and at once, while the database is a
-real Postgres on this machine.
+real Postgres on this machine. CPU seconds are of this process and of Postgres.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import statistics
 import sys
 import tempfile
@@ -22,6 +23,7 @@ from typing import Literal
 import numpy as np
 
 from adapters.brokers.paper import PaperBroker, Terms
+from benchmarks.measuring import cpu_seconds
 from database.connection import Database, open_database
 from database.orders.accounts import ensure_account
 from database.orders.events import record_events, record_intent
@@ -134,9 +136,10 @@ def main() -> None:
             taken = signal_to_order(database, asked.signals)
             write_history(database, asked.orders, asked.open)
             clock = Clock(datetime(2024, 1, 2, 18, tzinfo=UTC))
-            before = time.perf_counter()
+            before, spent = time.perf_counter(), cpu_seconds(os.getpid())
             executor = executor_of(database, "history", clock)
             started = time.perf_counter() - before
+            spent = cpu_seconds(os.getpid()) - spent
     found = {
         "signals": asked.signals,
         "signal_to_order_ms": {
@@ -145,7 +148,7 @@ def main() -> None:
         },
         "start": {
             "orders": asked.orders, "open": len(executor.books.desk.working),
-            "seconds": round(started, 2),
+            "seconds": round(started, 2), "cpu_seconds": round(spent, 2),
         },
     }  # fmt: skip
     json.dump(found, sys.stdout, indent=2)

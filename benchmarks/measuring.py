@@ -88,14 +88,14 @@ class Bench:
     def _readings(self) -> tuple[float, float, float, float]:
         own = os.times()
         return (
-            _cpu_seconds(self.server.process.pid),
+            cpu_seconds(self.server.process.pid),
             own.user + own.system,
-            sum(_cpu_seconds(pid) for pid in self.processes),
+            sum(cpu_seconds(pid) for pid in self.processes),
             len(_REQUEST.findall(self.server.log.read_bytes())),
         )
 
 
-def _cpu_seconds(pid: int) -> float:
+def cpu_seconds(pid: int) -> float:
     """CPU seconds of a process, its running descendants and those that have ended."""
     root = psutil.Process(pid)
     total = 0.0

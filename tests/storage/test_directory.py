@@ -82,7 +82,8 @@ def test_a_listing_holds_the_identities_and_what_is_removed_has_none(directory: 
 def test_what_is_missing_has_no_identity_and_lists_as_empty(directory: Directory) -> None:
     assert directory.identity("nowhere/a") is None
     assert not directory.list_files("nowhere")
-    assert open_directory(f"{directory.url}/nowhere", "output_dir").list_folders() == []
+    assert directory.list_folders("nowhere") == []
+    assert not directory.exists("nowhere")
 
 
 def test_reading_what_is_missing_names_it(directory: Directory) -> None:
@@ -98,6 +99,8 @@ def test_listing_separates_files_from_folders_and_hides_hidden_ones(directory: D
     assert list(directory.list_files("B")) == ["1", "2"]
     assert not directory.list_files("A")
     assert directory.list_folders() == ["A", "B"]
+    assert directory.list_folders("A") == ["sub"]
+    assert directory.exists("A/sub")
 
 
 @pytest.mark.parametrize("name", ["../a", "a/../b", "/a", "a//b", "a/", ".", "a\\b", "a\0b", ""])
