@@ -18,7 +18,7 @@ from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary
 
 from cli.commands.register import RegisterOptions, run_register
 from cli.pipeline.orchestration import register
-from flows.deploy.registration import Installation, differences, install
+from flows.deploy.registration import SERVICE_LIMITS, Installation, differences, install
 from flows.deploy.wiring import JobVariables, deployment_definitions
 from servers.errors import CommandError
 from servers.prefect import available_port
@@ -55,8 +55,8 @@ async def test_a_second_run_changes_nothing_and_a_new_image_only_that(own_server
     pool = f"pool-{uuid4().hex[:6]}"
     async with PrefectClient(own_server, auth_string="admin:secret") as client:
         made = await install(client, wanted(pool, "app:1", partition_limit=7))
-        # The pool, the limit of its queue and the deployments.
-        assert len(made) == 2 + len(deployment_definitions())
+        # The pool, the limits of its queue and of the services' queues, and the deployments.
+        assert len(made) == 2 + len(SERVICE_LIMITS) + len(deployment_definitions())
         found = await client.read_work_pool(pool)
         assert (found.type, found.base_job_template) == (
             "kubernetes", json.loads(TEMPLATE.read_text()),

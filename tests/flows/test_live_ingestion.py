@@ -76,7 +76,7 @@ async def orchestrate(
 ) -> Ended:
     """Run the orchestrator at a moment; only the clock and Yahoo's address are not its own."""
     source = YahooSource(LocalSession(server.port))
-    monkeypatch.setattr(ingest_market_data_flow, "_source", lambda _: source)
+    monkeypatch.setattr(ingest_market_data_flow, "_source", lambda *_: source)
     monkeypatch.setattr(ingest_market_data_flow, "ingest", partial(ingest, now=now))
     fetched = str(pipeline.input.parent / input_dir)
     places = {"input_dir": fetched, "output_dir": str(pipeline.output)}
