@@ -79,9 +79,9 @@ def run(
     port: Annotated[
         int, typer.Option(help="Port of the desk; 0 takes a free one.", metavar="PORT")
     ] = 8000,
-    prefect: Annotated[
-        bool, typer.Option("--prefect/--no-prefect", help="Run a Prefect server and a worker too.")
-    ] = True,
+    no_prefect: Annotated[
+        bool, typer.Option("--no-prefect", help="Run no Prefect server and no worker beside it.")
+    ] = False,
     schedules: Annotated[
         bool, typer.Option("--schedules", help="Let the deployments run by themselves.")
     ] = False,
@@ -108,7 +108,7 @@ def run(
     if context.invoked_subcommand is not None:
         return
     with exit_codes(as_json=json_output) as signals:
-        if schedules and not prefect:
+        if schedules and no_prefect:
             raise CommandError(
                 "--schedules needs the Prefect server; leave out --no-prefect.", USAGE
             )
@@ -123,7 +123,7 @@ def run(
             signals=SignalOptions(strategies=strategy, intervals=interval, lake_dir=lake_dir),
             minutes=minutes,
             port=port,
-            prefect=prefect,
+            prefect=not no_prefect,
             schedules=schedules,
             server_dir=server_dir,
             json=json_output,

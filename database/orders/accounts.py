@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Literal
 
 from psycopg import sql
+from psycopg.pq import TransactionStatus
 from psycopg.rows import class_row
 
 from database.connection import Database
@@ -130,6 +131,7 @@ def only_executor(database: Database, account: str) -> Iterator[bool]:
     try:
         yield has_it
     finally:
-        if has_it and not database.rows.closed and not database.rows.broken:
+        # A process that was stopped amid a statement leaves the lock to the end of its connection.
+        if has_it and database.rows.info.transaction_status is TransactionStatus.IDLE:
             with database.transaction() as connection:
                 connection.execute("SELECT pg_advisory_unlock(hashtextextended(%s, 0))", [key])
