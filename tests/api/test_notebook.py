@@ -24,6 +24,6 @@ def test_its_cells_run_in_order(
     with served(services) as url:
         monkeypatch.setenv("TRADING_API_URL", url)
         names = run(notebook)
-    assert names["symbols"] == ["AAPL"]
+    assert names["bars"].num_rows > 0
     assert names["again"].status_code == 304
     assert names["answer"].headers.get("Idempotency-Replayed")
