@@ -26,6 +26,7 @@ def installation() -> Settings:
     named_api_url()
     with loading_prefect():
         import fanout  # noqa: F401, PLC0415 - loads Prefect and reads its settings
+        import flows.boundary.settings  # noqa: F401, PLC0415 - Ctrl-C waits for this, too
 
     return settings_in_force()
 

@@ -66,7 +66,8 @@ def smtp_server() -> Iterator[Mailbox]:
     try:
         yield mailbox
     finally:
-        server.close()
+        # In its own thread: a connection may be ending there just now.
+        loop.call_soon_threadsafe(server.close)
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
         loop.close()
