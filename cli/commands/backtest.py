@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import json
 import math
+import shutil
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -338,7 +340,32 @@ def _counts_text(summary: BacktestSummary) -> str:
 
 
 def _columns(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Rows of texts as aligned lines, the first column to the left."""
+    """Rows of texts as aligned lines; on a terminal that is too narrow, what is wide beneath."""
+    lines = _aligned(rows)
+    width = shutil.get_terminal_size().columns
+    if not sys.stdout.isatty() or max(map(len, lines)) <= width:
+        return lines
+    widest = max(range(len(rows[0])), key=lambda i: max(len(row[i]) for row in rows))
+    kept = [_without(row, widest, number) for number, row in enumerate(rows)]
+    # A head of several words on as many lines as it has parts.
+    heads = [text.split(", ") for text in kept[0]]
+    depth = max(map(len, heads))
+    above = [[*[""] * (depth - len(parts)), *parts] for parts in heads]
+    folded = _aligned([*zip(*above, strict=True), *kept[1:]])
+    for number, row in enumerate(rows[1:], 1):
+        folded.insert(depth + 2 * number - 1, f"    {row[widest]}")
+    return folded
+
+
+def _without(row: Sequence[str], column: int, number: int) -> list[str]:
+    """A row without one of its columns; the first one is replaced by the row's number."""
+    if column:
+        return [*row[:column], *row[column + 1 :]]
+    return [f"#{number}" if number else row[0], *row[1:]]
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Rows as lines, the first column to the left."""
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     return [
         "  ".join([row[0].ljust(widths[0]), *(row[i].rjust(widths[i]) for i in range(1, len(row)))])
