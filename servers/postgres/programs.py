@@ -93,8 +93,10 @@ class Account:
             )
         kinds = ("inh-caps", "ambient-caps", "bounding-set")
         return [
-            setpriv, f"--reuid={self.uid}", f"--regid={self.gid}", "--clear-groups",
-            "--no-new-privs",
+            # Else access(2), by which initdb looks for its companions, would know nothing of the
+            # capability.
+            setpriv, "--securebits=+no_setuid_fixup",
+            f"--reuid={self.uid}", f"--regid={self.gid}", "--clear-groups", "--no-new-privs",
             *(f"--{kind}=-all,+{capability}" for kind in kinds),
             "--", *plain,
         ]  # fmt: skip

@@ -103,6 +103,17 @@ def test_it_keeps_its_data_and_takes_settings(folder: Path) -> None:
         assert ask(server, "SELECT answer FROM kept") == 42
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root runs programs as somebody else")
+def test_its_programs_may_be_below_a_folder_closed_to_others(tmp_path: Path) -> None:
+    """As in root's own folder: `initdb` asks with access(2) whether it may run its companions."""
+    companion = tmp_path / "closed" / "postgres"
+    companion.parent.mkdir(mode=0o700)
+    companion.touch(mode=0o755)
+    asked = f"import os, sys; sys.exit(not os.access({str(companion)!r}, os.X_OK))"
+    command = Account.for_data(tmp_path / "data").command([sys.executable, "-c", asked])
+    assert subprocess.run(command, check=False).returncode == 0
+
+
 def test_root_starts_it_as_somebody_else_below_folders_closed_to_others(folder: Path) -> None:
     closed = folder.parent
     closed.chmod(0o700)
