@@ -120,7 +120,7 @@ def register(
         ),
     ] = False,
 ) -> None:
-    """Register the work pool and the six deployments on the server of PREFECT_API_URL.
+    """Register the work pool and all deployments on the server of PREFECT_API_URL.
 
     Running it again changes nothing but the image, if that is new. --check only compares.
 
