@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -12,7 +13,9 @@ from psycopg.rows import class_row
 
 from database.connection import Database
 from trading.arrays import Floats, Timestamps
+from trading.instruments.clock import to_datetime64
 from trading.news.article import Article
+from trading.news.series import NewsSeries
 
 _ADD = """
 INSERT INTO article (id, url, title, description, publisher, source, published_at, fetched_at,
@@ -21,7 +24,8 @@ VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT (id) DO NOTHING 
 """
 
 _ABOUT = """
-INSERT INTO article_symbol (symbol, article_id) VALUES (%s, %s) ON CONFLICT DO NOTHING
+INSERT INTO article_symbol (symbol, article_id, named_at) VALUES (%s, %s, %s)
+ON CONFLICT DO NOTHING
 """
 
 _LIST = """
@@ -43,10 +47,28 @@ SELECT a.id, a.url, a.title, a.description, a.publisher, a.source, a.published_a
 FROM article a WHERE a.sent_to_bus_at IS NULL ORDER BY a.usable_from, a.id LIMIT %s
 """
 
-_SENTIMENTS = """
-SELECT a.usable_from, a.sentiment FROM article a JOIN article_symbol s ON s.article_id = a.id
-WHERE s.symbol = %s AND a.usable_from > %s AND a.usable_from <= %s ORDER BY a.usable_from, a.id
+_USABLE = """
+SELECT s.symbol, s.article_id, greatest(a.usable_from, s.named_at) AS usable_from, a.sentiment,
+    s.added_at
+FROM article a JOIN article_symbol s ON s.article_id = a.id WHERE s.symbol = ANY(%(symbols)s)
 """
+"""`greatest` passes over null. Of a symbol that was named later, nobody knew before then."""
+
+_SERIES = f"""
+SELECT symbol, article_id, usable_from, sentiment FROM ({_USABLE}) u
+WHERE (%(after)s::timestamptz IS NULL OR usable_from > %(after)s)
+    AND (%(until)s::timestamptz IS NULL OR usable_from <= %(until)s)
+    AND (%(added_after)s::timestamptz IS NULL OR added_at > %(added_after)s)
+"""  # noqa: S608 - nothing of a user's is in it
+
+_MONTHS = f"""
+SELECT symbol, to_char(usable_from AT TIME ZONE 'UTC', 'YYYY-MM') AS month,
+    encode(sha256(convert_to(string_agg(
+        article_id || ' ' || (extract(epoch FROM usable_from) * 1000000)::bigint || ' '
+            || encode(float8send(sentiment), 'hex'),
+        chr(10) ORDER BY usable_from, article_id COLLATE "C"), 'UTF8')), 'hex')
+FROM ({_USABLE}) u GROUP BY symbol, month
+"""  # noqa: S608 - nothing of a user's is in it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +141,7 @@ def add_articles(database: Database, scored: Sequence[ScoredArticle]) -> list[Sc
             ).fetchone()  # fmt: skip
             new += [entry] if row is not None else []
             for symbol in sorted(article.symbols):
-                connection.execute(_ABOUT, [symbol, article.id])
+                connection.execute(_ABOUT, [symbol, article.id, article.fetched_at])
     return new
 
 
@@ -170,10 +192,64 @@ def sentiments(
     Returns:
         Moments in UTC and sentiments, both of shape (n,): what `trading.news.score` takes.
     """
+    series = news_series(database, [symbol], after=after, until=until)[symbol]
+    return series.known_at, series.values
+
+
+def news_series(
+    database: Database,
+    symbols: Sequence[str],
+    *,
+    after: datetime | None = None,
+    until: datetime | None = None,
+    added_after: datetime | None = None,
+) -> dict[str, NewsSeries]:
+    """The articles about each symbol, empty where there are none.
+
+    Args:
+        database: The database.
+        symbols: The symbols.
+        after: Of those that could be acted on after this moment; None for all.
+        until: And at this one at the latest; None for all.
+        added_after: Of those that were stored after this moment by the database's clock.
+    """
+    asked = {
+        "symbols": list(symbols), "after": after, "until": until, "added_after": added_after,
+    }  # fmt: skip
     with database.transaction() as connection:
-        rows = connection.execute(_SENTIMENTS, [symbol, after, until]).fetchall()
-    moments = [moment.replace(tzinfo=None) for moment, _ in rows]
-    return (
-        np.array(moments, "datetime64[us]").astype("datetime64[ns]"),
-        np.array([value for _, value in rows], np.float64),
-    )
+        rows = connection.execute(_SERIES, asked).fetchall()
+    found: dict[str, list[tuple[str, np.datetime64, float]]] = {name: [] for name in symbols}
+    for symbol, article, moment, value in rows:
+        found[symbol].append((article, to_datetime64(moment), value))
+    return {symbol: NewsSeries.of(own) for symbol, own in found.items()}
+
+
+@contextlib.contextmanager
+def news_writer(database: Database) -> Iterator[None]:
+    """Be the only one that copies news into the lake for the time of the block."""
+    with database.transaction() as connection:
+        connection.execute("SELECT pg_advisory_xact_lock(hashtextextended('news into lake', 0))")
+        yield
+
+
+def clock_of(database: Database) -> datetime:
+    """What the database's clock shows, by which it notes when articles are stored."""
+    with database.transaction() as connection:
+        row = connection.execute("SELECT clock_timestamp()").fetchone()
+    if row is None:
+        raise AssertionError("a clock always shows a time")
+    moment: datetime = row[0]
+    return moment
+
+
+def news_months(database: Database, symbols: Sequence[str]) -> dict[str, dict[str, str]]:
+    """The hash of each month of articles about symbols, by symbol and month, e.g. `2024-01`.
+
+    `lake.news.articles.news_fingerprint` computes the same of the lake's files.
+    """
+    with database.transaction() as connection:
+        rows = connection.execute(_MONTHS, {"symbols": list(symbols)}).fetchall()
+    found: dict[str, dict[str, str]] = {}
+    for symbol, month, fingerprint in rows:
+        found.setdefault(symbol, {})[month] = fingerprint
+    return found

@@ -13,13 +13,17 @@ from pydantic import BaseModel
 
 from database.connection import Database
 from database.live.signals import save_signals
+from lake.gold.history import History
+from lake.gold.news_history import NewsHistory
 from lake.gold.request import CONTEXT_SYMBOLS
 from lake.gold.signal_pass import SignalPass, signal_pass
 from lake.silver.evidence import digest
 from live.bus.port import Bus
 from live.history import LiveHistories, LiveHistory
 from live.lag import Lag
+from live.news_series import LiveNews
 from storage.directory import Directory
+from trading.bars.context import NEWS
 from trading.bars.intervals import Interval
 from trading.errors import ParameterError
 from trading.events import BarClosed, SignalMade, Stream
@@ -93,6 +97,8 @@ class Signals:
         self._database = database
         self._strategies = strategies
         self._histories = LiveHistories(lake, database)
+        self._news = LiveNews(lake, database)
+        self._needs_news = {o.interval for o in strategies if NEWS in o.strategy.context}
         self._consumer = bus.consume(Stream.BARS, GROUP, consumer)
         self.signals = 0
         self.lag = Lag()
@@ -106,6 +112,8 @@ class Signals:
         """
         batch = self._consumer.fetch(BARS_AT_ONCE, wait_seconds)
         bars = [event for event in batch.events if isinstance(event, BarClosed)]
+        if with_news := {bar.symbol for bar in bars if bar.interval in self._needs_news}:
+            self._news.look(with_news)
         made = [signal for bar in bars for signal in self._of(bar)]
         save_signals(self._database, made)
         self._bus.publish_many(Stream.SIGNALS, ((signal.symbol, signal) for signal in made))
@@ -132,8 +140,10 @@ class Signals:
         return [self._said(bar, history, one) for one in asked]
 
     def _said(self, bar: BarClosed, history: LiveHistory, one: LiveStrategy) -> SignalMade:
-        context = {
-            name: self._histories.of(CONTEXT_SYMBOLS[name], one.interval, bar.ts).until(bar.ts)
+        context: dict[str, History | NewsHistory] = {
+            name: self._news.of(bar.symbol)
+            if name == NEWS
+            else self._histories.of(CONTEXT_SYMBOLS[name], one.interval, bar.ts).until(bar.ts)
             for name in one.strategy.context
         }
         made = signal_pass(

@@ -15,11 +15,13 @@ import typer
 
 from adapters.news.sources import NewsSourceName, news_source
 from cli.database import database_url
-from cli.settings import installation
+from cli.settings import absolute, installation
 from database.connection import Database, open_database
 from database.news import StoredArticle, articles, sentiments
 from flows.operations.news_fetching import fetch_news
 from flows.operations.watched import watched_symbols
+from storage.checks import check_writable
+from storage.directory import open_directory
 from trading.instruments.clock import to_datetime64
 from trading.instruments.symbols import checked_contract
 from trading.news.score import MAX_HALF_LIVES, news_score
@@ -31,20 +33,24 @@ def run_fetch(
     hours: float,
     server_dir: Path,
     *,
+    lake_dir: str | None,
     as_object: bool,
 ) -> None:
     """Read and store news.
 
     Raises:
+        LocationError, StorageError: The lake cannot be used; nothing was read.
         ParameterError: A symbol or the source cannot be used.
         SourceError: The source did not deliver.
     """
     settings = installation()
     wanted = watched_symbols([checked_contract(symbol) for symbol in symbols or ()])
     asked = news_source(NewsSourceName(source or settings.news_source), settings.news_keys)
+    lake = open_directory(absolute(lake_dir or settings.lake_dir, "lake_dir"), "lake_dir")
+    check_writable(lake, "lake_dir")
     now = datetime.now(UTC)
     with database_url(settings, server_dir) as url:
-        summary = fetch_news(url, asked, wanted, now - timedelta(hours=hours), now)
+        summary = fetch_news(url, asked, wanted, now - timedelta(hours=hours), now, lake=lake)
     typer.echo(json.dumps(asdict(summary)) if as_object else f"{summary.sentence}.")
 
 

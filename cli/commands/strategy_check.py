@@ -17,7 +17,7 @@ from lake.backtests.request import BacktestRequest
 from servers.errors import FAILED
 from trading.arrays import Floats
 from trading.backtest.look_ahead import Finding, LookAhead, look_ahead
-from trading.bars.context import SPX, VIX
+from trading.bars.context import NEWS, SPX, VIX
 from trading.bars.intervals import Interval
 from trading.bars.model import Bars
 from trading.bars.synthetic_minutes import synthetic_days
@@ -129,7 +129,7 @@ def _lake(lake_dir: str | None) -> str:
 
 
 def _synthetic(count: int, needed: Sequence[str]) -> tuple[Bars, Interval, Context]:
-    """Synthetic daily bars, and beside them a VIX about 20 and an index."""
+    """Synthetic daily bars, and beside them a VIX about 20, an index, and a score of news."""
     last = date(FIRST.year + count // FEWEST_SESSIONS + 1, 12, 31)
     bars = synthetic_days(SYMBOL, FIRST, last)[:count]
     chance = np.random.default_rng(1)
@@ -138,6 +138,9 @@ def _synthetic(count: int, needed: Sequence[str]) -> tuple[Bars, Interval, Conte
         VIX: np.clip(20 + np.cumsum(steps) / 2, 9, 80).astype(np.float64),
         SPX: (4_000 * np.exp(np.cumsum(steps) / 100)).astype(np.float64),
     }
+    scores = np.clip(np.cumsum(chance.normal(0, 0.1, len(bars))), -1, 1).astype(np.float64)
+    # On every tenth day there are no news.
+    made[NEWS] = np.where(np.arange(len(bars)) % 10, scores, np.nan)
     if unknown := set(needed) - set(made):
         raise ParameterError(
             "strategy", ", ".join(sorted(unknown)), "a series that there are synthetic values of",

@@ -8,7 +8,7 @@ import typer
 
 from cli.exit_codes import exit_codes
 from cli.extras import needs_extra
-from cli.options import DEFAULT_FOLDER, Json, ServerDir
+from cli.options import DEFAULT_FOLDER, Json, LakeDir, ServerDir
 
 Symbols = Annotated[
     list[str] | None,
@@ -26,10 +26,11 @@ def fetch_news(
     hours: Annotated[
         float, typer.Option(help="How far to look back in hours.", min=0.01, max=720)
     ] = 24.0,
+    lake_dir: LakeDir = None,
     server_dir: ServerDir = DEFAULT_FOLDER,
     json_output: Json = False,
 ) -> None:
-    """Read news of companies, and store what is new with its sentiment.
+    """Read news of companies, and store what is new with its sentiment, also in the lake.
 
     \b
     Examples:
@@ -40,7 +41,7 @@ def fetch_news(
         with needs_extra("live"):
             from cli.commands.news import run_fetch  # noqa: PLC0415 - --help stays quick
 
-        run_fetch(symbols, source, hours, server_dir, as_object=json_output)
+        run_fetch(symbols, source, hours, server_dir, lake_dir=lake_dir, as_object=json_output)
 
 
 def list_news(

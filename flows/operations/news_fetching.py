@@ -1,4 +1,4 @@
-"""News into the database: read, deduplicated, scored, stored once."""
+"""News into the database: read, deduplicated, scored, stored once, and copied into the lake."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from datetime import datetime
 
 from adapters.news.protocol import NewsSource
 from database.companies import company_names
-from database.connection import open_database
-from database.news import ScoredArticle, add_articles
+from database.connection import Database, open_database
+from database.news import ScoredArticle, add_articles, news_months, news_series, news_writer
+from lake.news.articles import add_news, stored_news
+from storage.directory import Directory
 from trading.news.article import Article
 from trading.news.sentiment import label_of, scorer, sentiment
 
@@ -25,6 +27,7 @@ class NewsSummary:
         found: Articles that the source had.
         new: Those of them that were not known.
         labels: How many of the new ones are positive, neutral and negative.
+        files: Files of the lake that were written.
     """
 
     source: str
@@ -32,6 +35,7 @@ class NewsSummary:
     found: int
     new: int
     labels: Mapping[str, int]
+    files: int = 0
 
     @property
     def sentence(self) -> str:
@@ -46,11 +50,26 @@ class NewsSummary:
 
 
 def fetch_news(
-    database_url: str, source: NewsSource, symbols: Sequence[str], since: datetime, until: datetime
+    database_url: str,
+    source: NewsSource,
+    symbols: Sequence[str],
+    since: datetime,
+    until: datetime,
+    *,
+    lake: Directory | None = None,
 ) -> NewsSummary:
     """Store what was published about the symbols in [since, until) and was not known.
 
+    Args:
+        database_url: The database.
+        source: Who is asked.
+        symbols: The symbols.
+        since: From when on, aware.
+        until: Until when, aware.
+        lake: Where all that the database knows of the symbols is copied to; None for nowhere.
+
     Raises:
+        ContentError, StorageError: The lake did not take it; the next call copies what is missing.
         ParameterError: The source cannot look for one of the symbols.
         SourceError: The source did not deliver; nothing was stored.
         DatabaseError: The database did not take it; nothing was stored.
@@ -60,8 +79,27 @@ def fetch_news(
         companies = {symbol: names.get(symbol, "") for symbol in symbols}
         found = source.articles(companies, since, until)
         new = add_articles(database, [_scored(article) for article in found])
+        files = 0 if lake is None else copy_news(database, lake, list(companies))
     labels = Counter[str](entry.label for entry in new)
-    return NewsSummary(source.name, len(companies), len(found), len(new), dict(labels))
+    return NewsSummary(source.name, len(companies), len(found), len(new), dict(labels), files)
+
+
+def copy_news(database: Database, lake: Directory, symbols: Sequence[str]) -> int:
+    """Bring the lake's news of symbols up to date with the database; how many files were written.
+
+    Raises:
+        ContentError: A file of the lake is damaged.
+        StorageError: One cannot be read or written.
+    """
+    with news_writer(database):
+        months = news_months(database, symbols)
+        behind = [
+            symbol
+            for symbol, own in months.items()
+            if own.items() - stored_news(lake, symbol).items()
+        ]
+        series = news_series(database, behind)
+        return sum(add_news(lake, symbol, own) for symbol, own in series.items())
 
 
 def _scored(article: Article) -> ScoredArticle:

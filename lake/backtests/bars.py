@@ -17,7 +17,8 @@ from lake.fingerprints import DIGEST_BYTES
 from lake.gold.actions import action_evidence, read_actions
 from lake.gold.history import History, read_days, read_minutes
 from lake.gold.made_of import ended_blocks
-from lake.gold.signal_pass import Kept
+from lake.gold.news_history import read_news_history
+from lake.kept import Kept
 from lake.market.inputs import MarketData, check_contract
 from lake.reference.tables import read_instruments
 from lake.silver.table import SILVER, SILVER_DAYS
@@ -25,7 +26,7 @@ from storage.directory import Directory
 from trading.arrays import Floats, Timestamps
 from trading.backtest.sweep.trial import Series, SymbolHistory
 from trading.bars.adjustment import actions_in_force, adjusted
-from trading.bars.context import SPX, VIX
+from trading.bars.context import NEWS, SPX, VIX, ContextSeries
 from trading.bars.intervals import Interval
 from trading.bars.model import VALUES, Bars
 from trading.bars.resampling.blocks import session_numbers
@@ -82,7 +83,10 @@ def _of_silver(request: BacktestRequest, symbol: str) -> KnownBars:
         traded=traded,
         actions=actions,
         moments=available_at,
-        series={name: _beside(request, name) for name in request.chosen_strategy.context},
+        series={
+            name: _beside(request, symbol, name, available_at)
+            for name in request.chosen_strategy.context
+        },
         increment=increment,
     )
     return KnownBars(history, _digest(raw.bars, history))
@@ -111,7 +115,11 @@ def _traded_blocks(raw: History, actions: Sequence[CorporateAction], interval: I
     return ended_blocks(fitted, raw, interval).bars
 
 
-def _beside(request: BacktestRequest, name: str) -> Series:
+def _beside(request: BacktestRequest, symbol: str, name: str, moments: Timestamps) -> ContextSeries:
+    """A series beside the bars of a symbol, whose signals are made at some moments."""
+    if name == NEWS:
+        news = read_news_history(request.lake, symbol, request.as_of, request.strategy).series
+        return news.until(moments[-1]) if len(moments) else news[:0]
     symbol = request.context_symbols.get(name, "")
     held = _read(request, symbol) if symbol else None
     if held is None or not len(held.bars):

@@ -17,15 +17,19 @@ from lake.gold.made_of import (
     described,
     inputs_of,
     month_ends,
+    news_of,
     setting_of,
     year_ends,
 )
+from lake.gold.news_history import NewsHistory
 from lake.gold.request import GOLD, GoldKey, GoldRequest
-from lake.gold.signal_pass import Kept, SignalPass, signal_pass
+from lake.gold.signal_pass import SignalPass, signal_pass
 from lake.gold.table import gold_table
+from lake.kept import Kept
 from lake.silver.table import SILVER, SILVER_DAYS
 from lake.stretch import SUFFIX, check_only
 from storage.directory import Directory
+from trading.bars.context import NEWS
 from trading.bars.intervals import Interval
 from trading.errors import ParameterError
 from trading.instruments.clock import local_times
@@ -114,10 +118,7 @@ def _inputs(request: GoldRequest, key: GoldKey, history: History) -> PartitionIn
             "make silver first with trading lake build silver",
         )
     one = {key.stretch: ends[key.stretch]}
-    context = {
-        name: _history(request, context_symbol(request, name), key.interval).beginnings
-        for name in request.chosen_strategy.context
-    }
+    context = {name: held.beginnings for name, held in _context(request, key).items()}
     (found,) = described(
         request,
         key.symbol,
@@ -133,10 +134,7 @@ def _pass(
     request: GoldRequest, key: GoldKey, history: History, inputs: PartitionInputs
 ) -> SignalPass:
     strategy, parameters = request.chosen_strategy, request.strategy_parameters
-    context = {
-        name: _history(request, context_symbol(request, name), key.interval)
-        for name in strategy.context
-    }
+    context = _context(request, key)
     known_by = (
         json.dumps(setting_of(request, key.symbol, key.interval), sort_keys=True),
         inputs.actions,
@@ -154,6 +152,16 @@ def _pass(
             context=context,
         ),
     )
+
+
+def _context(request: GoldRequest, key: GoldKey) -> dict[str, History | NewsHistory]:
+    """What the strategy needs beside the bars of a partition, by name."""
+    return {
+        name: news_of(request, key.symbol)
+        if name == NEWS
+        else _history(request, context_symbol(request, name), key.interval)
+        for name in request.chosen_strategy.context
+    }
 
 
 def _history(request: GoldRequest, symbol: str, interval: Interval) -> History:

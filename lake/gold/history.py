@@ -130,7 +130,7 @@ def read_days(directory: Directory, symbol: str, as_of: datetime | None) -> Hist
     days = _dates(found.bars.timestamps)
     ends = found.available_at.view(np.int64).tolist()
     rows = [f"{row}{end}" for row, end in zip(canonical_rows(found.bars), ends, strict=True)]
-    beginnings = Beginnings(tuple(days.tolist()), tuple(_chain(rows)))
+    beginnings = Beginnings(tuple(days.tolist()), tuple(running_digests(rows)))
     return History(found.bars, found.available_at, days, beginnings)
 
 
@@ -150,7 +150,7 @@ def _running(pieces: Sequence[tuple[str, str]], over: date | None) -> Beginnings
         + (f" until {over.isoformat()}" if over is not None and _goes_on(stretch, over) else "")
         for stretch, (_, fingerprint) in zip(stretches, pieces, strict=True)
     ]
-    return Beginnings(tuple(stretch.first for stretch in stretches), tuple(_chain(texts)))
+    return Beginnings(tuple(stretch.first for stretch in stretches), tuple(running_digests(texts)))
 
 
 def _goes_on(stretch: Stretch, over: date) -> bool:
@@ -158,7 +158,8 @@ def _goes_on(stretch: Stretch, over: date) -> bool:
     return len(sessions(max(over + timedelta(days=1), stretch.first), stretch.last)) > 0
 
 
-def _chain(texts: Sequence[str]) -> list[str]:
+def running_digests(texts: Sequence[str]) -> list[str]:
+    """The hash of each text and all before it."""
     digests = []
     running = hashlib.blake2b(digest_size=DIGEST_BYTES)
     for text in texts:

@@ -15,11 +15,13 @@ import numpy as np
 
 from lake.gold.actions import action_evidence, read_actions
 from lake.gold.history import Beginnings, History, minute_beginnings, read_days
+from lake.gold.news_history import NewsHistory, read_news_history
 from lake.gold.request import GoldRequest
 from lake.grain import Grain
 from lake.silver.evidence import digest
 from lake.stretch import Stretch
 from trading.bars.adjustment import actions_in_force
+from trading.bars.context import NEWS
 from trading.bars.intervals import Interval
 from trading.bars.model import Bars
 from trading.bars.resampling.blocks import resample_sessions
@@ -69,7 +71,7 @@ def inputs_of(request: GoldRequest, symbol: str, interval: Interval) -> list[Par
         daily = read_days(request.lake, symbol, request.as_of)
         beginnings, ends = daily.beginnings, year_ends(daily, interval)
     context = {
-        name: context_beginnings(request, name, interval)
+        name: context_beginnings(request, symbol, name, interval)
         for name in request.chosen_strategy.context
     }
     return described(request, symbol, interval, beginnings=beginnings, ends=ends, context=context)
@@ -138,12 +140,29 @@ def context_symbol(request: GoldRequest, name: str) -> str:
     return request.context_symbols[name]
 
 
-def context_beginnings(request: GoldRequest, name: str, interval: Interval) -> Beginnings:
-    """The running hash of a series beside the bars.
+def news_of(request: GoldRequest, symbol: str) -> NewsHistory:
+    """The news about a symbol.
 
     Raises:
-        ParameterError: It is not in silver.
+        ContentError: A file of news is damaged.
+        ParameterError: The lake has no news at all.
+        StorageError: A file cannot be read.
     """
+    return read_news_history(request.lake, symbol, request.as_of, request.strategy)
+
+
+def context_beginnings(
+    request: GoldRequest, symbol: str, name: str, interval: Interval
+) -> Beginnings:
+    """The running hash of a series beside the bars of a symbol.
+
+    Raises:
+        ContentError: A file of news is damaged.
+        ParameterError: It is not in the lake.
+        StorageError: A file cannot be read.
+    """
+    if name == NEWS:
+        return news_of(request, symbol).beginnings
     symbol = context_symbol(request, name)
     if interval.is_intraday:
         found = minute_beginnings(request.lake, symbol, request.as_of)

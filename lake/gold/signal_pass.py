@@ -7,11 +7,9 @@ partitions of the same inputs; each process makes its own.
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +17,7 @@ from pydantic import BaseModel
 
 from lake.gold.history import History
 from lake.gold.made_of import ended_blocks
+from lake.gold.news_history import NewsHistory
 from trading.arrays import Floats, Timestamps
 from trading.bars.adjustment import adjusted
 from trading.bars.context import as_of, tolerance
@@ -30,13 +29,8 @@ from trading.instruments.actions import CorporateAction
 from trading.strategies.protocol import Context, Signals, Strategy
 from trading.strategies.registry import BUILT_IN
 
-KEPT = 4
-"""Histories, and passes, that a process keeps: it makes the partitions of few symbols at once."""
-
 CUTS = 8
 """Ends at which a strategy of a user's own is asked again, without the bars after them."""
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,7 +57,7 @@ def signal_pass(
     *,
     strategy: Strategy[Any],
     parameters: BaseModel,
-    context: Mapping[str, History],
+    context: Mapping[str, History | NewsHistory],
 ) -> SignalPass:
     """Adjust a history and compute its indicators and signals.
 
@@ -73,7 +67,7 @@ def signal_pass(
         actions: The actions to adjust for.
         strategy: The strategy.
         parameters: Its parameters.
-        context: The history of each series beside the bars, by name.
+        context: The history of each series beside the bars, by name; for `NEWS` the news.
 
     Raises:
         DataError: A dividend cannot be right, a column has two meanings, or the strategy looks
@@ -109,29 +103,6 @@ _RESERVED = frozenset(
 )  # fmt: skip
 
 
-class Kept:
-    """What a process computed last, by what it was computed from.
-
-    One thread at a time computes: the others mostly wait for the same.
-    """
-
-    def __init__(self, most: int = KEPT) -> None:
-        self._most = most
-        self._lock = threading.Lock()
-        self._found: OrderedDict[Hashable, Any] = OrderedDict()
-
-    def get(self, key: Hashable, compute: Callable[[], T]) -> T:
-        """What was kept under a key, or is computed now."""
-        with self._lock:
-            if key not in self._found:
-                self._found[key] = compute()
-            self._found.move_to_end(key)
-            while len(self._found) > self._most:
-                self._found.popitem(last=False)
-            found: T = self._found[key]
-            return found
-
-
 def _own_columns(signals: Signals) -> dict[str, npt.NDArray[Any]]:
     target = {} if signals.target is None else {"target": signals.target}
     return dict(signals.columns) | target
@@ -139,12 +110,14 @@ def _own_columns(signals: Signals) -> dict[str, npt.NDArray[Any]]:
 
 def _beside(
     name: str,
-    held: History,
+    held: History | NewsHistory,
     interval: Interval,
     available_at: Timestamps,
     parameters: BaseModel,
 ) -> Floats:
-    """The last close of a series that was known when each bar ended."""
+    """What a series said when each bar ended: its last close, or the score of the news."""
+    if isinstance(held, NewsHistory):
+        return held.series.at(name, available_at, parameters)
     bars, known_at = held.bars, held.available_at
     if not interval.is_intraday:
         blocks = ended_blocks(bars, held, interval)

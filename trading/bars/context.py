@@ -1,9 +1,12 @@
-"""Series beside an instrument's own bars: the volatility index and the market index.
+"""Series beside an instrument's own bars: the volatility index, the market index, its news.
 
-A context series has values of its own pace; `as_of` brings it to the instrument's bars.
+A context series has values of its own pace; `as_of` brings it to the instrument's bars, and
+`trading.news.series` does so for news.
 """
 
 from __future__ import annotations
+
+from typing import Protocol
 
 import numpy as np
 from pydantic import BaseModel
@@ -14,10 +17,31 @@ VIX, SPX = "VIX", "SPX"
 """What the files call the volatility index and the S&P 500."""
 
 NEWS = "NEWS"
-"""The series of an instrument's news scores, see `trading.news.score`."""
+"""The series of an instrument's own news scores, see `trading.news.series`: NaN without news."""
 
 CONTEXT_HOURS = 24.0
 """How old a series beside the bars may be, where a strategy's parameters do not say."""
+
+
+class ContextSeries(Protocol):
+    """What is known beside the bars, each value from a moment on."""
+
+    @property
+    def known_at(self) -> Timestamps:
+        """When each value became known, UTC, in order, shape (m,)."""
+
+    @property
+    def values(self) -> Floats:
+        """The values, shape (m,)."""
+
+    def at(self, name: str, moments: Timestamps, parameters: BaseModel) -> Floats:
+        """What it says as of each moment, shape (n,), NaN where it says nothing.
+
+        Args:
+            name: What the strategy calls the series.
+            moments: When each bar's signal is decided, UTC, shape (n,).
+            parameters: The strategy's, which may say how old a value may be.
+        """
 
 
 def tolerance(name: str, parameters: BaseModel) -> np.timedelta64:

@@ -10,7 +10,7 @@ import numpy as np
 from trading.instruments.calendar import sessions
 from trading.instruments.clock import NEW_YORK
 
-_LOOK_AHEAD = timedelta(days=14)
+_LONGEST_CLOSED = timedelta(days=14)
 """Longer than the exchange was ever closed since 1933."""
 
 
@@ -42,9 +42,20 @@ def next_session(moment: datetime) -> Hours:
         moment: Time-zone aware.
     """
     here = moment.astimezone(NEW_YORK).date()
-    found = sessions(here, here + _LOOK_AHEAD)
+    found = sessions(here, here + _LONGEST_CLOSED)
     at = int(np.searchsorted(found.closes, np.datetime64(_naive(moment), "ns"), side="right"))
     return _hours(found.dates[at], found.opens[at], found.closes[at])
+
+
+def session_before(moment: datetime) -> Hours:
+    """The last session before the New York date of a moment.
+
+    Args:
+        moment: Time-zone aware.
+    """
+    here = moment.astimezone(NEW_YORK).date()
+    found = sessions(here - _LONGEST_CLOSED, here - timedelta(days=1))
+    return _hours(found.dates[-1], found.opens[-1], found.closes[-1])
 
 
 def is_open(moment: datetime) -> bool:

@@ -17,6 +17,7 @@ BUILT_IN = {
     "bollinger_reversion": "trading.strategies.bollinger_reversion:BollingerReversionStrategy",
     "macd_cross": "trading.strategies.macd_cross:MACDCrossStrategy",
     "market_model": "trading.strategies.market_model.strategy:MarketModelStrategy",
+    "news_sentiment": "trading.strategies.news_sentiment:NewsSentimentStrategy",
     "regime": "trading.strategies.regime:RegimeStrategy",
     "rsi_reversion": "trading.strategies.rsi_reversion:RSIReversionStrategy",
     "vegas_channel": "trading.strategies.vegas_channel.strategy:VegasChannelStrategy",

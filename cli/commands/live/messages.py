@@ -13,6 +13,7 @@ from adapters.notifications.apprise_channel import channels
 from cli.commands.live.service import ServiceOptions, running
 from cli.commands.live.serving import member_name
 from cli.market_clock import market_clock
+from cli.settings import absolute
 from database.alerts.evaluation import Addressees
 from database.live.subscriptions import subscriptions
 from flows.operations.news_fetching import fetch_news
@@ -20,6 +21,7 @@ from live.alerts.ports import BusEnds, Surveyor
 from live.alerts.process import run_alerts
 from live.alerts.watch import WatchOptions
 from live.news import run_news
+from storage.directory import open_directory
 from trading.alerts.delivery import quiet_hours
 from trading.events import Stream
 
@@ -74,13 +76,17 @@ def serve_news(options: ServiceOptions, every_seconds: float) -> None:
     """
     with running("news", options) as service:
         settings = service.settings
-        source = news_source(NewsSourceName(settings.news_source), settings.news_keys)
+        name = NewsSourceName(settings.news_source)
+        source = news_source(name, settings.news_keys)
+        # What is made up does not go into the lake unless somebody asks for it.
+        real = name is not NewsSourceName.SYNTHETIC
+        lake = open_directory(absolute(settings.lake_dir, "lake_dir"), "lake_dir") if real else None
 
         def fetch() -> None:
             now = datetime.now(UTC)
             asked = sorted(subscriptions(service.database))
             if asked:
-                fetch_news(service.database_url, source, asked, now - NEWS_BACK, now)
+                fetch_news(service.database_url, source, asked, now - NEWS_BACK, now, lake=lake)
 
         service.wait_until_alone()
         run_news(

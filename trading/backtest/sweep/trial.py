@@ -20,7 +20,7 @@ from trading.backtest.result import Result
 from trading.backtest.sweep.evaluation import evaluated
 from trading.backtest.targets import TargetOrders
 from trading.backtest.terms import Terms
-from trading.bars.context import as_of, tolerance
+from trading.bars.context import ContextSeries, as_of, tolerance
 from trading.bars.intervals import Interval
 from trading.bars.model import Bars
 from trading.errors import DataError
@@ -39,6 +39,10 @@ class Series:
 
     known_at: Timestamps
     values: Floats
+
+    def at(self, name: str, moments: Timestamps, parameters: BaseModel) -> Floats:
+        """The last value known at each moment, NaN where it is older than the parameters allow."""
+        return as_of(moments, self.known_at, self.values, tolerance(name, parameters))
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -59,15 +63,12 @@ class SymbolHistory:
     traded: Bars
     actions: tuple[CorporateAction, ...]
     moments: Timestamps
-    series: Mapping[str, Series]
+    series: Mapping[str, ContextSeries]
     increment: Decimal = Decimal(1)
 
     def context(self, parameters: BaseModel) -> Context:
         """The series as of each bar, as old as the parameters allow."""
-        return {
-            name: as_of(self.moments, own.known_at, own.values, tolerance(name, parameters))
-            for name, own in self.series.items()
-        }
+        return {name: own.at(name, self.moments, parameters) for name, own in self.series.items()}
 
     def rows(self, first: date | None, last: date | None) -> slice:
         """The bars that start on New York dates from `first` to `last`; None is no bound."""
