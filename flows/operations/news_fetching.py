@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
 from adapters.news.protocol import NewsSource
 from database.companies import company_names
@@ -78,7 +78,8 @@ def fetch_news(
         names = company_names(database, symbols)
         companies = {symbol: names.get(symbol, "") for symbol in symbols}
         found = source.articles(companies, since, until)
-        new = add_articles(database, [_scored(article) for article in found])
+        scored = [_scored(article) for article in found]
+        new = add_articles(database, _stored_at(datetime.now(UTC), scored))
         files = 0 if lake is None else copy_news(database, lake, list(companies))
     labels = Counter[str](entry.label for entry in new)
     return NewsSummary(source.name, len(companies), len(found), len(new), dict(labels), files)
@@ -100,6 +101,20 @@ def copy_news(database: Database, lake: Directory, symbols: Sequence[str]) -> in
         ]
         series = news_series(database, behind)
         return sum(add_news(lake, symbol, own) for symbol, own in series.items())
+
+
+def _stored_at(moment: datetime, scored: Sequence[ScoredArticle]) -> list[ScoredArticle]:
+    """Articles as fetched when they are stored: until then nobody can act on them.
+
+    To ask a source about many companies takes minutes. What pretends to have been fetched when it
+    was published stays as it is.
+    """
+    return [
+        entry
+        if entry.article.fetched_at <= entry.article.published_at
+        else replace(entry, article=replace(entry.article, fetched_at=moment))
+        for entry in scored
+    ]
 
 
 def _scored(article: Article) -> ScoredArticle:

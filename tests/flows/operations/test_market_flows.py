@@ -41,6 +41,8 @@ def files_of(lake: Path) -> list[str]:
         ("end-of-day", "2024-01-06T18:00:00-05:00"),  # Saturday
         ("hourly", "2024-01-15T10:05:00-05:00"),  # Martin Luther King Day
         ("hourly", "2024-07-03T14:05:00-04:00"),  # after the close of a half day
+        ("news", "2024-01-06T10:05:00-05:00"),  # Saturday
+        ("news", "2024-07-03T14:05:00-04:00"),  # after the close of a half day
         ("session-check", "2024-12-25T09:25:00-05:00"),
     ],
 )

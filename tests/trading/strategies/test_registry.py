@@ -10,7 +10,7 @@ import pytest
 from pydantic import BaseModel
 
 from tests.trading.random_bars import random_bars
-from trading.bars.context import SPX, VIX
+from trading.bars.context import NEWS, SPX, VIX
 from trading.bars.intervals import Interval
 from trading.errors import ParameterError
 from trading.strategies.registry import BUILT_IN, checked_parameters, strategy_named
@@ -80,7 +80,9 @@ def test_every_built_in_strategy_is_what_the_protocol_says(name: str) -> None:
     assert strategy.version
     parameters = strategy.parameters()
     bars = random_bars(1, 400)
-    context = {VIX: np.linspace(15, 25, 400), SPX: random_bars(2, 400).close}
+    context = {
+        VIX: np.linspace(15, 25, 400), SPX: random_bars(2, 400).close, NEWS: np.linspace(-1, 1, 400)
+    }  # fmt: skip
     found = strategy.evaluate(bars, Interval.MINUTES_8, context, parameters)
     assert found.signal.dtype == np.int8
     assert found.signal.shape == (400,)
@@ -115,7 +117,10 @@ def test_a_class_of_ones_own_is_found_and_computes(module: str) -> None:
 @pytest.mark.parametrize(
     ("reference", "problem"),
     [
-        ("vegas", "is not one of bollinger_reversion, macd_cross, market_model, regime"),
+        (
+            "vegas",
+            "is not one of bollinger_reversion, macd_cross, market_model, news_sentiment, regime",
+        ),
         ("", "is not one of"),
         ("ideas:Above:x", "is not one of"),
         ("../ideas:Above", "is not one of"),
