@@ -7,6 +7,7 @@ first written; an article belongs to the month, by UTC, from which on it could b
 from __future__ import annotations
 
 import hashlib
+import struct
 from typing import Any
 
 import numpy as np
@@ -93,7 +94,7 @@ def news_fingerprint(series: NewsSeries) -> str:
     rows = zip(
         series.articles.tolist(),
         (series.known_at.astype("datetime64[us]").view(np.int64)).tolist(),
-        (value.tobytes().hex() for value in series.values.astype(">f8")),
+        (struct.pack(">d", value).hex() for value in series.values.tolist()),
         strict=True,
     )
     text = "\n".join(f"{article} {moment} {value}" for article, moment, value in rows)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,8 @@ from database.connection import Database
 from database.live.bars import live_bars
 from database.live.signals import stored_signals
 from database.live.subscriptions import subscribe, unsubscribe
+from database.news import ScoredArticle, add_articles
+from flows.operations.news_fetching import copy_news
 from lake.gold.dataset import GoldDataset
 from lake.gold.request import GoldRequest
 from lake.grain import Grain
@@ -35,12 +37,32 @@ from trading.bars.synthetic_minutes import synthetic_minutes
 from trading.errors import ParameterError
 from trading.events import BarClosed, SignalMade, Stream, Tick
 from trading.instruments.clock import local_times
+from trading.news.article import Article
 
 FIRST, DAY = date(2024, 7, 2), date(2024, 7, 3)
 """The last of these closes at 13:00."""
 
 START, END = datetime(2024, 7, 3, tzinfo=UTC), datetime(2024, 7, 4, tzinfo=UTC)
 SYMBOLS = ("AAPL", "MSFT")
+
+
+def said_of_aapl(hour: int, minute: int, sentiment: float, fetched: int = 0) -> ScoredArticle:
+    """An article that came out at a time of the day in UTC, and was fetched minutes later."""
+    out = START + timedelta(hours=hour, minutes=minute)
+    article = Article(
+        url=f"https://a.com/{hour}-{minute}", title="T", description="", publisher="P",
+        source="newsapi", published_at=out, fetched_at=out + timedelta(minutes=fetched),
+        symbols=frozenset({"AAPL"}),
+    )  # fmt: skip
+    return ScoredArticle(article=article, sentiment=sentiment, label="neutral", scorer="vader")
+
+
+NEWS_OF_THE_DAY = [
+    said_of_aapl(5, 0, 0.9),  # does not count any more when trading begins
+    said_of_aapl(13, 20, 0.8),
+    said_of_aapl(14, 35, -0.9, fetched=5),  # usable at the very end of a bar
+    said_of_aapl(15, 2, 0.3, fetched=61),
+]
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +113,11 @@ def test_live_bars_and_signals_are_those_of_silver_and_gold(
     strategies = [
         LiveStrategy.named("rsi_reversion", "5m"),
         LiveStrategy.named("vegas_channel", "1m"),
+        LiveStrategy.named("news_sentiment", "5m", {"news_half_life_hours": 1}),
     ]
+    add_articles(database, NEWS_OF_THE_DAY)
+    # The lake of the morning has none of it, that of the evening all.
+    copy_news(database, open_directory(str(evening), "lake_dir"), SYMBOLS)
     with RedisBus(bus_url) as bus:
         replayed(bus, database, evening)
         live_day(bus, database, morning, strategies)
@@ -104,13 +130,20 @@ def test_live_bars_and_signals_are_those_of_silver_and_gold(
             compare_with_gold(database, evening, symbol, one)
     stored = stored_signals(database, START, END)
     assert sorted(published, key=identity) == sorted(stored, key=identity)
-    assert len(stored) == 2 * (210 + 42)
+    assert len(stored) == 2 * (210 + 42 + 42)
+    of_news = [one for one in stored if one.strategy == "news_sentiment"]
+    assert {one.signal for one in of_news if one.symbol == "AAPL"} == {"buy", "hold", "sell"}
+    assert {one.signal for one in of_news if one.symbol == "MSFT"} == {"hold"}
 
 
 def compare_with_gold(database: Database, lake: Path, symbol: str, one: LiveStrategy) -> None:
     name, interval = one.strategy.name, one.interval
     request = GoldRequest(
-        lake_dir=str(lake), strategy=name, intervals=(interval,), symbols=(symbol,)
+        lake_dir=str(lake),
+        strategy=name,
+        parameters=one.parameters.model_dump(),
+        intervals=(interval,),
+        symbols=(symbol,),
     )
     build(GoldDataset(), request)
     gold = read("gold", symbol, interval, DAY, DAY, strategy=name, lake_dir=str(lake))
@@ -119,7 +152,8 @@ def compare_with_gold(database: Database, lake: Path, symbol: str, one: LiveStra
     )
     assert [signal.signal for signal in said] == gold["signal"].to_pylist()
     assert [signal.close for signal in said] == gold["close"].to_pylist()
-    for column in ("ema_8", "rsi_14", "macd", "atr_14"):
+    own = ("news_score",) if name == "news_sentiment" else ()
+    for column in ("ema_8", "rsi_14", "macd", "atr_14", *own):
         assert [signal.values[column] for signal in said] == [
             None if value is None or math.isnan(value) else value
             for value in gold[column].to_pylist()

@@ -173,6 +173,7 @@ def test_the_shipped_strategies_pass(name: str) -> None:
     parameters = strategy.parameters.model_validate(small.get(name, {}))
     bars = random_bars(480)
     context = {"VIX": 20 + 5 * np.sin(np.arange(len(bars))), "SPX": bars.open * 40}
+    context["NEWS"] = np.where(np.arange(len(bars)) % 9, np.sin(np.arange(len(bars))), np.nan)
     found = look_ahead(strategy, parameters, bars, Interval.HOUR, context, ends=100)
     assert found.is_clean, found
     assert (found.bars, found.warm_ups > 1) == (100, True)

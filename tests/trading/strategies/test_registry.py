@@ -119,7 +119,7 @@ def test_a_class_of_ones_own_is_found_and_computes(module: str) -> None:
     [
         (
             "vegas",
-            "is not one of bollinger_reversion, macd_cross, market_model, news_sentiment, regime",
+            "is not one of bollinger_reversion, macd_cross, market_model, news_sentiment",
         ),
         ("", "is not one of"),
         ("ideas:Above:x", "is not one of"),
