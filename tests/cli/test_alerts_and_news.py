@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner, Result
 
@@ -28,8 +30,10 @@ from tests.database.conftest import (  # noqa: F401 - fixtures
 def _database_of_the_test(
     database_url: str,  # noqa: F811 - a fixture
     monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
 ) -> Iterator[None]:
     monkeypatch.setenv("TRADING_DATABASE_URL", database_url)
+    monkeypatch.setenv("TRADING_LAKE_DIR", str(tmp_path / "lake"))
     settings.cache_clear()
     yield
     settings.cache_clear()
@@ -139,12 +143,17 @@ def test_quiet_hours_that_cannot_be_read_are_a_wrong_setting(
     assert "22:00-07:00 America/New_York" in done.stderr
 
 
-def test_news_are_read_once_and_scored() -> None:
+def test_news_are_read_once_and_scored(tmp_path: Path) -> None:
     first = answer("news", "fetch", "AAPL", "MSFT", "--hours", "240")
     assert first["new"] == first["found"] > 0
     assert sum(first["labels"].values()) == first["new"]
-    assert answer("news", "fetch", "AAPL", "MSFT", "--hours", "239")["new"] == 0
+    again = answer("news", "fetch", "AAPL", "MSFT", "--hours", "239")
+    assert (again["new"], again["files"]) == (0, 0)
     listed = answer("news", "list", "AAPL")
+    files = list((tmp_path / "lake/news/AAPL").iterdir())
+    assert sum(pq.read_metadata(file).num_rows for file in files) == len(listed["articles"])
+    other = answer("news", "fetch", "AAPL", "--hours", "1", "--lake-dir", str(tmp_path / "other"))
+    assert other["files"] == len(files)
     assert all(article["symbols"] == ["AAPL"] for article in listed["articles"])
     assert -1 <= listed["score"] <= 1
     text = run("news", "list", "AAPL", "--count", "2").stdout.splitlines()

@@ -12,11 +12,13 @@ import pytest
 from adapters.news.synthetic import SyntheticNews
 from database.connection import Database
 from database.news import articles, news_series
+from flows.boundary.settings import settings
 from flows.operations.news_fetching import copy_news, fetch_news
 from lake.news.articles import read_news
 from storage.directory import Directory, open_directory
 from tests.database.conftest import database, database_url, migrated, postgres  # noqa: F401
-from trading.instruments.clock import to_datetime64
+from tests.flows.conftest import Pipeline
+from trading.instruments.clock import NEW_YORK, to_datetime64
 from trading.news.article import Article
 
 SINCE = datetime(2024, 1, 20, tzinfo=UTC)
@@ -64,6 +66,31 @@ def test_a_database_that_begins_anew_takes_nothing_from_the_lake(
     after = read_news(lake, "AAPL")
     assert after.articles.tolist()[: len(before)] == before.articles.tolist()
     assert len(after) > len(before)
+
+
+async def test_a_run_looks_back_to_the_session_before(
+    pipeline: Pipeline,
+    database: Database,  # noqa: F811
+    database_url: str,  # noqa: F811
+    lake: Directory,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("TRADING_DATABASE_URL", database_url)
+    settings.cache_clear()
+    monday = "2026-01-05T10:05:00-05:00"
+    asked = {"symbols": ["AAPL"], "at": monday, "source": "synthetic", "lake_dir": lake.url}
+    ended = await pipeline.run("news/news", asked)
+    settings.cache_clear()
+    assert ended.state.is_completed(), ended.message
+    known = news_series(database, ["AAPL"])["AAPL"]
+    friday = datetime(2026, 1, 2, 9, 30, tzinfo=NEW_YORK)
+    week = SyntheticNews().articles({"AAPL": ""}, friday, friday + timedelta(days=7))
+    weekend = [a for a in week if a.published_at < datetime(2026, 1, 4, tzinfo=UTC)]
+    assert len(weekend) > 0
+    assert known.articles[: len(week)].tolist() == [
+        article.id for article in sorted(week, key=lambda a: (a.published_at, a.id))
+    ]
+    assert read_news(lake, "AAPL").articles.tolist() == known.articles.tolist()
 
 
 class Slow:

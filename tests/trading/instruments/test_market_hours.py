@@ -10,6 +10,7 @@ from trading.instruments.clock import NEW_YORK
 from trading.instruments.market_hours import (
     is_open,
     next_session,
+    session_before,
     session_on,
     why_closed,
     why_not_ended,
@@ -76,3 +77,18 @@ def test_a_day_has_ended_when_its_session_has() -> None:
     assert "ends at 16:00" in str(why_not_ended(new_york("2026-01-05T11:00")))
     assert "ends at 13:00" in str(why_not_ended(new_york("2026-11-27T11:00")))
     assert str(why_not_ended(new_york("2026-12-25T18:00"))).startswith("market closed")
+
+
+@pytest.mark.parametrize(
+    ("moment", "day"),
+    [
+        ("2024-01-08T10:05", date(2024, 1, 5)),  # a Monday
+        ("2024-01-09T23:59", date(2024, 1, 8)),
+        ("2024-01-16T00:00", date(2024, 1, 12)),  # after a long weekend
+        ("2024-01-06T12:00", date(2024, 1, 5)),  # a Saturday
+    ],
+)
+def test_the_session_before_is_the_last_of_an_earlier_day(moment: str, day: date) -> None:
+    found = session_before(datetime.fromisoformat(moment).replace(tzinfo=NEW_YORK))
+    assert found.day == day
+    assert found.opens.astimezone(NEW_YORK).isoformat() == f"{day}T09:30:00-05:00"
