@@ -118,7 +118,7 @@ def _traded_blocks(raw: History, actions: Sequence[CorporateAction], interval: I
 def _beside(request: BacktestRequest, symbol: str, name: str, moments: Timestamps) -> ContextSeries:
     """A series beside the bars of a symbol, whose signals are made at some moments."""
     if name == NEWS:
-        news = read_news_history(request.lake, symbol, request.as_of, request.strategy).series
+        news = read_news_history(request.lake, symbol, request.strategy).series
         return news.until(moments[-1]) if len(moments) else news[:0]
     symbol = request.context_symbols.get(name, "")
     held = _read(request, symbol) if symbol else None

@@ -148,7 +148,7 @@ def news_of(request: GoldRequest, symbol: str) -> NewsHistory:
         ParameterError: The lake has no news at all.
         StorageError: A file cannot be read.
     """
-    return read_news_history(request.lake, symbol, request.as_of, request.strategy)
+    return read_news_history(request.lake, symbol, request.strategy)
 
 
 def context_beginnings(

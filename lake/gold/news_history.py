@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 
 import numpy as np
 
@@ -13,7 +13,6 @@ from storage.directory import Directory
 from trading.bars.context import NEWS
 from trading.errors import ParameterError
 from trading.instruments.calendar import Dates, sessions
-from trading.instruments.clock import to_datetime64
 from trading.news.series import NewsSeries
 
 _NEXT_SESSION = timedelta(days=14)
@@ -33,10 +32,8 @@ class NewsHistory:
     beginnings: Beginnings
 
 
-def read_news_history(
-    directory: Directory, symbol: str, as_of: datetime | None, strategy: str
-) -> NewsHistory:
-    """The news of a symbol, none of which was known after `as_of`.
+def read_news_history(directory: Directory, symbol: str, strategy: str) -> NewsHistory:
+    """The news of a symbol; those that no bar can know take no part.
 
     A symbol without any is one of which nothing is said; a lake without any has not been filled.
 
@@ -54,8 +51,6 @@ def read_news_history(
             f"{directory.url} has no news",
             "fill it with trading news fetch, or choose a strategy that needs prices alone",
         )
-    if as_of is not None:
-        series = series.until(to_datetime64(as_of))
     return NewsHistory(series, _beginnings(series))
 
 

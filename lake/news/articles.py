@@ -79,8 +79,6 @@ def add_news(directory: Directory, symbol: str, new: NewsSeries) -> int:
     """
     held = read_news(directory, symbol)
     every = held.with_new(new)
-    if every is held:
-        return 0
     fresh = set(every.articles.tolist()) - set(held.articles.tolist())
     months = every.known_at.astype("datetime64[M]")
     changed = np.unique(months[[article in fresh for article in every.articles.tolist()]])
