@@ -151,7 +151,9 @@ def check_decisions(plan: Plan, database: Database) -> Checked:
     )
     intents = {
         (row["symbol"], row["bar"])
-        for row in _rows(database, "SELECT symbol, bar FROM intent WHERE account_id = %s", [ACCOUNT])
+        for row in _rows(
+            database, "SELECT symbol, bar FROM intent WHERE account_id = %s", [ACCOUNT]
+        )
     }
     fills = _rows(
         database, "SELECT symbol, at, quantity FROM execution WHERE account_id = %s", [ACCOUNT]

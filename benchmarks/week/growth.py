@@ -9,6 +9,7 @@ each; the log that Postgres writes ahead is bounded by itself and counted apart.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 from collections import defaultdict
 from dataclasses import dataclass, field
@@ -71,7 +72,7 @@ class Growth:
     def added(self) -> list[int]:
         """Bytes that each session after the first added."""
         sizes = [self.disk[at] for at in sorted(self.disk)]
-        return [after - before for before, after in zip(sizes, sizes[1:], strict=False)]
+        return [after - before for before, after in itertools.pairwise(sizes)]
 
 
 def _size(folder: Path) -> int:

@@ -13,8 +13,8 @@ import psutil
 from benchmarks.week.platform import COMMAND, PROCESSES, SERVERS, Platform
 
 WEIGHTS = (
-    {name: 4 for name in PROCESSES}
-    | {name: 3 for name in SERVERS}
+    dict.fromkeys(PROCESSES, 4)
+    | dict.fromkeys(SERVERS, 3)
     | {"a backend": 2, COMMAND: 2}
     | {f"keeper of {name}": 1 for name in SERVERS}
 )

@@ -45,7 +45,7 @@ def check_alerts(file: Path, bus: Bus, database: Database) -> Checked:
     ]  # fmt: skip
     seen = {e.identity: e for e in events(bus, Stream.BARS) if isinstance(e, BarClosed)}
     said = {e.identity: e for e in events(bus, Stream.SIGNALS) if isinstance(e, SignalMade)}
-    observations = [*seen.values(), *said.values()]
+    observations: list[BarClosed | SignalMade] = [*seen.values(), *said.values()]
     observations.sort(key=lambda event: (event.available_at, event.symbol))
     expected = {change.identity for change in evaluated(rules, {}, observations, 0).changes}
     with database.transaction() as connection:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from adapters.market_data.synthetic_bars import SyntheticBarSource
 from lake.bronze.dataset import BronzeDataset
 from lake.bronze.request import BronzeRequest
-from lake.dataset import symbol_status
+from lake.dataset import Dataset, symbol_status
 from lake.gold.dataset import GoldDataset
 from lake.gold.request import GoldRequest
 from lake.grain import Grain
@@ -76,7 +77,7 @@ class Plan:
         return int(sessions(self.first, self.last).closes.astype(np.int64)[-1]) + AFTER_CLOSE
 
     def make_lake(self) -> None:
-        """Raw minutes of all sessions; bars of the warm-up alone, as in the morning of the first."""
+        """Raw minutes of all sessions; bars of the warm-up alone, as on the first morning."""
         bronze = BronzeDataset(SyntheticBarSource())
         for symbol in self.symbols:
             asked = BronzeRequest(
@@ -104,6 +105,6 @@ class Plan:
                 _compute(dataset, asked, symbol)
 
 
-def _compute(dataset: object, request: object, symbol: str) -> None:
-    for key in symbol_status(dataset, request, symbol).due(reprocess=False):  # type: ignore[type-var]
-        dataset.compute(request, key, "")  # type: ignore[attr-defined]
+def _compute(dataset: Dataset[Any, Any], request: Any, symbol: str) -> None:  # noqa: ANN401 - of its dataset
+    for key in symbol_status(dataset, request, symbol).due(reprocess=False):
+        dataset.compute(request, key, "")

@@ -132,10 +132,7 @@ class Platform:
 
     def is_drained(self) -> bool:
         """Whether all that the stream told was dealt with by everybody."""
-        with contextlib.suppress(BusError, DatabaseError):
-            with self._bus() as bus, self._database() as database:
-                return _waiting(bus, database, self.plan.end) == ""
-        return False
+        return not self.waiting()
 
     def waiting(self) -> str:
         """What was not dealt with yet."""
@@ -210,7 +207,8 @@ def _server(name: str, folder: Path) -> dict[str, psutil.Process]:
         if any(str(folder) in word for word in server.cmdline()):
             found[name] = server
             backends = [one for one in server.children() if "postgres: postgres" in _title(one)]
-            found |= {"a backend": one for one in backends[-1:]}
+            if backends:
+                found["a backend"] = backends[-1]
     return found
 
 

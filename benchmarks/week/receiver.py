@@ -34,7 +34,7 @@ def webhook() -> Iterator[Received]:
     received = Received(0)
 
     class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:  # noqa: N802 - the library's name
+        def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             received.messages.append((body["title"], body["message"]))
             self.send_response(204)
