@@ -1,10 +1,10 @@
 """A week of the whole platform, told again at 600 times its speed while processes are killed.
 
     uv run --extra live python -m benchmarks.week
-    uv run --extra live python -m benchmarks.week --sessions 1 --every 3
+    uv run --extra live python -m benchmarks.week --sessions 1 --kills 10
 
-`trading live` replays a lake of made-up minutes with its servers and all its processes. Every few
-seconds one of them is killed, the servers, their keepers and the command itself among them; the
+`trading live` replays a lake of made-up minutes with its servers and all its processes. In each
+session some of them are killed, the servers, their keepers and the command itself among them; the
 command alone is begun again by hand. At the end the bars have to be silver's, the signals gold's,
 the orders those of the signals, the books balanced, and every alert told once. Exits with 1 when
 one of it is not so.
@@ -26,14 +26,15 @@ import typer
 
 from benchmarks.week.books import ACCOUNT, check_cash, check_decisions, check_orders
 from benchmarks.week.growth import MIB, Growth
-from benchmarks.week.killing import Killer
+from benchmarks.week.killing import Killer, drawn_kills
 from benchmarks.week.notices import check_alerts, check_deliveries, write_rules
-from benchmarks.week.plan import AFTER_CLOSE, Plan
+from benchmarks.week.plan import Plan
 from benchmarks.week.platform import Platform, wait_until_drained
 from benchmarks.week.prices import Checked, check_bars, check_bus, check_signals
 from benchmarks.week.receiver import Received, webhook
 from database.connection import open_database
 from live.bus.redis_streams.bus import RedisBus
+from live.stream.replay import AFTER_CLOSE
 from servers.postgres.local import local_postgres
 from servers.start_up import bound_port
 from servers.valkey import local_valkey
@@ -52,7 +53,7 @@ LONGEST_SECONDS = 3600.0
 def main(
     *,
     session_count: Annotated[int, typer.Option("--sessions", help="How many of the week.")] = 5,
-    every: Annotated[float, typer.Option(help="Seconds between two kills; 0 for none.")] = 6.0,
+    kills: Annotated[int, typer.Option(help="How many in each session.")] = 20,
     speed: Annotated[float, typer.Option(help="Simulated seconds in a second.")] = 600.0,
     seed: Annotated[int, typer.Option(help="Of the draw of what is killed.")] = 1,
     strategy: Annotated[str, typer.Option(help="What runs on the bars.")] = "bollinger_reversion",
@@ -66,11 +67,11 @@ def main(
             keep or Path(temporary), SYMBOLS, WARM_UP, FIRST, days[-1], speed, strategy,
             tuple(intervals.split(",")),
         )  # fmt: skip
-        failed = run(plan, every, seed)
+        failed = run(plan, kills, seed)
     raise typer.Exit(1 if failed else 0)
 
 
-def run(plan: Plan, every: float, seed: int) -> bool:
+def run(plan: Plan, kills: int, seed: int) -> bool:
     """Make the lake, run the replay, and look at everything; whether something was wrong."""
     began = time.monotonic()
     plan.make_lake()
@@ -79,7 +80,7 @@ def run(plan: Plan, every: float, seed: int) -> bool:
     print(f"made a lake in {time.monotonic() - began:.0f} s", flush=True)
     with webhook() as received:
         platform = Platform(plan, bound_port(0), _environment(received, rules))
-        killer, growth = Killer(platform, every, seed), Growth()
+        killer, growth = Killer(platform, drawn_kills(plan, kills, seed)), Growth()
         _groups_from_the_beginning(plan)
         began = time.monotonic()
         try:
@@ -129,9 +130,7 @@ def _replay(platform: Platform, killer: Killer, growth: Growth) -> None:
     while told < plan.end:
         platform.look()
         told = platform.told() or told
-        # The command does not begin a replay again that is over.
-        if plan.begin <= told < plan.end - AFTER_CLOSE - 3 * 10**9 * int(plan.speed):
-            killer.look()
+        killer.look(told)
         if time.monotonic() >= sample_at:
             sample_at = time.monotonic() + SAMPLE_SECONDS
             growth.look(platform, int((closes < told).sum()))

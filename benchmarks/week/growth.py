@@ -17,7 +17,7 @@ from pathlib import Path
 
 import psutil
 
-from benchmarks.week.platform import Platform
+from benchmarks.week.platform import BACKEND, Platform
 
 MIB = 2**20
 MOST_RATIO, MOST_MORE = 1.25, 16 * MIB
@@ -57,7 +57,7 @@ class Growth:
         for name, by_session in sorted(self.memory.items()):
             whole = [at for at in sorted(by_session) if at > 0][:1]
             last = max(by_session, default=0)
-            if not whole or last <= whole[0] or name == "a backend":
+            if not whole or last <= whole[0] or name == BACKEND:
                 continue
             before, after = by_session[whole[0]], by_session[last]
             if after > MOST_RATIO * before + MOST_MORE:

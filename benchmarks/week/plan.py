@@ -19,11 +19,9 @@ from lake.grain import Grain
 from lake.silver.days import SilverDaysDataset
 from lake.silver.minutes import SilverDataset
 from lake.silver.request import SilverRequest
+from live.stream.replay import AFTER_CLOSE
 from trading.bars.intervals import Interval
 from trading.instruments.calendar import sessions
-
-AFTER_CLOSE = 10 * 60 * 10**9
-"""How long after a close a replay tells the last time of the day."""
 
 
 @dataclass(frozen=True, slots=True)

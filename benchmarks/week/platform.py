@@ -29,7 +29,11 @@ from servers.valkey import ValkeyServer
 
 PROCESSES = ("stream", "windows", "signals", "executor", "alerts", "news", "api")
 SERVERS = ("postgres", "valkey")
-COMMAND = "trading live"
+COMMAND, BACKEND = "trading live", "a backend"
+KEEPERS = tuple(f"keeper of {name}" for name in SERVERS)
+
+SAME_COMMAND = ("run the same command again", "start it again")
+"""What the command says that ends because its servers are gone for good."""
 
 _PATIENCE_SECONDS = 1.0
 
@@ -43,7 +47,8 @@ class Platform:
         port: The desk's.
         environment: Its variables beside ours.
         begun: How often the command was started.
-        ended: The exit codes of those that ended by themselves, with the last line that they said.
+        ended: The exit codes of those that ended by themselves, with
+            the last line that they said, but for those whose servers were gone.
     """
 
     plan: Plan
@@ -67,8 +72,9 @@ class Platform:
                 return
             if code == USAGE:
                 raise CommandError(f"trading live refuses: {_last_line(self.log)}")
-            if code != -signal.SIGKILL:
-                self.ended.append(f"exit code {code}: {_last_line(self.log)}")
+            said = _last_line(self.log)
+            if code != -signal.SIGKILL and not any(words in said for words in SAME_COMMAND):
+                self.ended.append(f"exit code {code}: {said}")
         self.begun += 1
         plan = self.plan
         with self.log.open("a") as log:
@@ -208,7 +214,7 @@ def _server(name: str, folder: Path) -> dict[str, psutil.Process]:
             found[name] = server
             backends = [one for one in server.children() if "postgres: postgres" in _title(one)]
             if backends:
-                found["a backend"] = backends[-1]
+                found[BACKEND] = backends[-1]
     return found
 
 
