@@ -20,12 +20,14 @@ from database.connection import Database, open_database
 from database.errors import DatabaseError
 from database.live.heartbeats import heartbeats
 from live.bus.redis_streams.bus import RedisBus
+from live.bus.redis_streams.names import stream_name
 from live.errors import BusError
 from live.stream.publishing import last_time_told
 from servers.errors import USAGE, CommandError
 from servers.postgres.local import PostgresServer
 from servers.shared.server import running_socket_folder
 from servers.valkey import ValkeyServer
+from trading.events import Stream
 
 PROCESSES = ("stream", "windows", "signals", "executor", "alerts", "news", "api")
 SERVERS = ("postgres", "valkey")
@@ -176,8 +178,8 @@ def _waiting(bus: RedisBus, database: Database, end: int) -> str:
     if max(clocks, default=0) < end:
         return f"windows is at {max(clocks, default=0)} of {end}"
     client = bus._connection.client  # noqa: SLF001 - no process needs to ask for this
-    for stream in ("bars", "signals"):
-        for group in client.xinfo_groups(f"trading:{stream}"):
+    for stream in (Stream.BARS, Stream.SIGNALS):
+        for group in client.xinfo_groups(stream_name(stream)):
             if group["pending"] or group["lag"]:
                 return f"{group['name']} has {group['pending']} + {group['lag']} of {stream}"
     with database.transaction() as connection:

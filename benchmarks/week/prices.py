@@ -14,6 +14,8 @@ from database.live.bars import live_bars
 from database.live.signals import stored_signals
 from lake.reading import read
 from live.bus.port import BEGINNING, Bus
+from live.bus.redis_streams.bus import RedisBus
+from live.bus.redis_streams.names import stream_name
 from trading.bars.intervals import MINUTE_INTERVALS
 from trading.bars.model import VALUES
 from trading.events import BarClosed, SignalMade, Stream
@@ -75,7 +77,7 @@ def check_signals(plan: Plan, database: Database) -> Checked:
     return Checked("signals = gold", count, wrong)
 
 
-def check_bus(plan: Plan, bus: Bus, database: Database) -> Checked:
+def check_bus(plan: Plan, bus: RedisBus, database: Database) -> Checked:
     """What the bus carried: nothing twice under two names, nothing that the database lacks."""
     start, end = _stretch(plan)
     bars = [event for event in events(bus, Stream.BARS) if isinstance(event, BarClosed)]
@@ -98,9 +100,21 @@ def check_bus(plan: Plan, bus: Bus, database: Database) -> Checked:
     said = {signal.identity for signal in signals}
     wrong += [f"signal {name} was stored, not published" for name in sorted(kept - said)[:3]]
     again = len(carried) - len(contents)
+    wrong += _members(bus)
     letters = bus.dead_letters()
     wrong += [f"dead letter: {letter.reason}" for letter in letters]
     return Checked("events", len(carried), wrong, f"{again:,} came again")
+
+
+def _members(bus: RedisBus) -> list[str]:
+    """Groups that remember more members than the process and the one that made the group."""
+    client = bus._connection.client  # noqa: SLF001 - no process needs to ask for this
+    return [
+        f"{group['name'].decode()} of {stream} remembers {group['consumers']} members"
+        for stream in (Stream.BARS, Stream.SIGNALS)
+        for group in client.xinfo_groups(stream_name(stream))
+        if group["consumers"] > 2
+    ]
 
 
 def events(bus: Bus, stream: Stream) -> Iterator[object]:
