@@ -55,5 +55,6 @@ def opened_bus(settings: Settings, url: str) -> Iterator[Bus]:
         ) from None
     from live.bus.retention import Retention  # noqa: PLC0415 - as above
 
-    with open_bus(url, Retention(ticks_hours=settings.ticks_hours)) as bus:
+    retention = Retention(ticks_hours=settings.ticks_hours)
+    with open_bus(url, retention, lease_seconds=settings.bus_lease_seconds) as bus:
         yield bus
