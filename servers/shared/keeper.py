@@ -32,7 +32,7 @@ _LOOK_SECONDS = 0.1
 _PAUSE_SECONDS = 0.5
 
 _RECOVERY_SECONDS = 60.0
-"""How long a server that was killed may refuse to start, as while the processes that it left end."""
+"""How long a server that was killed may refuse to start: first what it left has to end."""
 
 
 def main(folder: str, lock: str, *command: str) -> int:

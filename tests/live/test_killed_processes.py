@@ -2,30 +2,29 @@
 
 from __future__ import annotations
 
-import os
 import random
 import tempfile
-from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 import redis
 
-from live.bus.port import BEGINNING
 from live.bus.redis_streams.bus import RedisBus
 from live.signals import GROUP
 from servers.postgres.local import PostgresServer
-from servers.valkey import ValkeyServer
+from servers.valkey import ValkeyServer, local_valkey
 from tests.database.conftest import copied_database
+from tests.live.day import DAY, SYMBOLS
 from tests.live.processes import LiveProcesses, Told, live_processes, told
-from tests.live.test_signals import DAY, SYMBOLS, lakes  # noqa: F401 - a fixture
 from tests.waiting import wait_until
 from trading.events import BarClosed, Stream
 
 pytestmark = pytest.mark.slow
 
 KILLS = {"stream": 6, "windows": 7, "signals": 7}
+BARS = "trading:bars"
 AT_ONCE = 5_000.0
 SPEED = 180.0
 """A session of 210 minutes takes 70 seconds and as long as the stream is dead."""
@@ -48,7 +47,7 @@ def commands(lake: Path, morning: Path, speed: float) -> dict[str, list[str]]:
 
 @pytest.fixture(scope="module")
 def undisturbed(
-    postgres: PostgresServer, migrated: str, valkey: ValkeyServer, lakes: tuple[Path, Path],  # noqa: F811
+    postgres: PostgresServer, migrated: str, valkey: ValkeyServer, lakes: tuple[Path, Path],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Told:  # fmt: skip
     """What the same processes say of the day when nobody is killed."""
@@ -73,24 +72,26 @@ def is_over(running: LiveProcesses) -> bool:
     running.check()
     with RedisBus(running.bus_url) as bus:
         last = bus.read_latest(Stream.BARS, 100).events
-    client = redis.Redis.from_url(running.bus_url, protocol=2)
-    groups = client.xinfo_groups("trading:bars") if last else []
     close = int(np.datetime64(f"{DAY}T17:00", "ns").astype(np.int64))
     closed = {e.symbol for e in last if isinstance(e, BarClosed) and e.available_at == close}
-    return closed == set(SYMBOLS) and any(
-        group["name"].decode() == GROUP and group["lag"] == 0 and group["pending"] == 0
-        for group in groups
-    )
+    return closed == set(SYMBOLS) and not any(waiting(running.bus_url))
+
+
+def waiting(url: str) -> tuple[int, int]:
+    """How many entries of bars signals have not got yet, and got without saying that they did."""
+    client = redis.Redis.from_url(url, protocol=2)
+    (group,) = [one for one in client.xinfo_groups(BARS) if one["name"].decode() == GROUP]
+    client.close()
+    return int(group["lag"] or 0), int(group["pending"])
 
 
 def test_twenty_kills_change_no_bar_and_no_signal(
-    bus_url: str, database_url: str, lakes: tuple[Path, Path], tmp_path: Path, undisturbed: Told  # noqa: F811
+    bus_url: str, database_url: str, lakes: tuple[Path, Path], tmp_path: Path, undisturbed: Told
 ) -> None:
     draw = random.Random(26)  # noqa: S311
     victims = [name for name, count in KILLS.items() for _ in range(count)]
     draw.shuffle(victims)
     morning, evening = lakes
-    in_mid_day = 0
     with live_processes(
         commands(evening, morning, SPEED), database_url, bus_url, tmp_path
     ) as running:
@@ -105,10 +106,59 @@ def test_twenty_kills_change_no_bar_and_no_signal(
                 or running.has_ended("stream"),
                 f"{victim} works: {running.logs()}",
             )  # fmt: skip
-            in_mid_day += not running.has_ended("stream")
             running.kill(victim)
             said[victim] = running.said(victim)
             running.start(victim)
         wait_until(lambda: is_over(running), f"the day is told: {running.logs()}")
         found = told(database_url, bus_url, DAY)
     assert found == undisturbed
+
+
+def test_a_killed_bus_comes_back_and_a_killed_member_is_stood_in_for(
+    database_url: str, lakes: tuple[Path, Path], tmp_path: Path, undisturbed: Told
+) -> None:
+    draw = random.Random(27)  # noqa: S311
+    morning, evening = lakes
+    told_by = commands(evening, morning, 4 * SPEED)
+    with (
+        # A short path, below which its socket has the same one after a restart.
+        tempfile.TemporaryDirectory(prefix="trading-tests-") as short,
+        local_valkey(Path(short) / "valkey") as bus,
+        live_processes(told_by, database_url, bus.url, tmp_path) as running,
+    ):
+        for name in running.commands:
+            running.start(name)
+        wait_until(lambda: running.said("signals") > 0, f"all work: {running.logs()}")
+        running.start("standing by", "signals")
+        for _ in range(3):
+            due = running.said("signals") + draw.randint(1, 10)
+            wait_until(lambda due=due: running.said("signals") >= due, "signals go on")  # type: ignore[misc]
+            psutil.Process(int((bus.folder / "valkey.pid").read_text())).kill()
+            wait_until(lambda: answers(bus.url), "the bus is back")
+        wait_until(lambda: is_caught_with_bars(running), "signals have taken bars")
+        running.kill("signals")
+        wait_until(lambda: is_over(running), f"the day is told: {running.logs()}")
+        assert not running.has_ended("windows")
+        assert "is away; connecting again" in running.log("windows").read_text()
+        assert told(database_url, bus.url, DAY) == undisturbed
+
+
+def answers(url: str) -> bool:
+    client = redis.Redis.from_url(url)
+    try:
+        return bool(client.ping())
+    except (redis.ConnectionError, redis.BusyLoadingError):
+        return False
+    finally:
+        client.close()
+
+
+def is_caught_with_bars(running: LiveProcesses) -> bool:
+    """Whether signals were stopped with bars that they had not acknowledged."""
+    if not waiting(running.bus_url)[1]:
+        return False
+    running.freeze("signals")
+    if waiting(running.bus_url)[1]:
+        return True
+    running.thaw("signals")
+    return False
