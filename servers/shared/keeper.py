@@ -65,7 +65,13 @@ def main(folder: str, lock: str, *command: str) -> int:
 def _begun(command: Sequence[str], lock: int) -> subprocess.Popen[bytes]:
     # A session of its own, so that nothing it starts outlives it and nothing hits it alone.
     return subprocess.Popen(  # noqa: S603 - named by our own code, no shell
-        command, stdin=subprocess.DEVNULL, pass_fds=[lock], start_new_session=True
+        command,
+        stdin=subprocess.DEVNULL,
+        pass_fds=[lock],
+        start_new_session=True,
+        # Python ignores SIGXFSZ: so does the server, which is told that a file is at its limit and
+        # not ended for it.
+        restore_signals=False,
     )
 
 

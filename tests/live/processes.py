@@ -69,14 +69,6 @@ class LiveProcesses:
         child.wait()
         stop_child(child)
 
-    def freeze(self, name: str) -> None:
-        """Stop one where it is."""
-        os.killpg(self.children[name].pid, signal.SIGSTOP)
-
-    def thaw(self, name: str) -> None:
-        """Let it go on."""
-        os.killpg(self.children[name].pid, signal.SIGCONT)
-
     def has_ended(self, name: str) -> bool:
         """Whether one has ended by itself."""
         return self.children[name].poll() is not None
