@@ -63,6 +63,11 @@ def opened_bus(
     from live.bus.reconnection import PATIENCE_SECONDS  # noqa: PLC0415 - as above
     from live.bus.retention import Retention  # noqa: PLC0415 - as above
 
-    patience = PATIENCE_SECONDS if patience_seconds is None else patience_seconds
-    with open_bus(url, Retention(ticks_hours=settings.ticks_hours), patience) as bus:
+    retention = Retention(ticks_hours=settings.ticks_hours)
+    with open_bus(
+        url,
+        retention,
+        lease_seconds=settings.bus_lease_seconds,
+        patience_seconds=PATIENCE_SECONDS if patience_seconds is None else patience_seconds,
+    ) as bus:
         yield bus
