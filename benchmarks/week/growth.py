@@ -1,9 +1,9 @@
 """Memory of each process and disk of the folder, looked at now and then.
 
 Flat means: in the last session no process had more memory than 1.25 times what it had at most in
-the first whole one and 16 MiB; and the last session added no more to the disk than 1.5 times what
-the second one did and 8 MiB. What is stored of a session stays, so the disk grows by the same with
-each; the log that Postgres writes ahead is bounded by itself and counted apart.
+the second and 16 MiB; and the last session added no more to the disk than 1.5 times what the third
+one did and 8 MiB. What is stored of a session stays, so the disk grows by the same with each; the
+log that Postgres writes ahead is bounded by itself and counted apart.
 """
 
 from __future__ import annotations
