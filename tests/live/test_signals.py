@@ -5,10 +5,9 @@ from __future__ import annotations
 import contextlib
 import math
 import shutil
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 import pytest
 
@@ -20,10 +19,7 @@ from database.news import ScoredArticle, add_articles
 from flows.operations.news_fetching import copy_news
 from lake.gold.dataset import GoldDataset
 from lake.gold.request import GoldRequest
-from lake.grain import Grain
 from lake.reading import read
-from lake.silver.minutes import SilverDataset
-from lake.silver.request import SilverRequest
 from live.bus.port import BEGINNING, Bus
 from live.bus.redis_streams.bus import RedisBus
 from live.history import LiveHistories
@@ -32,21 +28,15 @@ from live.stream.publishing import Publishing, last_time_told
 from live.stream.replay import ReplayedMinutes
 from live.windows import Windows
 from storage.directory import open_directory
-from tests.lake.bronze_files import write_bronze
 from tests.lake.building import build
+from tests.live.day import DAY, SYMBOLS
 from trading.bars.intervals import MINUTE_INTERVALS, Interval
 from trading.bars.model import VALUES
-from trading.bars.synthetic_minutes import synthetic_minutes
 from trading.errors import ParameterError
 from trading.events import BarClosed, SignalMade, Stream, Tick
-from trading.instruments.clock import local_times
 from trading.news.article import Article
 
-FIRST, DAY = date(2024, 7, 2), date(2024, 7, 3)
-"""The last of these closes at 13:00."""
-
 START, END = datetime(2024, 7, 3, tzinfo=UTC), datetime(2024, 7, 4, tzinfo=UTC)
-SYMBOLS = ("AAPL", "MSFT")
 
 
 def said_of_aapl(hour: int, minute: int, sentiment: float, fetched: int = 0) -> ScoredArticle:
@@ -66,20 +56,6 @@ NEWS_OF_THE_DAY = [
     said_of_aapl(14, 35, -0.9, fetched=5),  # usable at the very end of a bar
     said_of_aapl(15, 2, 0.3, fetched=61),
 ]
-
-
-@pytest.fixture(scope="module")
-def lakes(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """A lake up to the day before, and one with the day: what the evening will bring."""
-    morning, evening = (tmp_path_factory.mktemp(name) for name in ("morning", "evening"))
-    for symbol in SYMBOLS:
-        bars = synthetic_minutes(symbol, FIRST, DAY)
-        days = local_times(bars.timestamps).astype("datetime64[D]")
-        write_bronze(morning, bars[days < np.datetime64(DAY)], "1m", Grain.SESSION)
-        write_bronze(evening, bars, "1m", Grain.SESSION)
-    for lake in (morning, evening):
-        build(SilverDataset(), SilverRequest(lake_dir=str(lake)))
-    return morning, evening
 
 
 def replayed(bus: Bus, database: Database, lake: Path, most: int = 10**6) -> int:

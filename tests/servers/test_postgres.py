@@ -237,6 +237,22 @@ def test_a_server_whose_keeper_was_killed_stays_while_others_use_it(folder: Path
     assert_all_end([postmaster])
 
 
+def test_a_server_that_is_killed_is_started_again_at_the_same_address(folder: Path) -> None:
+    with local_postgres(folder) as server:
+        with psycopg.connect(server.url) as connection:
+            connection.execute("CREATE TABLE told AS SELECT 7 AS number")
+        postmaster, _ = processes(folder)
+        postmaster.kill()
+        wait_until(lambda: answer(server, "SELECT number FROM told") == 7, "another answers", 60)
+
+
+def answer(server: PostgresServer, sql: str) -> object:
+    try:
+        return ask(server, sql)
+    except psycopg.OperationalError:
+        return None
+
+
 def test_the_note_of_a_killed_server_stops_no_start(folder: Path) -> None:
     data = folder / "data"
     account = Account.for_data(data)
