@@ -116,8 +116,13 @@ def begin(tmp_path: Path, database_url: str, own_bus: ValkeyServer) -> Iterator[
 
 def said(process: Supervised, words: str) -> bool:
     """Whether it said something, which it does when it ends; it is begun again until then."""
+    return words in looked_at(process).log.read_text()
+
+
+def looked_at(process: Supervised) -> Supervised:
+    """The process, begun again if it has ended."""
     process.look()
-    return words in process.log.read_text()
+    return process
 
 
 @pytest.mark.slow
@@ -132,7 +137,7 @@ def test_a_stream_goes_on_by_itself_when_the_bus_has_room(
         wait_until(lambda: said(stream, "its disk is full; give it room"), "it is said")
         (sentence,) = {line for line in stream.log.read_text().splitlines() if "full" in line}
         assert sentence.startswith("The bus at ")
-    wait_until(lambda: stream.look() or stream.ended, f"it goes on: {stream.log.read_text()}")
+    wait_until(lambda: looked_at(stream).ended, f"it goes on: {stream.log.read_text()}")
     with RedisBus(own_bus.url) as bus:
         told = bus.tail(Stream.TICKS, BEGINNING).fetch(10_000, 0).events
     minutes = [t.identity for t in told if isinstance(t, Tick) and t.symbol]
@@ -155,7 +160,7 @@ def test_a_sessions_minutes_reach_the_lake_when_it_has_room(
         bus.publish_many(Stream.TICKS, [(one.symbol, one) for one in log])
         wait_until(lambda: "no space is left there" in windows.log.read_text(), "it is said")
     assert not list(lake.rglob("*.parquet"))
-    wait_until(lambda: windows.look() or len(found(lake)) == 2, "the minutes are in the lake")
+    wait_until(lambda: looked_at(windows) and len(found(lake)) == 2, "the minutes are in the lake")
     assert all(path.stat().st_size > 1_000 for path in found(lake))
     for symbol in ("A", "B"):
         rows = read("bronze", symbol, "1m", DAY, DAY, source="live", lake_dir=str(lake))

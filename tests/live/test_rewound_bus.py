@@ -113,6 +113,11 @@ def test_what_was_forgotten_by_its_age_is_not_taken_for_lost(bus_url: str) -> No
     with RedisBus(bus_url) as bus, RedisBus(bus_url, Retention(ticks_hours=0)) as forgetful:
         bus.publish(Stream.TICKS, "A", tick(0))
         client = redis.Redis.from_url(bus_url)
-        wait_until(lambda: (forgetful.trim(), client.xlen("trading:ticks"))[1] == 0, "it is old")
+
+        def is_forgotten() -> bool:
+            forgetful.trim()
+            return client.xlen("trading:ticks") == 0
+
+        wait_until(is_forgotten, "it is old")
         bus.publish(Stream.TICKS, "A", tick(1))
         assert bus.read_latest(Stream.TICKS).events == [tick(1)]
