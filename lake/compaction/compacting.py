@@ -117,7 +117,7 @@ def compact(
             if dry_run:
                 found.append(_planned(lake, folder, month, names))
             else:
-                found.append(_compacted(lake, folder, month, names, now - grace))
+                found.append(_compacted(lake, folder, month, names, now - grace if grace else None))
     return [one for one in found if one is not None]
 
 
@@ -165,7 +165,11 @@ def _planned(
 
 
 def _compacted(
-    lake: Directory, folder: str, month: Stretch, names: Collection[str], written_before: datetime
+    lake: Directory,
+    folder: str,
+    month: Stretch,
+    names: Collection[str],
+    written_before: datetime | None,
 ) -> MonthOutcome | None:
     """Write a month if it lacks a session file as it is now, and remove what it may let go."""
     try:
@@ -208,7 +212,11 @@ def _written(
 
 
 def _removed(
-    lake: Directory, folder: str, month: Stretch, names: Collection[str], written_before: datetime
+    lake: Directory,
+    folder: str,
+    month: Stretch,
+    names: Collection[str],
+    written_before: datetime | None,
 ) -> int:
     """Remove the session files that the month's file keeps as they are, once it is old enough.
 
@@ -216,7 +224,7 @@ def _removed(
         ContentError, StorageError: A file cannot be read or removed.
     """
     kept = month_file(lake, folder, month)
-    if kept is None or kept.written_at > written_before:
+    if kept is None or (written_before is not None and kept.written_at > written_before):
         return 0
     count = 0
     for name in sorted(names):
