@@ -15,7 +15,7 @@ from api.bars.stored_files import files_of
 from lake.bronze.contents import Series, keys_between, read_range, read_session_prices
 from lake.bronze.counted import counted_bronze
 from lake.compaction.compacting import MonthState, compact
-from lake.dataset import symbol_status
+from lake.dataset import Dataset, symbol_status
 from lake.gold.dataset import GoldDataset
 from lake.gold.request import GoldRequest
 from lake.silver.days import SilverDaysDataset
@@ -75,11 +75,13 @@ class Filled:
     def due(self) -> list[str]:
         """What of all layers is not up to date."""
         silver, gold = SilverRequest(lake_dir=self.place), self._gold()
+        dataset: Dataset[Any, Any]
+        request: Any
         found = [key.label for key in self.lake.due(self.lake.request(first=FIRST, last=LAST))]
         for dataset, request in (
             (SilverDataset(), silver), (SilverDaysDataset(), silver), (GoldDataset(), gold),
         ):  # fmt: skip
-            status = symbol_status(dataset, request, "AAPL")  # type: ignore[type-var]
+            status = symbol_status(dataset, request, "AAPL")
             found += [key.relative_path for key in status.due(reprocess=False)]
             found += status.orphans
         return found
