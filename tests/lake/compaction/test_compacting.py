@@ -74,13 +74,14 @@ class Filled:
 
     def due(self) -> list[str]:
         """What of all layers is not up to date."""
-        silver, gold = SilverRequest(lake_dir=self.place), self._gold()
-        dataset: Dataset[Any, Any]
-        request: Any
+        silver = SilverRequest(lake_dir=self.place)
         found = [key.label for key in self.lake.due(self.lake.request(first=FIRST, last=LAST))]
-        for dataset, request in (
-            (SilverDataset(), silver), (SilverDaysDataset(), silver), (GoldDataset(), gold),
-        ):  # fmt: skip
+        layers: list[tuple[Dataset[Any, Any], Any]] = [
+            (SilverDataset(), silver),
+            (SilverDaysDataset(), silver),
+            (GoldDataset(), self._gold()),
+        ]
+        for dataset, request in layers:
             status = symbol_status(dataset, request, "AAPL")
             found += [key.relative_path for key in status.due(reprocess=False)]
             found += status.orphans
