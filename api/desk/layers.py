@@ -16,6 +16,7 @@ from lake.files import stored_metadata
 from lake.folders import folders_in
 from lake.gold.dataset import GoldDataset
 from lake.gold.request import GOLD, GoldRequest
+from lake.listing import files_in
 from lake.silver.days import SilverDaysDataset
 from lake.silver.minutes import SilverDataset
 from lake.silver.request import SilverRequest
@@ -146,7 +147,7 @@ def file_of(layer: Layer, key: PartitionKey) -> dict[str, str]:
     """
     lake = open_directory(layer.lake_dir, "lake_dir")
     folder, _, name = key.relative_path.rpartition("/")
-    if name not in lake.list_files(folder):
+    if name not in files_in(lake, folder):
         return {}
     return dict(stored_metadata(lake, key.relative_path, layer.kind, key.symbol))
 
