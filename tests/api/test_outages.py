@@ -9,8 +9,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from api.prefect_runs import PrefectRuns, RunsUnavailableError
 from api.services import Services
-from api.work import PrefectRuns, RunsUnavailableError
 from database.api.keys import create_key
 from database.api.pool import DatabasePool
 from database.connection import open_database

@@ -17,8 +17,8 @@ from api.desk.reading.services import open_gap_sessions
 from api.desk.rendering import PageRoute, page
 from api.desk.shown import day_and_time
 from api.envelope import ApiError
+from api.prefect_runs import Run, RunsUnavailableError
 from api.security import Trader
-from api.work import Run, RunsUnavailableError
 from database.orders.audit import audit
 from lake.dataset import PartitionKey, PartitionStatus
 from lake.stretch import Stretch

@@ -13,8 +13,8 @@ import uvicorn
 from api.app import create_app
 from api.desk.desk import DeskSettings
 from api.desk.routes import desk_routes
+from api.prefect_runs import Runs
 from api.services import Services
-from api.work import Runs
 from database.api.pool import DatabasePool
 from tests.api.desk import seed
 

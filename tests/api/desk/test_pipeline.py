@@ -14,7 +14,7 @@ import yaml
 
 from api.desk.backtests import heat_of, sweeps, walked_folds
 from api.desk.layers import Layer, layers
-from api.work import Run
+from api.prefect_runs import Run
 from database.connection import Database
 from tests.api.desk.application import Application
 from tests.api.desk.conftest import SETTINGS
