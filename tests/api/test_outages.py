@@ -24,9 +24,9 @@ FAST = {"fsync": "off", "shared_buffers": "32MB"}
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """Of a server that the test ends and starts again: short, so that its socket stays in it."""
+    """Of a server that the test ends and starts again: too long for a socket to be in it."""
     with tempfile.TemporaryDirectory(prefix="trading-") as name:
-        yield Path(name) / "postgres"
+        yield Path(name) / ("long-" * 20) / "postgres"
 
 
 @pytest.fixture
