@@ -189,7 +189,9 @@ def _costs(assumptions: str) -> str:
 
 
 def _assumed(value: float | str) -> str:
-    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return value if isinstance(value, str) else f"{value:,}"
 
 
 def _cell(results: Sequence[SetResult], *, in_sample: bool) -> HeatCell:
