@@ -5,6 +5,7 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 from live.bus.port import Bus
+from live.bus.reconnection import PATIENCE_SECONDS
 from live.bus.redis_streams.bus import RedisBus
 from live.bus.refusal import url_refusal
 from live.bus.retention import Retention
@@ -13,12 +14,18 @@ from live.errors import BusError
 _REDIS = ("redis", "rediss", "unix")
 
 
-def open_bus(url: str, retention: Retention = Retention()) -> Bus:  # noqa: B008 - frozen
+def open_bus(
+    url: str,
+    retention: Retention = Retention(),  # noqa: B008 - frozen
+    *,
+    patience_seconds: float = PATIENCE_SECONDS,
+) -> Bus:
     """The bus at a URL.
 
     Args:
         url: `redis://`, `rediss://`, `unix://` or `kafka://`.
         retention: How long events are kept.
+        patience_seconds: How long a call waits for a bus that is away.
 
     Raises:
         ParameterError: The URL cannot be used; nothing of it is repeated.
@@ -26,13 +33,13 @@ def open_bus(url: str, retention: Retention = Retention()) -> Bus:  # noqa: B008
     """
     scheme = urlsplit(url).scheme
     if scheme in _REDIS:
-        return RedisBus(url, retention)
+        return RedisBus(url, retention, patience_seconds=patience_seconds)
     if scheme == "kafka":
-        return _kafka(url, retention)
+        return _kafka(url, retention, patience_seconds)
     raise url_refusal()
 
 
-def _kafka(url: str, retention: Retention) -> Bus:
+def _kafka(url: str, retention: Retention, patience_seconds: float) -> Bus:
     try:
         from live.bus.kafka.bus import KafkaBus  # noqa: PLC0415 - of the extra `kafka`
     except ModuleNotFoundError:
@@ -40,4 +47,4 @@ def _kafka(url: str, retention: Retention) -> Bus:
             "A bus on Kafka needs confluent-kafka; install it with `uv sync --extra live --extra "
             "kafka`."
         ) from None
-    return KafkaBus(url, retention)
+    return KafkaBus(url, retention, patience_seconds=patience_seconds)
