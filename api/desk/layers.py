@@ -24,6 +24,7 @@ from lake.silver.table import SILVER, SILVER_DAYS
 from lake.stretch import SUFFIX, Stretch
 from storage.directory import open_directory
 from trading.bars.intervals import Interval
+from trading.errors import DataError
 
 BRONZE = "bronze"
 
@@ -63,6 +64,16 @@ class Layer:
             StorageError: The lake cannot be listed.
         """
         return folders_in(open_directory(self.lake_dir, "lake_dir"), self.name)
+
+    def last_stored(self) -> date | None:
+        """The last date that one of its files has; None where it has none.
+
+        Raises:
+            StorageError: The lake cannot be listed.
+        """
+        lake = open_directory(self.lake_dir, "lake_dir")
+        files = (name for s in self.symbols() for name in lake.list_files(f"{self.name}/{s}"))
+        return max((found for name in files if (found := _last_date(name))), default=None)
 
     def status(self, symbol: str, first: date, last: date) -> SymbolStatus[Any]:
         """What is there of a symbol, and what should be.
@@ -115,6 +126,13 @@ class Layer:
             return {}
         found = stored_metadata(lake, f"{folder}/{names[-1]}", GOLD, symbol)
         return dict(json.loads(found.get("parameters", "{}")))
+
+
+def _last_date(name: str) -> date | None:
+    try:
+        return Stretch.of_file(name).last if name.endswith(SUFFIX) else None
+    except DataError:
+        return None
 
 
 def layers(lake_dir: str) -> list[Layer]:
