@@ -59,6 +59,7 @@ class TradingBooks:
         costs: Dollars the shares cost, by ticker.
         faults: Of the next requests, reads included.
         loses_posts: Whether no order gets there.
+        is_down: Whether nothing gets there.
         slow_cancels: Whether a cancel is pending until `settle_cancels`.
         refuses: Why an order is refused, by its body; None when it is not.
         messages: All messages of the stream so far.
@@ -73,6 +74,7 @@ class TradingBooks:
     costs: dict[str, Decimal] = field(default_factory=dict)
     faults: deque[Fault] = field(default_factory=deque)
     loses_posts: bool = False
+    is_down: bool = False
     slow_cancels: bool = False
     refuses: Callable[[Json], str | None] = lambda _: None
     messages: list[Json] = field(default_factory=list)
@@ -234,6 +236,20 @@ class TradingBooks:
             order |= {"status": status, "updated_at": self._stamp(), stamp: self._stamp()}
             self._tell(status, order, timestamp=self._stamp())
 
+    def puzzle(self, order: Json, status: str = "pondering") -> None:
+        """Give an order a state that nobody documented."""
+        with self.lock:
+            if order["status"] in ENDS:
+                return
+            order |= {"status": status, "updated_at": self._stamp()}
+            self._tell(status, order)
+
+    def clear_up(self) -> None:
+        """Give orders in such a state the one that they are really in."""
+        for order in self.open():
+            if order["status"] == "pondering":
+                self.puzzle(order, "partially_filled" if Decimal(order["filled_qty"]) else "new")
+
     def settle_cancels(self) -> None:
         for order in self.open():
             if order["status"] == "pending_cancel":
@@ -275,6 +291,8 @@ class InProcess(httpx.BaseTransport):
         ):
             return httpx.Response(401, json={"message": "unauthorized."})
         fault = self.books.faults.popleft() if self.books.faults else Fault.NONE
+        if self.books.is_down:
+            raise httpx.ConnectError("down")
         if fault is Fault.RESET or (self.books.loses_posts and request.method == "POST"):
             raise httpx.ConnectError("reset")
         if fault is Fault.RATE:
