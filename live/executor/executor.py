@@ -114,7 +114,8 @@ class Executor:
     # From outside.
 
     def start(self) -> None:
-        """Connect, fund a new account, and make the books agree."""
+        """Open a new account, connect, and make the books agree."""
+        self._has_ledger()
         self._connect("start")
 
     def handle(self, bars: Iterable[BarClosed], signals: Iterable[SignalMade]) -> None:
@@ -268,6 +269,8 @@ class Executor:
             position=self.books.desk.account.quantity(target.symbol),
             only_reduces=self._only_reduces(target.symbol),
         )
+        if self.books.ledger_is_empty:
+            LOG.error("No order in %s: the broker was never reached", target.symbol)
         if order is None or order.client_order_id in self.books.desk.names:
             self.books.note(replace(target, is_decided=True))
             return
