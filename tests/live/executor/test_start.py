@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -67,7 +68,7 @@ def newest_transaction(database: Database) -> int:
     return int(row[0])
 
 
-def adjustments(database: Database) -> list[object]:
+def adjustments(database: Database) -> Sequence[object]:
     return database.rows.execute("SELECT * FROM ledger_event WHERE kind = 'adjustment'").fetchall()
 
 
