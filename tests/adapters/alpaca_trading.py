@@ -58,6 +58,7 @@ class TradingBooks:
         positions: Shares by ticker.
         costs: Dollars the shares cost, by ticker.
         faults: Of the next requests, reads included.
+        post_faults: Of the next orders that are sent.
         loses_posts: Whether no order gets there.
         is_down: Whether nothing gets there.
         slow_cancels: Whether a cancel is pending until `settle_cancels`.
@@ -73,6 +74,7 @@ class TradingBooks:
     positions: dict[str, Decimal] = field(default_factory=dict)
     costs: dict[str, Decimal] = field(default_factory=dict)
     faults: deque[Fault] = field(default_factory=deque)
+    post_faults: deque[Fault] = field(default_factory=deque)
     loses_posts: bool = False
     is_down: bool = False
     slow_cancels: bool = False
@@ -109,6 +111,11 @@ class TradingBooks:
                     "next_open": self._stamp(), "next_close": self._stamp(),
                 }  # fmt: skip
             return 404, {"message": "endpoint not found."}
+
+    def fault_of(self, method: str) -> Fault:
+        """What goes wrong with a request that comes now."""
+        planned = self.post_faults if method == "POST" and self.post_faults else self.faults
+        return planned.popleft() if planned else Fault.NONE
 
     def named(self, client_order_id: str) -> Json | None:
         return next(
@@ -290,7 +297,7 @@ class InProcess(httpx.BaseTransport):
             or request.headers.get("APCA-API-SECRET-KEY") != SECRET
         ):
             return httpx.Response(401, json={"message": "unauthorized."})
-        fault = self.books.faults.popleft() if self.books.faults else Fault.NONE
+        fault = self.books.fault_of(request.method)
         if self.books.is_down:
             raise httpx.ConnectError("down")
         if fault is Fault.RESET or (self.books.loses_posts and request.method == "POST"):
