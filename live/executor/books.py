@@ -182,7 +182,7 @@ class Books:
     def _take(self, before: TrackedOrder, after: TrackedOrder) -> None:
         booked = {fill.execution_id for fill in before.status.fills}
         order = after.intent.order
-        self.desk.book(
+        fills = [
             LedgerEvent(
                 nanoseconds_of(fill.at),
                 order.symbol,
@@ -194,7 +194,9 @@ class Books:
             )
             for fill in after.status.fills
             if fill.execution_id not in booked
-        )
+        ]
+        self.desk.book(fills)
+        self.ledger_is_empty = self.ledger_is_empty and not fills
         self.desk.track(after)
 
     def adopt(self, intent: Intent, events: Sequence[OrderEvent], broker_order_id: str) -> None:

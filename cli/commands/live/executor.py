@@ -224,9 +224,10 @@ def carry_out_halt(database: Database, account: str, settings: Settings) -> None
         while executor.books.risk.is_closing:
             if time.monotonic() > deadline:
                 raise CommandError(
-                    f"The halt of {account} holds, but the broker still has orders or positions; "
-                    "run the same command again.", FAILED,
-                )  # fmt: skip
+                    f"The halt of {account} holds, but the broker has not confirmed that all is "
+                    "cancelled and closed; run the same command again.",
+                    FAILED,
+                )
             executor.receive(_POLL_SECONDS)
             executor.tick()
 
