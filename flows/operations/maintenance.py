@@ -48,7 +48,7 @@ async def maintenance(
     the ledger and the audit are kept for good.
     """
     place = lake_url(lake_dir)
-    rows = await asyncio.to_thread(_compact, place)
+    rows = await asyncio.to_thread(compacted_months, place)
     rows += await asyncio.to_thread(_clear, named_database(), place, keep_days)
     kept = [row for row in rows if row[1] in _UNFINISHED]
     text = f"{len(rows) - len(kept)} months and tables in order, {len(kept)} left as they were"
@@ -64,7 +64,8 @@ async def maintenance(
     return rows
 
 
-def _compact(place: str) -> list[Row]:
+def compacted_months(place: str) -> list[Row]:
+    """Compact a lake; what became of each month that has session files."""
     found = compact(open_directory(place, "lake_dir"), datetime.now(UTC))
     return [
         (
