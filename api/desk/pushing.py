@@ -20,8 +20,8 @@ from database.api.pool import DatabasePool
 from database.errors import DatabaseError
 from trading.risk.limits import RiskLimits
 
-SECONDS = 1.0
-"""How often a frame is made."""
+SECONDS = 0.5
+"""How often a frame is made: what changes is on every screen within a second."""
 
 NEVER_READ = "Nothing has been read of the database yet."
 
