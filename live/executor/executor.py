@@ -20,7 +20,7 @@ from adapters.brokers.protocol import Broker, OrderUpdate, UpdateStream
 from database.connection import Database
 from database.orders.intents import nanoseconds_of
 from database.orders.targets import StoredTarget
-from live.executor.books import Books
+from live.executor.books import Books, OnFlag, no_flag
 from live.executor.cancellation import Cancellation
 from live.executor.halting import Halting
 from live.executor.policy import Policy
@@ -60,6 +60,7 @@ class Executor:
         broker_of: Makes the broker of the books as they are.
         now: The time.
         on_halted: Told when a halt is done, with its reason.
+        on_flag: Told of an order that a person must look at, and why.
         at_step: Told of each step.
     """
 
@@ -72,13 +73,14 @@ class Executor:
         now: Callable[[], datetime],
         *,
         on_halted: Callable[[str], None] = no_step,
+        on_flag: OnFlag = no_flag,
         at_step: Callable[[str], None] = no_step,
     ) -> None:
         self._policy = policy
         self._hours = hours
         self._now = now
         self._at_step = at_step
-        self.books = Books(database, policy.account, now)
+        self.books = Books(database, policy.account, now, on_flag)
         self.broker = broker_of(self.books)
         self._paper = self.broker if isinstance(self.broker, PaperBroker) else None
         self._submission = Submission(self.books, self.broker, now, self._may_send, at_step)
@@ -353,8 +355,6 @@ class Executor:
         self._at_step("answer recorded")
         for kind in recorded.contradicted:
             LOG.error("Order %s cannot have had %s; it counts as alive", name, kind)
-        for flag in recorded.order.status.flags:
-            LOG.warning("Order %s: %s", name, flag)
 
     def _connect(self, cause: str) -> None:
         """Listen to the broker first, and then look up what was not heard."""

@@ -123,6 +123,7 @@ def run_executor(options: ExecutorOptions) -> None:
         executor = Executor(
             database, policy, hours, broker_of, clock,
             on_halted=lambda why: publishing.halted(why, time.time_ns()),
+            on_flag=lambda order, flag: publishing.flagged(order, flag, time.time_ns()),
         )  # fmt: skip
         stack.callback(executor.close)
         executor.start()

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import time
+from typing import Literal
 
 import numpy as np
 
@@ -16,7 +17,7 @@ from trading.execution.hours import TradingHours
 DAY = 24 * 3600 * 10**9
 
 
-def one_long_session(_: str) -> TradingHours:
+def one_long_session(clock: Literal["wall", "events"]) -> TradingHours:  # noqa: ARG001
     now = time.time_ns()
     return TradingHours(np.array([now - 10 * DAY]), np.array([now + 10 * DAY]))
 

@@ -23,7 +23,6 @@ from live.bus.opening import open_bus
 from live.bus.port import Bus
 from tests.adapters.alpaca_trading import KEY_ID, SECRET, Fault, Json, TradingBooks
 from tests.adapters.alpaca_trading_server import TradingServer, until_listening
-from tests.live.conftest import bus_url, valkey  # noqa: F401 - fixtures
 from tests.waiting import wait_until
 from trading.events import BarClosed, SignalMade, Stream
 from trading.portfolio.ledger import EventKind
@@ -114,7 +113,7 @@ class Session:
 def session(
     database: Database,
     database_url: str,
-    bus_url: str,  # noqa: F811 - a fixture
+    bus_url: str,
     tmp_path: Path,
 ) -> Iterator[Session]:
     with ExitStack() as stack:
@@ -166,8 +165,8 @@ def test_a_session_with_lost_replies_limits_duplicates_and_kills(session: Sessio
     books.post_faults.extend([Fault.RATE, Fault.GATEWAY])
     session.signal("MSFT", "buy")
     session.until("FILLED", "ACCEPTED")
-    assert len(books.posted) == 3
-    assert len(set(books.posted)) == 2
+    assert not books.post_faults
+    assert len(books.posted) == 2  # the first did not get there
     books.fill(only(books.open()), Decimal(7), Decimal(100))
     session.until("FILLED", "PARTIALLY_FILLED")
 
