@@ -44,8 +44,8 @@ def world(database: Database) -> World:
 
 
 def see(
-    world: World, executor: Executor, day: int, row: int, price: float, *, signal: str | None = None,
-    symbol: str = "AAPL",
+    world: World, executor: Executor, day: int, row: int, price: float, *,
+    signal: str | None = None, symbol: str = "AAPL",
 ) -> None:  # fmt: skip
     """Have one bar of a day close, and perhaps its signal come."""
     ts = START + day * DAY + row * HOUR
