@@ -123,6 +123,12 @@ def write_history(database: Database, ended: int, working: int) -> None:
             record_events(connection, record_intent(connection, intent, events[:2]), events[2:])
 
 
+def newest_transaction(database: Database) -> int:
+    """The number of a transaction that begins now; only those that write have one."""
+    row = database.rows.execute("SELECT pg_current_xact_id()::text::bigint").fetchone()
+    return int(row[0]) if row else 0
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
@@ -136,10 +142,12 @@ def main() -> None:
             taken = signal_to_order(database, asked.signals)
             write_history(database, asked.orders, asked.open)
             clock = Clock(datetime(2024, 1, 2, 18, tzinfo=UTC))
+            number = newest_transaction(database)
             before, spent = time.perf_counter(), cpu_seconds(os.getpid())
             executor = executor_of(database, "history", clock)
             started = time.perf_counter() - before
             spent = cpu_seconds(os.getpid()) - spent
+            writes = newest_transaction(database) - number - 1
     found = {
         "signals": asked.signals,
         "signal_to_order_ms": {
@@ -149,6 +157,7 @@ def main() -> None:
         "start": {
             "orders": asked.orders, "open": len(executor.books.desk.working),
             "seconds": round(started, 2), "cpu_seconds": round(spent, 2),
+            "transactions_that_write": writes,
         },
     }  # fmt: skip
     json.dump(found, sys.stdout, indent=2)

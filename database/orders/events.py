@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import ROUND_HALF_EVEN, Decimal
-from typing import Any
+from typing import Any, LiteralString
 
 import psycopg
 from psycopg.rows import TupleRow, dict_row
@@ -178,50 +178,62 @@ def rounded(value: Decimal) -> Decimal:
     return value.quantize(_STEP, ROUND_HALF_EVEN)
 
 
+_WORKING = """
+SELECT client_order_id FROM (
+    SELECT DISTINCT ON (client_order_id) client_order_id, state FROM order_event
+    WHERE account_id = %s ORDER BY client_order_id, id DESC
+) last WHERE state NOT IN ('DENIED', 'REJECTED', 'FILLED', 'CANCELED', 'EXPIRED')
+"""
+
+_RECENT = """
+SELECT client_order_id FROM intent WHERE account_id = %s
+ORDER BY created_at DESC, client_order_id DESC LIMIT %s
+"""
+
+
 def working_orders(database: Database, account: str) -> list[TrackedOrder]:
     """The orders of an account that have not ended, in the order in which they were made."""
-    names = (
-        "SELECT client_order_id FROM (SELECT DISTINCT ON (client_order_id) client_order_id, state "
-        "FROM order_event WHERE account_id = %(account)s ORDER BY client_order_id, id DESC) last "
-        "WHERE state NOT IN ('DENIED', 'REJECTED', 'FILLED', 'CANCELED', 'EXPIRED')"
-    )
-    return _tracked(database, account, names)
+    return _tracked(database, account, _names(database, _WORKING, [account]))
 
 
 def order_named(database: Database, account: str, name: str) -> TrackedOrder | None:
     """The order of that name, None when the account has none."""
-    found = _tracked(database, account, "SELECT %(name)s::text", name)
+    found = _tracked(database, account, [name])
     return found[0] if found else None
 
 
 def recent_orders(database: Database, account: str, most: int) -> list[TrackedOrder]:
     """The latest orders of an account, newest last."""
-    names = (
-        "SELECT client_order_id FROM intent WHERE account_id = %(account)s "  # noqa: S608
-        f"ORDER BY created_at DESC, client_order_id DESC LIMIT {int(most)}"
-    )
-    return _tracked(database, account, names)
+    return _tracked(database, account, _names(database, _RECENT, [account, most]))
 
 
-def _tracked(
-    database: Database, account: str, names: str, name: str | None = None
-) -> list[TrackedOrder]:
-    """The orders of an account whose names a query gives, with all their events."""
-    values: dict[str, object] = {"account": account, "name": name}
+def _names(database: Database, query: LiteralString, values: Sequence[object]) -> list[str]:
+    """The names that a query gives.
+
+    It is asked by itself: within another one Postgres may run it anew for each order, which takes
+    half a minute for 10,000 of them where the tables' statistics are old.
+    """
+    with database.transaction() as connection:
+        return [str(name) for (name,) in connection.execute(query, values).fetchall()]
+
+
+def _tracked(database: Database, account: str, names: Sequence[str]) -> list[TrackedOrder]:
+    """The orders of these names, in the order in which they were made, with all their events."""
+    wanted = list(names)
     with (
         database.transaction() as connection,
         connection.cursor(row_factory=dict_row) as cursor,
     ):
         intents = cursor.execute(
-            f"SELECT {COLUMNS} FROM intent WHERE account_id = %(account)s AND "  # noqa: S608 - ours
-            f"client_order_id IN ({names}) ORDER BY created_at, client_order_id".encode(),
-            values,
+            f"SELECT {COLUMNS} FROM intent WHERE account_id = %s AND "  # noqa: S608 - ours
+            "client_order_id = ANY(%s) ORDER BY created_at, client_order_id".encode(),
+            [account, wanted],
         ).fetchall()
         rows = cursor.execute(
             "SELECT client_order_id, kind, at, execution_id, quantity, price, reason, fee, "
             "broker_order_id FROM order_event WHERE account_id = %s AND client_order_id = ANY(%s) "
             "ORDER BY id",
-            [account, [row["client_order_id"] for row in intents]],
+            [account, wanted],
         ).fetchall()
     events: dict[str, list[OrderEvent]] = {}
     theirs: dict[str, str] = {}

@@ -51,6 +51,15 @@ def read_ledger(
     ]
 
 
+def is_booked(database: Database, account: str, identity: str) -> bool:
+    """Whether the account's ledger has an event of that identity."""
+    with database.transaction() as connection:
+        row = connection.execute(
+            "SELECT FROM ledger_event WHERE account_id = %s AND identity = %s", [account, identity]
+        ).fetchone()
+    return row is not None
+
+
 def add_ledger_event(
     connection: psycopg.Connection[TupleRow],
     account: str,

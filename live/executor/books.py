@@ -252,6 +252,18 @@ class Books:
             self.ledger_is_empty = False
         return is_new
 
+    def book_earned(self, events: Sequence[LedgerEvent], identity: str, reason: str) -> bool:
+        """Book what a corporate action brings, together and once: it is gain, not paid in."""
+        with self._database.transaction() as connection:
+            # Together, so that all are new or none is.
+            is_new = all(
+                add_ledger_event(connection, self._account, event, f"{identity}:{number}", reason)
+                for number, event in enumerate(events)
+            )
+        if is_new:
+            self.desk.book(events)
+        return is_new
+
     # The watch.
 
     def mark(self, symbol: str, units: int, known_at: int) -> None:

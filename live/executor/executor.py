@@ -22,6 +22,7 @@ from database.orders.intents import nanoseconds_of
 from database.orders.targets import StoredTarget
 from live.executor.books import Books, OnFlag, no_flag
 from live.executor.cancellation import Cancellation
+from live.executor.corporate_actions import CorporateActions
 from live.executor.halting import Halting
 from live.executor.policy import Policy
 from live.executor.quantities import bar_units, wanted_by
@@ -106,6 +107,7 @@ class Executor:
             now=now,
             on_halted=on_halted,
         )
+        self._actions = CorporateActions(database, policy, hours, self.books, self._cancellation)
         self._limits = policy.live_limits
         self._stream: UpdateStream | None = None
         self._connects = 0
@@ -194,6 +196,8 @@ class Executor:
         """All bars of one start: fills, then marks, then the watch."""
         if self._paper is not None:
             self._paper.at(self._now())
+            for bar in bars:
+                self._actions.look(self._paper, bar.symbol, ts)
             updates = [
                 u for bar in bars for u in self._paper.on_bar(bar.symbol, bar.ts, bar_units(bar))
             ]

@@ -102,15 +102,21 @@ def happenings(
     for action in sorted(actions, key=lambda action: action.kind is ActionKind.DIVIDEND):
         row = int(np.searchsorted(dates, np.datetime64(action.ex_date)))
         if action.symbol in market.symbols and row < len(dates):
-            found.setdefault(row, []).append(_happening(action, market))
+            increment = market.increments[market.symbols.index(action.symbol)]
+            found.setdefault(row, []).append(happening_of(action, increment))
     return found
 
 
-def _happening(action: CorporateAction, market: Market) -> Happening:
+def happening_of(action: CorporateAction, increment: int) -> Dividend | Split:
+    """What an action does to an account.
+
+    Args:
+        action: The split or dividend.
+        increment: Smallest step of a quantity of the symbol, in units.
+    """
     if action.kind is ActionKind.DIVIDEND:
         return Dividend(action.symbol, divided(*_exact(action.value, UNIT)))
     ratio = Fraction(action.value).limit_denominator(LARGEST_RATIO)
-    increment = market.increments[market.symbols.index(action.symbol)]
     return Split(action.symbol, ratio.numerator, ratio.denominator, increment)
 
 

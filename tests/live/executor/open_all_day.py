@@ -17,7 +17,7 @@ from trading.execution.hours import TradingHours
 DAY = 24 * 3600 * 10**9
 
 
-def one_long_session(clock: Literal["wall", "events"]) -> TradingHours:  # noqa: ARG001
+def one_long_session(clock: Literal["wall", "events"]) -> TradingHours:
     now = time.time_ns()
     return TradingHours(np.array([now - 10 * DAY]), np.array([now + 10 * DAY]))
 

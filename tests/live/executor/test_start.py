@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from database.connection import Database
-from database.orders.events import record_events, record_intent
+from database.orders.events import record_events, record_intent, working_orders
 from database.orders.standing import last_prices
 from live.executor.executor import Executor
 from tests.adapters.alpaca_trading import TradingBooks
@@ -38,6 +38,31 @@ def test_what_happened_to_all_orders_meanwhile_is_written_together(database: Dat
     assert not executor.reconciling
     assert not adjustments(database)
     assert_agrees(executor, side)
+
+
+def test_orders_that_work_are_found_without_reading_the_history_for_each(
+    database: Database,
+) -> None:
+    clock = Clock(START + HOUR)
+    side = Side(TradingBooks(clock))
+    world = World(database, policy_of("a", ["AAPL"]), hours_of(10), clock, side.broker)
+    write_orders(world, side, 300)
+    stored = 300 * 3
+    # The planner knows nothing of tables that grew since their statistics were made.
+    with database.transaction():
+        before = rows_read(database)
+        assert len(working_orders(database, "a")) == 300
+        assert rows_read(database) - before <= 3 * stored
+
+
+def rows_read(database: Database) -> int:
+    """Rows of `order_event` that this transaction has read."""
+    row = database.rows.execute(
+        "SELECT seq_tup_read + coalesce(idx_tup_fetch, 0) FROM pg_stat_xact_user_tables "
+        "WHERE relname = 'order_event'"
+    ).fetchone()
+    assert row is not None
+    return int(row[0])
 
 
 def write_orders(world: World, side: Side, count: int) -> None:
