@@ -11,10 +11,8 @@ import numpy as np
 from api.desk.reading.accounts import (
     Account,
     Reconciliation,
-    Worth,
     accounts,
     reconciliations,
-    worth,
 )
 from api.desk.reading.alerts import Firing, firing, last_event_id
 from api.desk.reading.ledger import Books, read_books
@@ -22,6 +20,7 @@ from api.desk.reading.orders import OrderRow, orders, orders_version
 from api.desk.reading.prices import LastPrice, last_prices, previous_closes
 from api.desk.reading.services import Heartbeat, heartbeats
 from database.connection import Database
+from database.orders.equity import EquityPoint, last_equity
 from trading.instruments.calendar import sessions
 from trading.instruments.clock import NEW_YORK, to_datetime
 from trading.units import UNIT
@@ -57,8 +56,8 @@ class AccountState:
 
     account: Account
     reconciliation: Reconciliation | None
-    worth: Worth | None
-    day_start: Worth | None
+    worth: EquityPoint | None
+    day_start: EquityPoint | None
     books: Books
     open_orders: tuple[OrderRow, ...]
 
@@ -158,8 +157,8 @@ class StateReader:
         return AccountState(
             account=account,
             reconciliation=reconciliation,
-            worth=worth(database, account.id),
-            day_start=worth(database, account.id, midnight),
+            worth=last_equity(database, account.id),
+            day_start=last_equity(database, account.id, midnight),
             books=books,
             open_orders=self._open_orders(database, account.id),
         )

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import AwareDatetime, Field
 
-from api.backtests import course_points, trade_rows
+from api.backtests import CoursePoint, TradeRow, course_points, trade_rows
 from api.envelope import Answer, Answered, ApiError, answer
 from api.parameters import (
     DEFAULT_ROWS,
@@ -21,9 +21,10 @@ from api.parameters import (
     place_of,
     services_of,
 )
+from api.prefect_runs import Run
 from api.repeats import Body, IdempotencyKey
 from api.routes.books import Amount
-from api.routes.runs import FlowRun, started
+from api.routes.runs import started
 from api.security import Trader
 from lake.backtests.contents import read_ledger
 from lake.backtests.course import stored_course
@@ -162,36 +163,6 @@ class Backtest(Answered):
     computed_at: AwareDatetime
 
 
-class EquityPoint(Answered):
-    """The account at the close of a bar.
-
-    Attributes:
-        at: The bar's start.
-        equity: Dollars.
-        drawdown: The deepest fall from the peak since the point before, a fraction, at most 0.
-    """
-
-    at: AwareDatetime
-    equity: float
-    drawdown: float
-
-
-class Trade(Answered):
-    """A position from its first share to none.
-
-    Attributes:
-        symbol: The symbol.
-        opened: When.
-        closed: When it came to nothing or changed sides.
-        pnl: What it earned after fees in dollars, dividends included.
-    """
-
-    symbol: str
-    opened: AwareDatetime
-    closed: AwareDatetime
-    pnl: Amount
-
-
 class BacktestInFull(Answered):
     """A result with how its account went; of a fold in the part that was traded.
 
@@ -203,8 +174,8 @@ class BacktestInFull(Answered):
     """
 
     result: Backtest
-    equity: list[EquityPoint] | None
-    trades: list[Trade]
+    equity: list[CoursePoint] | None
+    trades: list[TradeRow]
     trade_count: int
 
 
@@ -323,7 +294,7 @@ def one_backtest(
     return answer(request, data, stale=stale)
 
 
-@router.post("/backtests", summary="Run backtests", response_model=Answer[FlowRun], status_code=202)
+@router.post("/backtests", summary="Run backtests", response_model=Answer[Run], status_code=202)
 def start_backtest(
     request: Request, caller: Trader, body: NewBacktest, idempotency_key: IdempotencyKey
 ) -> Response:

@@ -7,9 +7,9 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Path, Query, Request, Response
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import BaseModel, Field
 
-from api.envelope import ERRORS, Answer, Answered, ApiError, answer
+from api.envelope import ERRORS, Answer, ApiError, answer
 from api.parameters import Cursor, cursor_of, place_of, services_of
 from api.prefect_runs import Run, Runs
 from api.repeats import Body, IdempotencyKey, once
@@ -29,32 +29,6 @@ Deployment = Literal[
 """What may be started from here: what computes, and nothing that trades."""
 
 
-class FlowRun(Answered):
-    """A flow run.
-
-    Attributes:
-        id: Its id.
-        name: Its name.
-        state: E.g. `Completed`.
-        state_type: E.g. `COMPLETED`.
-        created: When it was made.
-        start_time: When it began; None before.
-        end_time: When it ended; None before.
-        tags: Its tags.
-        parameters: What it was started with.
-    """
-
-    id: UUID
-    name: str
-    state: str
-    state_type: str
-    created: AwareDatetime
-    start_time: AwareDatetime | None
-    end_time: AwareDatetime | None
-    tags: list[str]
-    parameters: dict[str, Any]
-
-
 class NewRun(Body):
     """A flow run to start."""
 
@@ -67,7 +41,7 @@ class NewRun(Body):
     )
 
 
-@router.get("/runs", summary="Flow runs", response_model=Answer[list[FlowRun]])
+@router.get("/runs", summary="Flow runs", response_model=Answer[list[Run]])
 def runs(
     request: Request,
     *,
@@ -88,7 +62,7 @@ def runs(
     return answer(request, found, next_cursor=more)
 
 
-@router.get("/runs/{run_id}", summary="One flow run", response_model=Answer[FlowRun])
+@router.get("/runs/{run_id}", summary="One flow run", response_model=Answer[Run])
 def one_run(request: Request, run_id: Annotated[UUID, Path(description="Its id.")]) -> Response:
     """A flow run by its id."""
     found = _server(request).one(run_id)
@@ -98,7 +72,7 @@ def one_run(request: Request, run_id: Annotated[UUID, Path(description="Its id."
 
 
 @router.post(
-    "/runs", summary="Start a flow run", response_model=Answer[FlowRun], status_code=202,
+    "/runs", summary="Start a flow run", response_model=Answer[Run], status_code=202,
     responses=ERRORS,
 )  # fmt: skip
 def start_run(

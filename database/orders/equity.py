@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import Self
 
 import psycopg
 from psycopg.rows import TupleRow, class_row
 
 from database.connection import Database
+from trading.portfolio.standing import Standing
 
 _COLUMNS = "at, equity, cash, deposits, realized, unrealized, fees, gross, drawdown"
 
@@ -39,6 +41,14 @@ class EquityPoint:
     fees: Decimal
     gross: Decimal
     drawdown: float
+
+    @classmethod
+    def of(cls, now: Standing, at: datetime, drawdown: float) -> Self:
+        """How an account stands, as a point."""
+        return cls(
+            at=at, equity=now.equity, cash=now.cash, deposits=now.deposits, realized=now.realized,
+            unrealized=now.unrealized, fees=now.fees, gross=now.gross, drawdown=drawdown,
+        )  # fmt: skip
 
 
 def write_equity(
@@ -73,14 +83,16 @@ def equity_between(
         ).fetchall()
 
 
-def last_equity(database: Database, account: str) -> EquityPoint | None:
-    """What the account was worth last; None when it never was anything."""
+def last_equity(
+    database: Database, account: str, before: datetime | None = None
+) -> EquityPoint | None:
+    """What the account was worth last, or last before a moment; None when it never was anything."""
     with (
         database.transaction() as connection,
         connection.cursor(row_factory=class_row(EquityPoint)) as cursor,
     ):
         return cursor.execute(
             f"SELECT {_COLUMNS} FROM equity WHERE account_id = %s "  # noqa: S608 - our own names
-            "ORDER BY at DESC LIMIT 1".encode(),
-            [account],
+            "AND (%s::timestamptz IS NULL OR at < %s) ORDER BY at DESC LIMIT 1".encode(),
+            [account, before, before],
         ).fetchone()

@@ -62,11 +62,7 @@ def _valued(name: str | None) -> dict[str, Standing]:
             now = found[account.id] = read_standing(database, account.id)
             peak = float(read_risk(database, account.id).memory.peak)
             fallen = 1.0 - to_money(round(now.equity, 9)) / peak if peak > 0 else 0.0
-            point = EquityPoint(
-                at=at, equity=now.equity, cash=now.cash, deposits=now.deposits,
-                realized=now.realized, unrealized=now.unrealized, fees=now.fees, gross=now.gross,
-                drawdown=max(0.0, fallen),
-            )  # fmt: skip
+            point = EquityPoint.of(now, at, max(0.0, fallen))
             with database.transaction() as connection:
                 write_equity(connection, account.id, point)
     return found

@@ -27,9 +27,10 @@ from trading.execution.desk import Desk, Price, TrackedOrder
 from trading.execution.intent import Intent
 from trading.orders.history import OrderEvent, OrderEventKind
 from trading.portfolio.ledger import EventKind, LedgerEvent
+from trading.portfolio.standing import standing
 from trading.risk.limits import Code, RiskLimits, TradingState
 from trading.risk.watch import RiskState, Thresholds, paid_in, watched
-from trading.units import from_units, price_units, to_dollars, to_money, to_units
+from trading.units import from_units, price_units, to_money, to_units
 
 LOG = logging.getLogger(__name__)
 
@@ -284,19 +285,8 @@ class Books:
         return self.risk
 
     def _point(self, at: int, memory: RiskState) -> EquityPoint:
-        account = self.desk.account
         fallen = 1 - memory.equity / memory.peak if memory.peak > 0 else 0
-        return EquityPoint(
-            at=moment_of(at),
-            equity=to_dollars(account.equity),
-            cash=to_dollars(account.cash),
-            deposits=to_dollars(account.deposits),
-            realized=to_dollars(account.realized),
-            unrealized=to_dollars(account.unrealized),
-            fees=to_dollars(account.fees),
-            gross=to_dollars(sum(abs(holding.value) for holding in account.open.values())),
-            drawdown=float(fallen),
-        )
+        return EquityPoint.of(standing(self.desk.account), moment_of(at), float(fallen))
 
     def held(self, symbol: str) -> Decimal:
         """Shares of a symbol."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 
 import numpy as np
 
@@ -23,11 +22,6 @@ _RECONCILED = """
 SELECT DISTINCT ON (account_id)
     account_id, cause, started_at, ended_at, agreed, jsonb_array_length(differences) AS differences
 FROM reconciliation ORDER BY account_id, id DESC
-"""
-
-_WORTH = """
-SELECT at, equity, cash, deposits, realized, unrealized, fees, gross, drawdown FROM equity
-WHERE account_id = %s AND (%s::timestamptz IS NULL OR at < %s) ORDER BY at DESC LIMIT 1
 """
 
 _SERIES = """
@@ -86,33 +80,6 @@ class Reconciliation:
     differences: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Worth:
-    """What an account was worth at a moment, in dollars.
-
-    Attributes:
-        at: The moment.
-        equity: Cash and positions.
-        cash: What is there to spend.
-        deposits: What was paid in, less what was paid out.
-        realized: What closed shares earned.
-        unrealized: What open shares would earn.
-        fees: All fees.
-        gross: Worth of all positions, long and short added.
-        drawdown: Fall from the peak, as a share of it.
-    """
-
-    at: datetime
-    equity: Decimal
-    cash: Decimal
-    deposits: Decimal
-    realized: Decimal
-    unrealized: Decimal
-    fees: Decimal
-    gross: Decimal
-    drawdown: float
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class WorthSeries:
     """An account's worth over time, arrays of shape (n,).
@@ -139,12 +106,6 @@ def reconciliations(database: Database) -> dict[str, Reconciliation]:
     """The last reconciliation of each account."""
     found = rows_of(database, Reconciliation, _RECONCILED)
     return {one.account_id: one for one in found}
-
-
-def worth(database: Database, account: str, before: datetime | None = None) -> Worth | None:
-    """The last worth known of an account, or the last one before a moment."""
-    found = rows_of(database, Worth, _WORTH, [account, before, before])
-    return found[0] if found else None
 
 
 def worth_series(
