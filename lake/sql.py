@@ -28,7 +28,7 @@ from lake.reading import BRONZE_SCHEMA
 from lake.silver.bronze_rows import BRONZE
 from lake.silver.table import SILVER, SILVER_DAYS, schema_of
 from storage.directory import Directory, open_directory
-from trading.errors import ParameterError
+from trading.errors import DataError, ParameterError
 
 if TYPE_CHECKING:
     import duckdb
@@ -52,6 +52,7 @@ def connect(lake_dir: str | None = None) -> LakeConnection:
         lake_dir: The lake's folder or URL; None for `TRADING_LAKE_DIR`, else `output/lake`.
 
     Raises:
+        DataError: The file that shows a view's columns is damaged.
         LocationError: `lake_dir` is not usable.
         StorageError: It cannot be listed.
     """
@@ -81,7 +82,15 @@ class LakeConnection:
             self._connection.register_filesystem(lake.filesystem)
         months = self._months(lake)
         for view in VIEWS:
-            run(_view(lake, view, months if view == SILVER else ()))
+            try:
+                run(_view(lake, view, months if view == SILVER else ()))
+            except duckdb.Error as error:
+                self.close()
+                raise DataError(
+                    f"{lake.location}/{view}", f"a file of it cannot be read ({_reason(error)})",
+                    "remove that file, and make it again with the command that trading lake "
+                    f"status {view.removesuffix('_days')} prints",
+                ) from None  # fmt: skip
         # As they are, and as the views' patterns have them.
         places = sorted({_text(_root(lake)), _text(_quoted(_root(lake)))})
         run(f"SET allowed_directories=[{', '.join(places)}]")
@@ -147,11 +156,16 @@ class LakeConnection:
             )
 
     def _refusal(self, query: str, error: Exception) -> ParameterError:
-        reason = " ".join(str(error).split("\n\n")[0].split())[:300].rstrip(".")
+        allowed = f"a query of {', '.join(VIEWS)} that DuckDB can answer ({_reason(error)})"
         return ParameterError(
-            "query", query, f"a query of {', '.join(VIEWS)} that DuckDB can answer ({reason})",
+            "query", query, allowed,
             "correct it; DESCRIBE silver lists a view's columns",
         )  # fmt: skip
+
+
+def _reason(error: Exception) -> str:
+    """What DuckDB says, on one line."""
+    return " ".join(str(error).split("\n\n")[0].split())[:300].rstrip(".")
 
 
 def _view(lake: Directory, view: str, months: Sequence[str]) -> str:

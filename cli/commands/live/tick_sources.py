@@ -21,7 +21,7 @@ from servers.errors import USAGE, CommandError
 from trading.bars.synthetic import contract_names
 from trading.errors import ParameterError
 from trading.instruments.calendar import sessions
-from trading.instruments.symbols import checked_contract
+from trading.instruments.symbols import checked_symbol
 
 _SYNTHETIC_DAYS = 30
 
@@ -100,7 +100,7 @@ def asked_symbols(options: StreamOptions, database: Database) -> frozenset[str]:
         names = contract_names(int(text))
     else:
         names = [name.strip() for name in text.split(",")]
-    wanted = frozenset(checked_contract(name) for name in names)
+    wanted = frozenset(checked_symbol(name) for name in names)
     if not wanted:
         raise CommandError("symbols=0 is no stream; ask for at least one symbol.", USAGE)
     unsubscribe(database, before - wanted)
