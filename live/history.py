@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 
 from database.connection import Database
-from database.live.bars import live_bars
+from database.live.bars import live_bars, nanoseconds
 from lake.gold.actions import read_actions
 from lake.gold.history import Beginnings, History, read_minutes
 from storage.directory import Directory
@@ -77,6 +77,38 @@ class LiveHistories:
         self._database = database
         self._loaded: dict[tuple[str, Interval], LiveHistory] = {}
 
+    def load(self, interval: Interval, symbols: Iterable[str], ts: int) -> None:
+        """Load the series of many symbols together: one question to the database for all.
+
+        Args:
+            interval: Their interval.
+            symbols: The symbols.
+            ts: A moment of the session that they are wanted for.
+
+        Raises:
+            ContentError, DataError: The lake's files are damaged, or its actions contradict.
+            StorageError, DatabaseError: The lake or the database cannot be read.
+        """
+        unknown = self.lacking(interval, symbols, ts)
+        if not unknown:
+            return
+        day = _day_of(ts)
+        actions = read_actions(self._lake)
+        begin = datetime(day.year, day.month, day.day, tzinfo=NEW_YORK)
+        stored = {symbol: self._stored(symbol, interval, day) for symbol in unknown}
+        first = {symbol: _first_unsettled(held, begin) for symbol, held in stored.items()}
+        end = begin + timedelta(days=1)
+        live: dict[str, dict[int, BarClosed]] = {symbol: {} for symbol in unknown}
+        for bar in live_bars(
+            self._database, interval.value, min(first.values()), end, sorted(unknown)
+        ):
+            if bar.ts >= nanoseconds(first[bar.symbol]):
+                live[bar.symbol][bar.ts] = bar
+        for symbol in unknown:
+            self._loaded[symbol, interval] = LiveHistory(
+                day, stored[symbol], actions_in_force(actions, symbol, day), live[symbol]
+            )
+
     def take(self, bar: BarClosed) -> LiveHistory:
         """The history of a bar's series, with the bar in it."""
         history = self.of(bar.symbol, Interval(bar.interval), bar.ts)
@@ -87,32 +119,38 @@ class LiveHistories:
         """The history of a series for the session that a moment is in.
 
         Raises:
-            ContentError, DataError: The lake's files are damaged, or its actions contradict.
-            StorageError, DatabaseError: The lake or the database cannot be read.
+            ContentError, DataError, StorageError, DatabaseError: As for `load`.
         """
-        day = datetime.fromtimestamp(ts // 10**9, UTC).astimezone(NEW_YORK).date()
-        known = self._loaded.get((symbol, interval))
-        if known is None or known.day != day:
-            known = self._loaded[symbol, interval] = self._load(symbol, interval, day)
-        return known
+        self.load(interval, [symbol], ts)
+        return self._loaded[symbol, interval]
 
-    def _load(self, symbol: str, interval: Interval, day: date) -> LiveHistory:
-        """The lake's bars of sessions before the day, and live ones of those that it lacks."""
+    def lacking(self, interval: Interval, symbols: Iterable[str], ts: int) -> list[str]:
+        """Those whose series is not loaded for the session that a moment is in."""
+        day = _day_of(ts)
+        loaded = self._loaded
+        return [s for s in symbols if (s, interval) not in loaded or loaded[s, interval].day != day]
+
+    def _stored(self, symbol: str, interval: Interval, day: date) -> History:
+        """The lake's bars of sessions before a day."""
         stored = read_minutes(self._lake, symbol, interval, None)
         before = stored.dates < np.datetime64(day)
-        stored = History(
+        return History(
             stored.bars[before], stored.available_at[before], stored.dates[before], _UNKNOWN
         )
-        begin = datetime(day.year, day.month, day.day, tzinfo=NEW_YORK)
-        end = begin + timedelta(days=1)
-        first = begin - LONGEST_UNSETTLED
-        if len(stored.dates):
-            last: date = stored.dates[-1].item()
-            after = datetime(last.year, last.month, last.day, tzinfo=NEW_YORK) + timedelta(days=1)
-            first = max(first, after)
-        found = live_bars(self._database, interval.value, first, end, [symbol])
-        actions = actions_in_force(read_actions(self._lake), symbol, day)
-        return LiveHistory(day, stored, actions, {bar.ts: bar for bar in found})
+
+
+def _day_of(ts: int) -> date:
+    return datetime.fromtimestamp(ts // 10**9, UTC).astimezone(NEW_YORK).date()
+
+
+def _first_unsettled(stored: History, begin: datetime) -> datetime:
+    """From when on live bars count: after the last session that the lake has."""
+    first = begin - LONGEST_UNSETTLED
+    if not len(stored.dates):
+        return first
+    last: date = stored.dates[-1].item()
+    after = datetime(last.year, last.month, last.day, tzinfo=NEW_YORK) + timedelta(days=1)
+    return max(first, after)
 
 
 def bars_of(live: list[BarClosed]) -> Bars:

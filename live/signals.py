@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, cast
 
 import numpy as np
@@ -13,6 +14,7 @@ from pydantic import BaseModel
 
 from database.connection import Database
 from database.live.signals import save_signals
+from database.live.subscriptions import subscriptions
 from lake.gold.history import History
 from lake.gold.news_history import NewsHistory
 from lake.gold.request import CONTEXT_SYMBOLS
@@ -27,11 +29,24 @@ from trading.bars.context import NEWS
 from trading.bars.intervals import Interval
 from trading.errors import ParameterError
 from trading.events import BarClosed, SignalMade, Stream
+from trading.indicators.library import talib
+from trading.instruments.calendar import sessions
+from trading.instruments.clock import NEW_YORK
 from trading.strategies.protocol import SIGNAL_NAMES, Strategy
 from trading.strategies.registry import checked_parameters, strategy_named
 
 GROUP = "signals"
-BARS_AT_ONCE = 2_000
+DAY_NANOSECONDS = 86_400 * 10**9
+BARS_AT_ONCE = 500
+"""Their signals are published before the next are read: none waits for thousands of bars."""
+
+PREPARED_BEFORE = timedelta(hours=1)
+"""How long before the opening histories are loaded: the lake has the last session by then."""
+
+PREPARED_AT_ONCE = 5
+LOOK_AGAIN_NANOSECONDS = 60 * 10**9
+RECENT_NANOSECONDS = 5 * DAY_NANOSECONDS
+"""Longer than any weekend with holidays."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +98,7 @@ class Signals:
         lake: Where older bars are.
         strategies: What runs on the bars.
         consumer: The name of this process among those that share the work.
+        clock: Tells the time in nanoseconds since 1970 in UTC.
     """
 
     def __init__(
@@ -92,6 +108,8 @@ class Signals:
         lake: Directory,
         strategies: Sequence[LiveStrategy],
         consumer: str,
+        *,
+        clock: Callable[[], int] = time.time_ns,
     ) -> None:
         self._bus = bus
         self._database = database
@@ -100,8 +118,12 @@ class Signals:
         self._news = LiveNews(lake, database)
         self._needs_news = {o.interval for o in strategies if NEWS in o.strategy.context}
         self._consumer = bus.consume(Stream.BARS, GROUP, consumer)
+        self._clock = clock
+        self._latest = self._prepare_at = 0
         self.signals = 0
         self.lag = Lag()
+        # Takes seconds; the first bar should not wait for it.
+        talib()
 
     def step(self, wait_seconds: float = 1.0) -> list[SignalMade]:
         """Take in the next bars, and publish and keep what strategies say of them.
@@ -112,8 +134,12 @@ class Signals:
         """
         batch = self._consumer.fetch(BARS_AT_ONCE, wait_seconds)
         bars = [event for event in batch.events if isinstance(event, BarClosed)]
+        if not bars:
+            self._prepare()
+        self._latest = max([self._latest, *(bar.available_at for bar in bars)])
         if with_news := {bar.symbol for bar in bars if bar.interval in self._needs_news}:
             self._news.look(with_news)
+        self._load(bars)
         made = [signal for bar in bars for signal in self._of(bar)]
         save_signals(self._database, made)
         self._bus.publish_many(Stream.SIGNALS, ((signal.symbol, signal) for signal in made))
@@ -131,6 +157,38 @@ class Signals:
     def close(self) -> None:
         """Let another process go on at once."""
         self._consumer.close()
+
+    def _prepare(self) -> None:
+        """Load what the session that is next will need, as long as there is nothing else to do.
+
+        Of years of bars that takes a second a symbol, and the first bars of all come together.
+        Prices of another time, as in a replay, have no session that one could wait for.
+        """
+        now = self._clock()
+        if now < self._prepare_at or (self._latest and now - self._latest > RECENT_NANOSECONDS):
+            return
+        opens = next_open(now, PREPARED_BEFORE)
+        symbols = sorted(subscriptions(self._database)) if opens else []
+        intervals = {one.interval for one in self._strategies}
+        wanted = [
+            (interval, symbol)
+            for interval in intervals
+            for symbol in self._histories.lacking(interval, symbols, opens or now)
+        ]
+        for interval, symbol in wanted[:PREPARED_AT_ONCE]:
+            self._histories.load(interval, [symbol], opens or now)
+        if len(wanted) <= PREPARED_AT_ONCE:
+            self._prepare_at = now + LOOK_AGAIN_NANOSECONDS
+
+    def _load(self, bars: Sequence[BarClosed]) -> None:
+        """Load the histories of all these bars' series together."""
+        for interval in {one.interval for one in self._strategies}:
+            days: dict[int, list[BarClosed]] = {}
+            for bar in bars:
+                if bar.interval == interval:
+                    days.setdefault(bar.ts // DAY_NANOSECONDS, []).append(bar)
+            for some in days.values():
+                self._histories.load(interval, {bar.symbol for bar in some}, some[0].ts)
 
     def _of(self, bar: BarClosed) -> list[SignalMade]:
         asked = [one for one in self._strategies if one.interval == bar.interval]
@@ -155,6 +213,22 @@ class Signals:
             context=context,
         )
         return _signal(bar, made, one)
+
+
+def next_open(now: int, before: timedelta) -> int | None:
+    """The opening of the session that goes on, or that begins soon; None if there is none.
+
+    Args:
+        now: Nanoseconds since 1970 in UTC.
+        before: How long before it opens a session counts.
+    """
+    moment = datetime.fromtimestamp(now / 1e9, UTC)
+    day = moment.astimezone(NEW_YORK).date()
+    today = sessions(day, day)
+    if not len(today):
+        return None
+    opens, closes = (int(times.astype(np.int64)[0]) for times in (today.opens, today.closes))
+    return opens if opens - before // timedelta(microseconds=1) * 1000 <= now < closes else None
 
 
 def _signal(bar: BarClosed, made: SignalPass, one: LiveStrategy) -> SignalMade:
