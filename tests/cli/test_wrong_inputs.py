@@ -5,10 +5,12 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from cli.app import main
+from cli.commands.accounts.risk import run_halt, run_resume
 from cli.commands.lake.build import run_build
 from cli.commands.lake.gaps import run_gaps
 from cli.commands.lake.ingest import IngestOptions, run_refetch
@@ -17,6 +19,9 @@ from cli.commands.lake.medallion_run import RunOptions
 from cli.commands.lake.question import LakeQuestion, ingest_requests, stored_requests
 from cli.commands.lake.selection import Selection, check_symbols
 from cli.commands.lake.sql import run_sql
+from cli.commands.live.differing import run_differences
+from cli.commands.live.executor import ExecutorOptions, policy_of
+from cli.commands.live.service import ServiceOptions
 from cli.settings import settings_in_force
 from flows.boundary.settings import Settings, settings
 from servers.errors import USAGE, CommandError
@@ -196,3 +201,69 @@ def test_a_damaged_file_ends_a_query_in_one_sentence(lake: Lake) -> None:
     file.write_bytes(b"junk")
     with pytest.raises(DataError, match=r"/bronze: a file of it cannot be read .*20240103.parquet"):
         run_sql("SELECT count(close) FROM bronze", "table", str(lake.folder))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"capital": "nan"}, "capital='nan' is not a number from 0 to"),
+        ({"allocation": "-1"}, "allocation='-1' is not a number from 0 to"),
+        ({"symbols": "a b"}, "symbol='a b' is not a symbol name"),
+        ({"account": "a b/c"}, "account='a b/c' is not 1 to 64 of"),
+        ({"interval": "9z"}, "interval='9z' is not 1m, 3m"),
+    ],
+)
+def test_an_executor_refuses_what_it_cannot_trade_with(wrong: dict[str, str], said: str) -> None:
+    given: dict[str, Any] = {
+        "account": "paper", "broker": "paper", "confirm_account": None, "symbols": "AAPL",
+        "strategy": "rsi_reversion", "fingerprint": None, "interval": "1m", "capital": "100000",
+        "fees_bps": "1", "slippage_bps": "1", "participation": "0.025", "allocation": None,
+        "allow_short": False, "clock": "wall", "minutes": None, "json": False,
+        "service": ServiceOptions(server_dir=Path()),
+    }  # fmt: skip
+    assert policy_of(ExecutorOptions(**given), Settings()).symbols == ("AAPL",)
+    with pytest.raises(ParameterError) as refused:
+        policy_of(ExecutorOptions(**given | wrong), Settings())
+    assert str(refused.value).startswith(said)
+
+
+@pytest.mark.parametrize("option", ["--rate inf", "--speed inf", "--rate nan", "--minutes nan"])
+def test_a_number_that_is_none_is_refused(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], option: str
+) -> None:
+    monkeypatch.setattr("sys.argv", ["trading", "live", *option.split()])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == USAGE
+    assert capsys.readouterr().err.startswith(
+        f"{option.split(maxsplit=1)[0]}='{option.split()[1]}' cannot"
+    )
+
+
+@pytest.mark.parametrize(
+    "do",
+    [
+        lambda server: run_halt(server, None, " ", closes=False, as_object=False),
+        lambda server: run_resume(server, None, "", as_object=False),
+    ],
+)
+def test_a_halt_and_its_end_need_a_reason(do: Callable[[Path], None], tmp_path: Path) -> None:
+    with pytest.raises(ParameterError, match=r"why=.* is not a reason for the audit"):
+        do(tmp_path / "server")
+    assert not (tmp_path / "server").exists()
+
+
+@pytest.mark.parametrize(
+    ("day", "source", "said"),
+    [
+        ("2024-01-06", None, "date='2024-01-06' is not a session of the exchange"),
+        ("2024-01-03", "nosuch", "source='nosuch' is not one that bronze has: files"),
+    ],
+)
+def test_differences_of_nothing_are_refused(
+    lake: Lake, tmp_path: Path, day: str, source: str | None, said: str
+) -> None:
+    with pytest.raises(ParameterError, match=said):
+        run_differences(day, source, None, lake_dir=str(lake.folder),
+                        server_dir=tmp_path / "server", as_object=False)  # fmt: skip
+    assert not (tmp_path / "server").exists()
