@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 
 import typer
 
@@ -12,6 +13,7 @@ from cli.groups.executor import executor
 from cli.groups.lake import database, layers, raw
 from cli.groups.live import live
 from cli.groups.live_check import check_live
+from cli.usage import one_sentence
 from servers.loopback import bypass_proxies
 
 
@@ -94,4 +96,5 @@ for name, group in (
 def main() -> None:
     """Run the command line; the console script's entry point."""
     bypass_proxies(os.environ)
-    app()
+    with one_sentence():
+        sys.exit(app(standalone_mode=False))

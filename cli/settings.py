@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ from cli.prefect_settings import loading_prefect
 from servers.connection import named_api_url
 from servers.errors import USAGE, CommandError
 from storage.directory import open_directory
-from trading.errors import shown
+from trading.errors import ParameterError, shown
 
 if TYPE_CHECKING:
     from flows.boundary.settings import Settings
@@ -50,17 +51,18 @@ def _unusable(error: ValidationError) -> str:
     from flows.boundary.settings import Settings, settings_file  # noqa: PLC0415 - loads Prefect
 
     first = error.errors()[0]
-    name = str(first["loc"][0])
+    name, *fields = map(str, first["loc"])
+    why = ": ".join([*fields[-1:], first["msg"].removeprefix("Value error, ")])
+    if first["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(name, Settings.model_fields, n=1)
+        why = "there is no such setting" + (f"; {near[0]} is one" if near else "")
     variable = f"TRADING_{name}".upper()
     secret = "SecretStr" in str(getattr(Settings.model_fields.get(name), "annotation", ""))
     value = "" if secret else f"={shown(first['input'])}"
     if variable in {known.upper() for known in os.environ}:
-        return (
-            f"{variable}{value} cannot be used ({first['msg']}); correct the variable or unset it."
-        )
+        return f"{variable}{value} cannot be used ({why}); correct the variable or unset it."
     return (
-        f"{name}{value} in {settings_file()} cannot be used ({first['msg']}); correct the line or "
-        "remove it."
+        f"{name}{value} in {settings_file()} cannot be used ({why}); correct the line or remove it."
     )
 
 
@@ -79,6 +81,25 @@ def job_environment() -> dict[str, str]:
         "TRADING_OUTPUT_DIR": here.output_dir,
         "TRADING_LAKE_DIR": here.lake_dir,
     }
+
+
+def existing_lake(named: str | None, otherwise: str) -> str:
+    """The lake that a command reads, absolute.
+
+    Args:
+        named: What the user named; it must be there, since a slip would look like an empty lake.
+        otherwise: The settings' lake, which need not be there yet.
+
+    Raises:
+        ParameterError: What the user named is not usable, or not there.
+    """
+    place = absolute(named or otherwise, "lake_dir")
+    if named and not open_directory(place, "lake_dir").exists():
+        raise ParameterError(
+            "lake_dir", named, "a lake that is there",
+            "correct it, or fill it first with trading lake ingest",
+        )  # fmt: skip
+    return place
 
 
 def absolute(url: str, parameter: str) -> str:

@@ -22,7 +22,7 @@ import pyarrow as pa
 from lake.place import lake_location
 from lake.views import VIEWS, quoted, root, statement_of, text
 from storage.directory import Directory, open_directory
-from trading.errors import ParameterError
+from trading.errors import DataError, ParameterError
 
 if TYPE_CHECKING:
     import duckdb
@@ -35,6 +35,7 @@ def connect(lake_dir: str | None = None) -> LakeConnection:
         lake_dir: The lake's folder or URL; None for `TRADING_LAKE_DIR`, else `output/lake`.
 
     Raises:
+        DataError: The file that shows a view's columns is damaged.
         LocationError: `lake_dir` is not usable.
         StorageError: It cannot be listed.
     """
@@ -63,7 +64,15 @@ class LakeConnection:
         if not lake.is_local:
             self._connection.register_filesystem(lake.filesystem)
         for view in VIEWS:
-            run(statement_of(lake, view, self._names))
+            try:
+                run(statement_of(lake, view, self._names))
+            except duckdb.Error as error:
+                self.close()
+                raise DataError(
+                    f"{lake.location}/{view}", f"a file of it cannot be read ({_reason(error)})",
+                    "remove that file, and make it again with the command that trading lake "
+                    f"status {view.removesuffix('_days')} prints",
+                ) from None  # fmt: skip
         # As they are, and as the views' patterns have them.
         places = sorted({text(root(lake)), text(quoted(root(lake)))})
         run(f"SET allowed_directories=[{', '.join(places)}]")
@@ -128,8 +137,13 @@ class LakeConnection:
             )
 
     def _refusal(self, query: str, error: Exception) -> ParameterError:
-        reason = " ".join(str(error).split("\n\n")[0].split())[:300].rstrip(".")
+        allowed = f"a query of {', '.join(VIEWS)} that DuckDB can answer ({_reason(error)})"
         return ParameterError(
-            "query", query, f"a query of {', '.join(VIEWS)} that DuckDB can answer ({reason})",
+            "query", query, allowed,
             "correct it; DESCRIBE silver lists a view's columns",
         )  # fmt: skip
+
+
+def _reason(error: Exception) -> str:
+    """What DuckDB says, on one line."""
+    return " ".join(str(error).split("\n\n")[0].split())[:300].rstrip(".")

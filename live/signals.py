@@ -89,6 +89,19 @@ class LiveStrategy:
         return cls(strategy, checked_parameters(strategy, parameters or {}), Interval(interval))
 
 
+def live_strategies(names: str, intervals: str) -> list[LiveStrategy]:
+    """Each strategy on each interval, as users name them: both separated by commas.
+
+    Raises:
+        ParameterError: There is none of a name, or live bars have none of an interval.
+    """
+    return [
+        LiveStrategy.named(name.strip(), interval.strip())
+        for name in names.split(",")
+        for interval in intervals.split(",")
+    ]
+
+
 class Signals:
     """What bars are read, and what strategies say of them.
 

@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING, Any
 import typer
 from pydantic import ValidationError
 
-from cli.commands.lake.selection import names
+from cli.commands.lake.selection import symbol_names
 from cli.commands.up import STARTING
 from cli.display.progress import progress_display
 from cli.pipeline.credentials import use_credentials_block
 from cli.pipeline.pipeline import Pipeline, point_to_the_ui, quiet_prefect, worker_for
-from cli.settings import absolute, installation
+from cli.settings import absolute, existing_lake, installation
 from lake.backtests.account import account
 from lake.backtests.request import HELD_BACK, BacktestRequest
 from servers.connection import leases_of, prefect_connection, say_whose_server
@@ -171,7 +171,7 @@ def _request(wish: Wish, search: Search, lake_dir: str, input_dir: str | None) -
         strategy=wish.strategy,
         interval=_interval(wish.interval),
         sets=parameter_sets(strategy, search).sets,
-        symbols=tuple(dict.fromkeys(names(wish.symbols))),
+        symbols=symbol_names(wish.symbols),
         portfolio=wish.portfolio,
         start=_date("start", wish.start),
         end=_date("end", wish.end),
@@ -185,7 +185,9 @@ def _request(wish: Wish, search: Search, lake_dir: str, input_dir: str | None) -
 
 def _checked(wish: Wish, search: Search, settings: Settings) -> BacktestRequest:
     """The request, with its bars looked at before anything is submitted."""
-    lake_dir = absolute(wish.lake_dir or settings.lake_dir, "lake_dir")
+    # With an input_dir the lake is only where results go, and need not be there yet.
+    read = None if wish.input_dir else wish.lake_dir
+    lake_dir = existing_lake(read, wish.lake_dir or settings.lake_dir)
     input_dir = absolute(wish.input_dir, "input_dir") if wish.input_dir else None
     request = _request(wish, search, lake_dir, input_dir)
     account(request, request.accounts()[0])

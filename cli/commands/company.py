@@ -19,7 +19,7 @@ from flows.operations.watched import watched_symbols
 from servers.errors import FAILED
 from trading.errors import ParameterError
 from trading.instruments.clock import parse_timestamp
-from trading.instruments.symbols import checked_contract
+from trading.instruments.symbols import checked_symbol
 
 
 def run_fetch(symbols: Sequence[str] | None, server_dir: Path, *, as_object: bool) -> int:
@@ -29,7 +29,7 @@ def run_fetch(symbols: Sequence[str] | None, server_dir: Path, *, as_object: boo
         ParameterError: A symbol cannot be used.
     """
     settings = installation()
-    wanted = watched_symbols([checked_contract(symbol) for symbol in symbols or ()])
+    wanted = watched_symbols([checked_symbol(symbol) for symbol in symbols or ()])
     with database_url(settings, server_dir) as url:
         summary = fetch_companies(url, _source(), wanted)
     typer.echo(json.dumps(asdict(summary)) if as_object else f"{summary.sentence}.")
@@ -48,7 +48,7 @@ def run_show(symbol: str, as_of: str | None, server_dir: Path, *, as_object: boo
     Raises:
         ParameterError: The symbol or the moment cannot be used, or nothing was known.
     """
-    checked_contract(symbol)
+    checked_symbol(symbol)
     moment = datetime.now(UTC) if as_of is None else parse_timestamp(as_of, "as_of")
     with database_url(installation(), server_dir) as url, open_database(url) as database:
         facts = known_facts(database, symbol, moment)

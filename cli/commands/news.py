@@ -23,7 +23,7 @@ from flows.operations.watched import watched_symbols
 from storage.checks import check_writable
 from storage.directory import open_directory
 from trading.instruments.clock import to_datetime64
-from trading.instruments.symbols import checked_contract
+from trading.instruments.symbols import checked_symbol
 from trading.news.score import MAX_HALF_LIVES, news_score
 
 
@@ -44,7 +44,7 @@ def run_fetch(
         SourceError: The source did not deliver.
     """
     settings = installation()
-    wanted = watched_symbols([checked_contract(symbol) for symbol in symbols or ()])
+    wanted = watched_symbols([checked_symbol(symbol) for symbol in symbols or ()])
     asked = news_source(NewsSourceName(source or settings.news_source), settings.news_keys)
     lake = open_directory(absolute(lake_dir or settings.lake_dir, "lake_dir"), "lake_dir")
     check_writable(lake, "lake_dir")
@@ -62,7 +62,7 @@ def run_list(symbol: str | None, count: int, server_dir: Path, *, as_object: boo
     """
     settings = installation()
     if symbol is not None:
-        checked_contract(symbol)
+        checked_symbol(symbol)
     with database_url(settings, server_dir) as url, open_database(url) as database:
         found = articles(database, symbol, count)
         half_life = timedelta(hours=settings.news_half_life_hours)

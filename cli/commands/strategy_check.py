@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import typer
 
-from cli.settings import absolute
+from cli.settings import existing_lake
 from lake.backtests.bars import known_bars
 from lake.backtests.request import BacktestRequest
 from servers.errors import FAILED
@@ -125,7 +125,7 @@ def _bars(name: str, options: CheckOptions, parameters: Any) -> tuple[Bars, Inte
 def _lake(lake_dir: str | None) -> str:
     from lake.place import lake_location  # noqa: PLC0415 - for the lake's bars alone
 
-    return absolute(lake_location(lake_dir), "lake_dir")
+    return existing_lake(lake_dir, lake_location(lake_dir))
 
 
 def _synthetic(count: int, needed: Sequence[str]) -> tuple[Bars, Interval, Context]:

@@ -29,10 +29,15 @@ Symbols = Annotated[
         metavar="NAMES",
     ),
 ]
-Rate = Annotated[float, typer.Option(min=1, help="Made-up ticks in a second.", metavar="TICKS")]
+Rate = Annotated[
+    float,
+    typer.Option(min=1, max=1_000_000, help="Made-up ticks in a second.", metavar="TICKS"),
+]
 Speed = Annotated[
     float,
-    typer.Option(min=0.1, help="Seconds of a market in a second, made up or replayed."),
+    typer.Option(
+        min=0.1, max=1_000_000, help="Seconds of a market in a second, made up or replayed."
+    ),
 ]
 First = Annotated[
     str | None,

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
 
 from lake.backtests.bars import known_bars
 from lake.backtests.request import BacktestRequest
@@ -13,6 +16,7 @@ from trading.backtest.sweep.evaluation import source_of
 from trading.backtest.sweep.folds import folds
 from trading.backtest.sweep.trial import SymbolHistory, Window
 from trading.errors import ParameterError
+from trading.instruments.clock import local_times
 from trading.instruments.pace import pace
 from trading.strategies.registry import BUILT_IN
 
@@ -58,6 +62,7 @@ def account(request: BacktestRequest, name: str) -> Account:
     known = [known_bars(request, symbol) for symbol in request.symbols_of(name)]
     histories = tuple(one.history for one in known)
     rows = [own.rows(request.start, request.end) for own in histories]
+    _check_window(request, name, histories, rows)
     window = Window.of(histories, rows, request.interval)
     count = len(window.market.clock)
     if count < FEWEST_BARS:
@@ -72,6 +77,20 @@ def account(request: BacktestRequest, name: str) -> Account:
     return Account(
         name, histories, window, math.nan if year is None else year, _evidence(request, known)
     )
+
+
+def _check_window(
+    request: BacktestRequest, name: str, histories: Sequence[SymbolHistory], rows: Sequence[slice]
+) -> None:
+    """Refuse a window without a bar, and say where there are some."""
+    stamps = np.concatenate([own.traded.timestamps for own in histories])
+    if not len(stamps) or any(part.start < part.stop for part in rows):
+        return
+    first, last = local_times(np.array([stamps.min(), stamps.max()])).astype("datetime64[D]")
+    raise ParameterError(
+        "start", str(request.start), f"a day from {first} to {last}, where the bars of {name} lie",
+        "choose another, or bring later bars into the lake first",
+    )  # fmt: skip
 
 
 def _evidence(request: BacktestRequest, known: list[Any]) -> str:

@@ -91,6 +91,8 @@ class BacktestRequest:
             raise ParameterError(
                 "end", self.end.isoformat(), f"at or after start={self.start}", "exchange the two"
             )
+        if self.folds < 0:
+            raise ParameterError("walk_forward", self.folds, "1 or more folds", "pass e.g. 5")
         if not 0 < self.held_back < 1:
             raise ParameterError(
                 "held_back", self.held_back, "between 0 and 1", "pass e.g. 0.3 for 30 %"
@@ -145,7 +147,9 @@ class BacktestRequest:
         known = set(folders_in(self.lake, SILVER if self.interval.is_intraday else SILVER_DAYS))
         if not self.symbols:
             known -= {self.context_symbols.get(name) for name in self.chosen_strategy.context}
-        return chosen_symbols(self.symbols, known, "silver", "trading lake build silver")
+        return chosen_symbols(
+            self.symbols, known, self.lake_dir, "silver", "trading lake build silver"
+        )
 
     def accounts(self) -> Sequence[str]:
         """What is traded on its own: each symbol, or the portfolio of all."""

@@ -109,7 +109,7 @@ class GoldRequest:
         named = self.symbols or (() if self.only is None else tuple(symbols_of(self.only)))
         if not named:
             known -= {self.context_symbols.get(name) for name in self.chosen_strategy.context}
-        return chosen_symbols(named, known, "silver", "trading lake build silver")
+        return chosen_symbols(named, known, self.lake_dir, "silver", "trading lake build silver")
 
     def grain(self, interval: Interval) -> Grain:
         """What one partition covers."""

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from lake.silver.bronze_rows import bronze_symbols
+from lake.folders import folders_in
+from lake.silver.bronze_rows import BRONZE, bronze_symbols
 from lake.stretch import symbols_of
 from storage.directory import Directory, open_directory
 from trading.bars.intervals import Interval
@@ -51,26 +52,34 @@ class SilverRequest:
         """Those of the symbols asked for, or of all, that have bronze of one of the intervals.
 
         Raises:
-            ParameterError: One is no symbol or has no bronze at all, or there are none.
+            ParameterError: One is no symbol or has no bronze at all, or there are none; or there
+                is no bronze of the sources.
         """
+        stored = folders_in(self.lake, BRONZE)
+        if self.sources and stored and not set(self.sources) & set(stored):
+            raise ParameterError(
+                "source", ",".join(self.sources), f"a source of the bronze in {self.lake_dir}",
+                f"pass one of {', '.join(sorted(stored))}",
+            )  # fmt: skip
         known = {
             interval: set(bronze_symbols(self.lake, interval, self.sources))
             for interval in (Interval.DAY, Interval.MINUTE)
         }
         named = self.symbols or (() if self.only is None else tuple(symbols_of(self.only)))
         every = set().union(*known.values())
-        chosen = chosen_symbols(named, every, "bronze", "trading lake ingest")
+        chosen = chosen_symbols(named, every, self.lake_dir, "bronze", "trading lake ingest")
         return [symbol for symbol in chosen if any(symbol in known[i] for i in intervals)]
 
 
 def chosen_symbols(
-    named: Sequence[str], known: set[str], layer: str, command: str
+    named: Sequence[str], known: set[str], lake_dir: str, layer: str, command: str
 ) -> Sequence[str]:
     """The symbols named, or all that are known.
 
     Args:
         named: Symbols; none for all.
         known: Symbols that the layer below has.
+        lake_dir: The lake.
         layer: What that layer is called.
         command: The command that fills it.
 
@@ -85,6 +94,6 @@ def chosen_symbols(
     chosen = list(dict.fromkeys(named)) or sorted(known)
     if not chosen:
         raise ParameterError(
-            "lake_dir", "", f"a lake with any {layer}", f"fill it first with {command}"
+            "lake_dir", lake_dir, f"a lake with any {layer}", f"fill it first with {command}"
         )
     return chosen

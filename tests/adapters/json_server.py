@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import threading
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -47,7 +48,7 @@ class Request:
     headers: Mapping[str, str]
 
 
-class JsonServer:
+class JsonServer(ABC):
     """A server whose right answers `answer` gives, and whose faults the test plants.
 
     Attributes:
@@ -66,9 +67,9 @@ class JsonServer:
         self._http.daemon_threads = True
         self.url = f"http://127.0.0.1:{self._http.server_address[1]}"
 
+    @abstractmethod
     def answer(self, request: Request) -> Answer:
         """The right answer."""
-        raise NotImplementedError
 
     @contextmanager
     def running(self) -> Iterator[None]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -23,7 +24,7 @@ POLYGON_KEY = "polygon-key-1234"
 
 
 @dataclass
-class StreamServer:
+class StreamServer(ABC):
     """What both have in common.
 
     Attributes:
@@ -67,14 +68,17 @@ class StreamServer:
     def send(self, connection: ServerConnection, messages: list[dict[str, Any]]) -> None:
         connection.send(json.dumps(messages))
 
+    @abstractmethod
     def greet(self, connection: ServerConnection) -> None:
-        raise NotImplementedError
+        """What is said first."""
 
+    @abstractmethod
     def admit(self, connection: ServerConnection, message: dict[str, Any]) -> bool:
-        raise NotImplementedError
+        """Whether a login is right, which it answers."""
 
+    @abstractmethod
     def asked(self, connection: ServerConnection, message: dict[str, Any]) -> None:
-        raise NotImplementedError
+        """Take a subscription or its end."""
 
     def subscribed(self) -> set[str]:
         """What anybody asks for now."""

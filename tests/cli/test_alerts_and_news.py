@@ -164,11 +164,11 @@ def test_news_are_read_once_and_scored(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("fetch", "../x"), "is not a contract name"),
+        (("fetch", "../x"), "is not a symbol name"),
         (("fetch",), "TRADING_UNIVERSE names no universe"),
         (("fetch", "AAPL", "--source", "newsapi"), "set TRADING_NEWSAPI_KEY"),
         (("fetch", "AAPL", "--source", "alpaca"), "set TRADING_ALPACA_KEY_ID"),
-        (("list", "a b"), "is not a contract name"),
+        (("list", "a b"), "is not a symbol name"),
     ],
 )
 def test_news_that_cannot_be_read_are_said_in_a_sentence(words: tuple[str, ...], said: str) -> None:

@@ -124,7 +124,7 @@ def test_the_command_that_status_prints_completes_the_lake(
     ("words", "said"),
     [
         (("--symbols", "AAPL,,MSFT"), "symbols='AAPL,,MSFT' is not a list without gaps"),
-        (("--symbols", "../x"), "is not a contract name"),
+        (("--symbols", "../x"), "is not a symbol name"),
         ((), "symbols=None is not a list of symbols, and no universe is set"),
         (
             ("--universe", "nobody"),

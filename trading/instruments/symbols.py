@@ -17,6 +17,9 @@ CONTRACT_PATTERN = r"^[A-Z0-9^][A-Z0-9.^=_-]{0,31}$"
 CONTRACT_NAMES = "a contract name (1 to 32 of A-Z 0-9 . ^ = _ -, not starting with a sign)"
 """What is allowed, in words."""
 
+SYMBOL_NAMES = CONTRACT_NAMES.replace("contract", "symbol")
+"""The same for who does not look at the main pipeline, where symbols are called contracts."""
+
 _CONTRACT = re.compile(CONTRACT_PATTERN.removesuffix("$") + r"\Z")
 
 Contract = Annotated[str, StringConstraints(pattern=CONTRACT_PATTERN, max_length=32)]
@@ -42,6 +45,19 @@ def checked_contract(name: object) -> str:
             name,
             CONTRACT_NAMES,
             "pass a column of spx_holdings_hourly.parquet such as " + naming_hint(name, "'AAPL'"),
+        )
+    return name
+
+
+def checked_symbol(name: object) -> str:
+    """Return `name` when it may be a symbol's, for whoever asks for symbols by name.
+
+    Raises:
+        ParameterError: It may not; nothing was read or written.
+    """
+    if not isinstance(name, str) or not _CONTRACT.match(name):
+        raise ParameterError(
+            "symbol", name, SYMBOL_NAMES, "write it like " + naming_hint(name, "'AAPL'")
         )
     return name
 

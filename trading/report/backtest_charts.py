@@ -9,7 +9,7 @@ import numpy as np
 
 from trading.arrays import Floats
 from trading.backtest.sweep.ranking import Ranking, SetResult
-from trading.report.charts import Look, Spec, line, panel, rows_of, y_axis
+from trading.report.charts import Look, Spec, count_axis, line, panel, rows_of, y_axis
 from trading.report.timeline import timeline
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def trades(content: BacktestContent, look: Look) -> Spec:
                            "tickCount": 5, "format": "~s"}},
             "x2": {"field": "high"},
             "y": {"field": "count", "type": "quantitative",
-                  "axis": {"title": "Trades", "tickCount": 5, "format": "~s", "tickMinStep": 1}},
+                  "axis": count_axis(counts.max())},
             "color": {"field": "side", "type": "nominal", "legend": None,
                       "scale": {"domain": ["loss", "gain"],
                                 "range": [look.colour("loss"), look.colour("gain")]}},
@@ -172,8 +172,10 @@ def _map(ranking: Ranking, sharpes: Floats, what: str, look: Look) -> Spec:
     place = {
         "x": {"field": "x", "type": "nominal", "sort": columns.names,
               "axis": {"title": across, "labelAngle": -45 if len(columns.names) > FEW else 0}},
+        # Browsers draw names wider than is reckoned with here: they have room, and no title beside
+        # them, which they would lie on.
         "y": {"field": "y", "type": "nominal", "sort": rows_.names[::-1],
-              "axis": {"title": down}},
+              "axis": {"title": None, "minExtent": 7 * max(map(len, rows_.names))}},
     }  # fmt: skip
     tiles = {
         "mark": {"type": "rect", "aria": True},
@@ -193,8 +195,8 @@ def _map(ranking: Ranking, sharpes: Floats, what: str, look: Look) -> Spec:
     layers = [tiles, text] if len(columns.names) <= FEW else [tiles]
     return {
         "data": {"values": rows},
-        "title": f"Sharpe ratio {what}",
-        "width": look.width - 60,
+        "title": f"Sharpe ratio {what}{f': {down} by {across}' if down else ''}",
+        "width": look.width - 70,
         "height": {"step": 26},
         "layer": layers,
     }

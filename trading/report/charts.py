@@ -213,13 +213,18 @@ def trade_returns(content: ReportContent, look: Look) -> Spec:
                            "tickCount": look.ticks, "format": f"+.{digits}~f"}},
             "x2": {"field": "high"},
             "y": {"field": "count", "type": "quantitative",
-                  "axis": {"title": "Trades", "tickCount": 5, "format": "~s", "tickMinStep": 1}},
+                  "axis": count_axis(max(counts, default=0))},
             "color": {"field": "side", "type": "nominal", "legend": None,
                       "scale": {"domain": ["loss", "gain"],
                                 "range": [look.colour("loss"), look.colour("gain")]}},
             "description": {"field": "tip"},
         },
     }  # fmt: skip
+
+
+def count_axis(most: float) -> dict[str, Any]:
+    """An axis of counts, which has no tick between whole numbers."""
+    return {"title": "Trades", "tickCount": max(1, min(5, int(most))), "format": "~s"}
 
 
 def band(low: float, high: float) -> str:

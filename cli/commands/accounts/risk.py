@@ -46,7 +46,12 @@ def run_status(server_dir: Path, account: str | None, *, as_object: bool) -> int
 def run_halt(
     server_dir: Path, account: str | None, why: str, *, closes: bool, as_object: bool
 ) -> None:
-    """Latch a halt, and say what happens next."""
+    """Latch a halt, and say what happens next.
+
+    Raises:
+        CommandError, ParameterError: There is no such account, or no reason.
+    """
+    _check_reason(why)
     with opened(server_dir) as database:
         from database.orders.risk import halt  # noqa: PLC0415 - an extra brings it
 
@@ -86,13 +91,23 @@ def _without_executor(database: Database, account: str) -> StoredRisk | None:
 
 
 def run_resume(server_dir: Path, account: str | None, why: str, *, as_object: bool) -> None:
-    """Let an account trade again."""
+    """Let an account trade again.
+
+    Raises:
+        CommandError, ParameterError: There is no such account, it is not halted, or no reason.
+    """
+    _check_reason(why)
     with opened(server_dir) as database:
         from database.orders.risk import resume  # noqa: PLC0415 - an extra brings it
 
         found = chosen(database, account)
         risk = resume(database, found.id, who=who(), why=why)
     _told(found.id, risk, f"{found.id} trades again.", as_object=as_object)
+
+
+def _check_reason(why: str) -> None:
+    if not why.strip():
+        raise ParameterError("why", why, "a reason for the audit", "say it in some words")
 
 
 def _told(account: str, risk: StoredRisk, sentence: str, *, as_object: bool) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 import typer
 
 from adapters.market_data.sources import SourceName
-from cli.commands.lake.question import LakeQuestion, lake_dir, stored_requests
+from cli.commands.lake.question import LakeQuestion, check_known, lake_dir, stored_requests
 from cli.pipeline.query import as_json
 from cli.settings import installation
 from flows.runs.commands import shell_command
@@ -37,6 +37,8 @@ def run_gaps(question: LakeQuestion, *, explained: bool, as_object: bool) -> int
     requests = stored_requests(question, settings)
     open_gaps = [record for request in requests for record in _open(request)]
     others = [r for request in requests for r in _explained(request)] if explained else []
+    if not open_gaps and not others:
+        check_known(question, settings)
     if as_object:
         gaps = [_fields(record) for record in open_gaps]
         typer.echo(

@@ -16,6 +16,7 @@ import typer
 from adapters.market_data.sources import SourceName, bar_source
 from cli.commands.lake.question import (
     LakeQuestion,
+    check_known,
     ingest_requests,
     sources,
     stored_requests,
@@ -148,6 +149,8 @@ def _stored(
     for request in stored_requests(question, settings):
         if files := files_of(request):
             found.setdefault((request.source, request.interval.value), []).append((request, files))
+    if not found:
+        check_known(question, settings)
     return [_joined(parts, question) for parts in found.values()]
 
 

@@ -9,7 +9,14 @@ from typing import Any
 import typer
 
 from cli.commands.lake.medallion_run import require_extra
-from cli.commands.lake.selection import Selection, gold_requests, lake_of, names, silver_request
+from cli.commands.lake.selection import (
+    Selection,
+    check_strategies,
+    gold_requests,
+    lake_of,
+    names,
+    silver_request,
+)
 from cli.commands.lake.status import INCOMPLETE
 from cli.display.status_grid import CellStatus, GridRow, grid_lines, legend
 from cli.pipeline.query import as_json
@@ -81,11 +88,15 @@ def _present(selection: Selection, place: str) -> tuple[list[Selection], list[st
     """A selection for each strategy and interval to look at, and the strategies nobody knows.
 
     Parameters are those of a strategy that is named; what others gave is stale for them.
+
+    Raises:
+        CommandError, ParameterError: A strategy that is named is none, or lacks a parameter given.
     """
     lake = open_directory(place, "lake_dir")
     stored = {
         strategy: folders_in(lake, f"{GOLD}/{strategy}") for strategy in folders_in(lake, GOLD)
     }
+    check_strategies(selection)
     named = names(selection.strategies) or [name for name in stored if name in BUILT_IN]
     lengths = names(selection.intervals)
     found = []

@@ -11,8 +11,8 @@ import typer
 
 from cli.commands.lake.question import (
     LakeQuestion,
+    check_known,
     intervals,
-    lake_dir,
     named_symbols,
     source_order,
 )
@@ -20,7 +20,7 @@ from cli.database import database_url
 from cli.display.progress import Display, EstimatedProgress, progress_display
 from cli.pipeline.failures import named_server
 from cli.pipeline.query import as_json
-from cli.settings import installation
+from cli.settings import existing_lake, installation
 from lake.bronze.contents import stored_series
 from servers.errors import FAILED
 from storage.directory import open_directory
@@ -64,7 +64,7 @@ def run_load(question: LakeQuestion, server_dir: Path, *, as_object: bool) -> in
     """
     settings = installation()
     named_server(settings)  # the settings' credentials, where a block has them
-    place = lake_dir(question, settings)
+    place = existing_lake(question.lake_dir, settings.lake_dir)
     chosen = _chosen(question, settings, place)
     started = time.monotonic()
     with progress_display() as display, database_url(settings, server_dir) as url:
@@ -97,10 +97,8 @@ def _chosen(question: LakeQuestion, settings: Settings, place: str) -> Sources:
             allowed = f"an interval that the database keeps, {' or '.join(KEPT)}"
             raise ParameterError("interval", length.value, allowed, "read others from the lake")
     names = named_symbols(question, settings)
+    check_known(question, settings)
     stored = stored_series(place)
-    if missing := set(names or ()) - {series.symbol for series in stored}:
-        next_step = f"ingest it first, e.g. trading lake ingest --symbols {min(missing)}"
-        raise ParameterError("symbols", min(missing), "a symbol of the lake", next_step)
     found: dict[Interval, dict[str, list[str]]] = {length: {} for length in lengths}
     for series in stored:
         if series.interval in found and (names is None or series.symbol in names):

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
 from adapters.market_data.sources import SourceName
-from cli.settings import absolute
+from cli.settings import absolute, existing_lake
 from lake.bronze.contents import Series, keys_between, stored_series
 from lake.bronze.counted import ordered_sources
 from lake.bronze.request import BronzeRequest, usual_grain
@@ -19,6 +19,7 @@ from storage.directory import open_directory
 from trading.bars.intervals import Interval
 from trading.errors import ParameterError
 from trading.instruments.clock import NEW_YORK
+from trading.instruments.symbols import checked_symbol
 
 if TYPE_CHECKING:
     from flows.boundary.settings import Settings
@@ -73,7 +74,9 @@ def ingest_requests(question: LakeQuestion, settings: Settings) -> list[BronzeRe
     """
     now = datetime.now(UTC)
     lake = lake_dir(question, settings)
-    names = _listed(question.symbols, "symbols", "AAPL,MSFT") or _universe(question, settings, lake)
+    names = named_symbols(question, settings)
+    if names is None:
+        names = list(_universe(question, settings, lake))
     last = parsed_day(question.end, "end") or now.astimezone(NEW_YORK).date()
     first = parsed_day(question.start, "start") or min(settlement_start(now), last)
     folder = question.source_dir and absolute(question.source_dir, "source_dir")
@@ -103,7 +106,7 @@ def stored_requests(question: LakeQuestion, settings: Settings) -> list[BronzeRe
         ParameterError: A value cannot be used.
         StorageError: The lake cannot be listed.
     """
-    lake = lake_dir(question, settings)
+    lake = existing_lake(question.lake_dir, settings.lake_dir)
     found = _asked(question, settings, stored_series(lake))
     first, last = parsed_day(question.start, "start"), parsed_day(question.end, "end")
     spans = {series: _span(lake, series) for series in found}
@@ -114,18 +117,35 @@ def stored_requests(question: LakeQuestion, settings: Settings) -> list[BronzeRe
         own = spans[series] or (known[0] if known else None)
         if own is None and (first is None or last is None):
             continue
+        end = last or max([span[1] for span in known], default=date.max)
+        if last is None and first is not None and first > end:
+            allowed = f"at or before {end}, the last day that the lake has"
+            raise ParameterError("start", str(first), allowed, "choose an earlier day")
         requests.append(
             BronzeRequest(
                 source=series.source,
                 interval=series.interval,
                 symbols=(series.symbol,),
                 first=first or (own[0] if own else date.min),
-                last=last or max([span[1] for span in known], default=date.max),
+                last=end,
                 grain=usual_grain(series.interval),
                 lake_dir=lake,
             )
         )
     return requests
+
+
+def check_known(question: LakeQuestion, settings: Settings) -> None:
+    """Refuse symbols that the lake has no bar of, for which nothing found means nothing.
+
+    Raises:
+        ParameterError: One is named.
+    """
+    stored = {series.symbol for series in stored_series(lake_dir(question, settings))}
+    for name in named_symbols(question, settings) or ():
+        if name not in stored:
+            next_step = f"ingest it first, e.g. trading lake ingest --symbols {name}"
+            raise ParameterError("symbols", name, "a symbol of the lake", next_step)
 
 
 def sources(question: LakeQuestion, settings: Settings) -> list[SourceName]:
@@ -167,10 +187,15 @@ def named_symbols(question: LakeQuestion, settings: Settings) -> list[str] | Non
     """The symbols that are named, one by one or as a universe; None when none are.
 
     Raises:
-        ParameterError: A name is empty.
+        ParameterError: A name is empty or no symbol's, or there is a universe as well.
         FileError: The universe cannot be read.
     """
     names = _listed(question.symbols, "symbols", "AAPL,MSFT")
+    if names is not None and question.universe is not None:
+        allowed = "of use beside symbols, which say all"
+        raise ParameterError("universe", question.universe, allowed, "leave one of the two out")
+    for name in names or ():
+        checked_symbol(name)
     if names is None and question.universe is not None:
         names = list(_universe(question, settings, lake_dir(question, settings)))
     return names

@@ -9,12 +9,14 @@ from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
 from cli.commands.lake.question import parsed_day
-from cli.settings import absolute
+from cli.settings import existing_lake
 from lake.gold.request import GoldRequest
 from lake.silver.request import SilverRequest
 from servers.errors import USAGE, CommandError
 from trading.bars.intervals import Interval
 from trading.errors import ParameterError, shown
+from trading.instruments.symbols import checked_symbol
+from trading.strategies.registry import checked_parameters, strategy_named
 
 if TYPE_CHECKING:
     from flows.boundary.settings import Settings
@@ -140,8 +142,12 @@ def check_options(layer: str, given: Mapping[str, object]) -> None:
 
 
 def lake_of(selection: Selection, settings: Settings) -> str:
-    """The lake asked for, or the installation's, absolute."""
-    return absolute(selection.lake_dir or settings.lake_dir, "lake_dir")
+    """The lake asked for, or the installation's, absolute.
+
+    Raises:
+        ParameterError: The one asked for is not usable, or not there.
+    """
+    return existing_lake(selection.lake_dir, settings.lake_dir)
 
 
 def strategies_of(selection: Selection) -> dict[str, Mapping[str, Any]]:
@@ -166,6 +172,29 @@ def strategies_of(selection: Selection) -> dict[str, Mapping[str, Any]]:
     return {chosen[0]: given}
 
 
+def check_strategies(selection: Selection) -> None:
+    """Refuse strategies that there are none of, and parameters that they do not take.
+
+    Raises:
+        CommandError, ParameterError: There is one.
+    """
+    for name, parameters in strategies_of(selection).items():
+        checked_parameters(strategy_named(name), parameters)
+
+
+def check_symbols(selection: Selection, lake_dir: str) -> None:
+    """Refuse symbols and sources that the layer below the first one does not have.
+
+    Raises:
+        ParameterError: There is one, or there is nothing at all to make the layer from.
+    """
+    if selection.layer == "gold":
+        for request in gold_requests(selection, lake_dir):
+            request.chosen_symbols()
+    else:
+        silver_request(selection, lake_dir).symbols_in_bronze((Interval.DAY, Interval.MINUTE))
+
+
 def names(text: str | None) -> list[str]:
     """`AAPL,MSFT` as a list.
 
@@ -182,8 +211,17 @@ def names(text: str | None) -> list[str]:
     return found
 
 
+def symbol_names(text: str | None) -> tuple[str, ...]:
+    """`AAPL,MSFT` as symbols, each once.
+
+    Raises:
+        CommandError, ParameterError: A name is empty or no symbol's.
+    """
+    return tuple(dict.fromkeys(checked_symbol(name) for name in names(text)))
+
+
 def _symbols(selection: Selection) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(names(selection.symbols)))
+    return symbol_names(selection.symbols)
 
 
 def _intervals(selection: Selection) -> tuple[Interval, ...]:

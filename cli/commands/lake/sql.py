@@ -16,7 +16,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from cli.settings import absolute, installation
+from cli.settings import existing_lake, installation
 from servers.errors import USAGE, CommandError
 
 SHOWN_ROWS = 40
@@ -33,7 +33,9 @@ def run_sql(query: str, form: str, lake_dir: str | None) -> None:
 
     Raises:
         CommandError: DuckDB is not installed, or Parquet would go to a terminal.
-        ParameterError: The query is none that only reads, or cannot be answered.
+        DataError: A file of the lake is damaged.
+        ParameterError: The query is none that only reads, or cannot be answered, or the lake that
+            the user named is not there.
     """
     if form == "parquet" and sys.stdout.isatty():
         raise CommandError(
@@ -41,7 +43,7 @@ def run_sql(query: str, form: str, lake_dir: str | None) -> None:
             "> answer.parquet.",
             USAGE,
         )
-    location = absolute(lake_dir or installation().lake_dir, "lake_dir")
+    location = existing_lake(lake_dir, lake_dir or installation().lake_dir)
     try:
         from lake.sql import connect  # noqa: PLC0415 - an extra brings what it needs
 

@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 
 import typer
 
+from cli.commands.lake.selection import symbol_names
 from cli.commands.live.service import opened_database
 from cli.settings import absolute, settings_in_force
-from lake.folders import sources_of_bronze
+from database.connection import Database
+from lake.bronze.keys import Stretch
+from lake.folders import folders_in, sources_of_bronze
+from lake.grain import Grain
+from lake.silver.bronze_rows import BRONZE
 from storage.directory import Directory, open_directory
+from trading.bars.intervals import Interval
 from trading.errors import ParameterError
+from trading.instruments.calendar import sessions
 
 DIFFER = 3
 MOST_LINES = 50
@@ -39,12 +47,14 @@ def run_differences(
         raise ParameterError("date", day, "a date", "write it like 2024-01-02") from None
     settings = settings_in_force()
     lake = open_directory(absolute(lake_dir or settings.lake_dir, "lake_dir"), "lake_dir")
-    chosen = source or _only_source(lake)
-    names = None if symbols is None else [name.strip() for name in symbols.split(",")]
+    chosen = _source(lake, source)
+    names = symbol_names(symbols)
+    _check_session(day, session)
     with opened_database(settings, server_dir) as (_, database):
+        _check_known(database, lake, chosen, session, names)
         from live.differences import live_differences  # noqa: PLC0415 - of an extra
 
-        found = live_differences(database, lake, chosen, session, names)
+        found = live_differences(database, lake, chosen, session, names or None)
     if as_object:
         rows = [dataclasses.asdict(one) | {"ts": one.ts.isoformat()} for one in found]
         typer.echo(json.dumps({"date": day, "source": chosen, "differences": rows}))
@@ -60,12 +70,43 @@ def run_differences(
     return DIFFER if found else 0
 
 
-def _only_source(lake: Directory) -> str:
+def _source(lake: Directory, named: str | None) -> str:
+    """The source that is named, else the only one."""
     known = sources_of_bronze(lake)
-    if len(known) != 1:
+    if named in known:
+        return named
+    if named is not None or len(known) != 1:
         allowed = f"one that bronze has: {', '.join(known) or 'there is none'}"
-        raise ParameterError("source", None, allowed, "pass --source, or fill bronze first")
+        raise ParameterError("source", named, allowed, "pass --source, or fill bronze first")
     return known[0]
+
+
+def _check_session(text: str, session: date) -> None:
+    if not len(sessions(session, session)):
+        raise ParameterError("date", text, "a session of the exchange", "name a day it was open on")
+
+
+def _check_known(
+    database: Database, lake: Directory, source: str, session: date, names: Sequence[str]
+) -> None:
+    """Refuse to compare nothing with nothing, which would not differ.
+
+    Raises:
+        ParameterError: Neither live bars nor the source's know a symbol, or there are none.
+    """
+    from database.live.bars import live_symbols  # noqa: PLC0415 - of an extra
+
+    day = Stretch(session, Grain.SESSION)
+    live = live_symbols(database, Interval.MINUTE.value, day.start, day.end)
+    if not live and not names:
+        raise ParameterError(
+            "date", session.isoformat(), "a session with live bars", "name one of which there are"
+        )
+    known = {*live, *folders_in(lake, f"{BRONZE}/{source}/{Interval.MINUTE.value}")}
+    for name in names:
+        if name not in known:
+            allowed = f"a symbol of which live or {source} has minutes"
+            raise ParameterError("symbols", name, allowed, "name others, or leave it out for all")
 
 
 def _shown(value: float | None) -> str:

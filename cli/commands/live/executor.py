@@ -38,7 +38,7 @@ from trading.bars.intervals import Interval
 from trading.errors import ParameterError
 from trading.execution.hours import TradingHours
 from trading.instruments.calendar import sessions
-from trading.instruments.symbols import CONTRACT_NAMES, CONTRACT_PATTERN
+from trading.instruments.symbols import checked_symbol
 
 if TYPE_CHECKING:
     from flows.boundary.settings import Settings
@@ -50,6 +50,8 @@ OTHER_SECONDS = 3.0
 """How long an executor that was there before may take to end."""
 
 _POLL_SECONDS = 0.5
+
+_ACCOUNT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,8 +182,13 @@ def policy_of(options: ExecutorOptions, settings: Settings) -> Policy:
     """
     names = [name.strip() for name in options.symbols.split(",") if name.strip()]
     symbols = tuple(dict.fromkeys(names))
-    if not symbols or not all(re.fullmatch(CONTRACT_PATTERN, name) for name in symbols):
-        raise ParameterError("symbols", options.symbols, CONTRACT_NAMES, "write AAPL,MSFT")
+    if not symbols:
+        raise ParameterError("symbols", options.symbols, "one or more symbols", "write AAPL,MSFT")
+    for symbol in symbols:
+        checked_symbol(symbol)
+    if not _ACCOUNT.fullmatch(options.account):
+        allowed = "1 to 64 of A-Z a-z 0-9 . _ -, beginning with a letter or digit"
+        raise ParameterError("account", options.account, allowed, "call it e.g. paper-2")
     known = {interval.value: interval for interval in Interval}
     if options.interval not in known:
         raise ParameterError("interval", options.interval, ", ".join(known), "choose one of them")
@@ -290,6 +297,6 @@ def _number(name: str, text: str, most: Decimal) -> Decimal:
         number = Decimal(text)
     except InvalidOperation:
         number = Decimal(-1)
-    if not 0 <= number <= most:
+    if not number.is_finite() or not 0 <= number <= most:
         raise ParameterError(name, text, f"a number from 0 to {most:,}", "correct it")
     return number

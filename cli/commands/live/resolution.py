@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ from cli.commands.live.tick_sources import (
     claimed_kind,
     day_named,
     last_session,
+    symbols_named,
 )
 from cli.settings import absolute
 from database.connection import Database
@@ -26,6 +28,7 @@ from live.stream.replay import AFTER_CLOSE
 from servers.errors import USAGE, CommandError
 from storage.directory import open_directory
 from trading.bars.intervals import Interval
+from trading.errors import ParameterError
 from trading.instruments.calendar import sessions
 
 if TYPE_CHECKING:
@@ -103,7 +106,34 @@ def _replay(
             last = min(keys[-1].stretch.last, last_session())
             first = max(keys[0].stretch.first, last - REPLAYED_DAYS)
             stream = replace(stream, first=first.isoformat(), last=last.isoformat())
+    _check_minutes(stream, lake_dir, found)
     return stream
+
+
+def _check_minutes(stream: StreamOptions, lake_dir: str, found: Sequence[Series]) -> None:
+    """Refuse a replay of symbols or days of which the lake has no minutes.
+
+    Raises:
+        CommandError, ParameterError: It has none.
+    """
+    known = {one.symbol: one for one in found}
+    names = list(known) if stream.symbols is None else symbols_named(stream.symbols)
+    for name in names:
+        if name not in known:
+            raise ParameterError(
+                "symbols", name, f"a symbol of which {found[0].source} has minutes in {lake_dir}",
+                f"ingest it first, e.g. trading lake ingest --symbols {name} --interval 1m",
+            )  # fmt: skip
+    last = day_named("to", stream.last) or day_named("from", stream.first) or last_session()
+    first = day_named("from", stream.first) or last
+    if last < first:
+        raise ParameterError("to", str(last), f"at or after from={first}", "exchange the two")
+    lake = open_directory(lake_dir, "lake_dir")
+    if not any(keys_between(lake, known[name], first, last) for name in names):
+        raise ParameterError(
+            "from", str(first), f"a day with minutes in {lake_dir}, up to to={last}",
+            "see trading lake status for what there is, or choose --source synthetic",
+        )  # fmt: skip
 
 
 def _check_not_over(stream: StreamOptions, bus: Bus) -> None:

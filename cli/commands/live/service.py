@@ -105,7 +105,8 @@ def running(name: str, options: ServiceOptions) -> Iterator[Service]:
         options: What it was asked.
 
     Raises:
-        CommandError: The extra is not installed, or somebody else has the port of the metrics.
+        CommandError: The extra is not installed, somebody else has the port of the metrics, or
+            the folder for logs cannot be written to.
         ParameterError, LiveError, DatabaseError: The bus or the database cannot be used.
     """
     settings = settings_in_force()
@@ -119,7 +120,13 @@ def running(name: str, options: ServiceOptions) -> Iterator[Service]:
         from live.telemetry import ErrorCounter, Telemetry, served  # noqa: PLC0415 - as above
 
         telemetry = Telemetry(name)
-        log_to(options.log_dir, name)
+        try:
+            log_to(options.log_dir, name)
+        except OSError as error:
+            raise CommandError(
+                f"--log-dir {options.log_dir} cannot be written to ({error.strerror}); name a "
+                "folder that can, or leave it out for standard error.", USAGE,
+            ) from None  # fmt: skip
         logging.getLogger().addHandler(ErrorCounter(telemetry))
         try:
             opened.enter_context(served(telemetry, options.metrics_port, options.metrics_host))

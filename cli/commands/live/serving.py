@@ -81,14 +81,10 @@ def serve_signals(options: SignalOptions, service_options: ServiceOptions) -> No
         CommandError, TradingError, LiveError, DatabaseError: It cannot go on.
     """
     with running("signals", service_options) as service:
-        from live.signals import LiveStrategy, Signals  # noqa: PLC0415 - of an extra
+        from live.signals import Signals, live_strategies  # noqa: PLC0415 - of an extra
         from storage.directory import open_directory  # noqa: PLC0415 - only here
 
-        strategies = [
-            LiveStrategy.named(name.strip(), interval.strip())
-            for name in options.strategies.split(",")
-            for interval in options.intervals.split(",")
-        ]
+        strategies = live_strategies(options.strategies, options.intervals)
         lake_dir = absolute(options.lake_dir or service.settings.lake_dir, "lake_dir")
         lake = open_directory(lake_dir, "lake_dir")
         service.wait_until_alone()

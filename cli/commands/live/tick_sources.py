@@ -20,7 +20,7 @@ from servers.errors import USAGE, CommandError
 from trading.bars.synthetic import contract_names
 from trading.errors import ParameterError
 from trading.instruments.calendar import sessions
-from trading.instruments.symbols import checked_contract
+from trading.instruments.symbols import checked_symbol
 
 _SYNTHETIC_DAYS = 30
 
@@ -93,16 +93,23 @@ def asked_symbols(options: StreamOptions, database: Database) -> frozenset[str]:
     if options.symbols is None and before:
         return before
     text = options.symbols or DEFAULT_SYMBOLS
-    if text.isdecimal():
-        names = contract_names(int(text))
-    else:
-        names = [name.strip() for name in text.split(",")]
-    wanted = frozenset(checked_contract(name) for name in names)
-    if not wanted:
-        raise CommandError("symbols=0 is no stream; ask for at least one symbol.", USAGE)
+    wanted = frozenset(symbols_named(text))
     unsubscribe(database, before - wanted)
     subscribe(database, wanted)
     return wanted
+
+
+def symbols_named(text: str) -> list[str]:
+    """The symbols that an option names, or so many made-up ones.
+
+    Raises:
+        CommandError, ParameterError: There are none, or a name is no symbol's.
+    """
+    if not text.isdecimal():
+        return [checked_symbol(name.strip()) for name in text.split(",")]
+    if int(text) == 0:
+        raise CommandError("symbols=0 is no stream; ask for at least one symbol.", USAGE)
+    return contract_names(int(text))
 
 
 def _replay(

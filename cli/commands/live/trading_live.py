@@ -114,7 +114,10 @@ def _running(asked: LiveOptions, desk_port: int) -> Iterator[Running]:
         from cli.commands.live.resolution import resolved  # noqa: PLC0415 - as above
         from cli.commands.live.worth import Worth  # noqa: PLC0415 - as above
         from database.connection import open_database  # noqa: PLC0415 - as above
+        from live.signals import live_strategies  # noqa: PLC0415 - as above
 
+        # What a process would refuse is refused before one is started.
+        live_strategies(asked.signals.strategies, asked.signals.intervals)
         with open_database(url) as database:
             options, symbols = resolved(asked, settings, database, bus)
         places = _places(options, symbols, desk_port)

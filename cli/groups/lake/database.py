@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from cli.exit_codes import exit_codes
-from cli.groups.lake.raw import Intervals, LakeDir, Symbols, Universe
-from cli.options import DEFAULT_FOLDER, Json, ServerDir
+from cli.groups.lake.raw import Intervals, Symbols, Universe
+from cli.options import DEFAULT_FOLDER, Json, LakeDir, ServerDir
 
 Source = Annotated[
     str | None,

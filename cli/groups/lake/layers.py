@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import typer
 
 from cli.exit_codes import exit_codes
-from cli.groups.lake.raw import End, From, Start, Timezone, Universe
+from cli.groups.lake.raw import End, From, Parameters, Start, Timezone, Universe
 from cli.options import DEFAULT_FOLDER, JobPer, Json, LakeDir, Port, ServerDir
 from servers.prefect import DEFAULT_PORT
 
@@ -27,10 +27,6 @@ Strategies = Annotated[
     typer.Option(
         "--strategy", help="Strategies of gold; see trading strategy list.", metavar="NAMES"
     ),
-]
-Parameters = Annotated[
-    str | None,
-    typer.Option(help="The strategy's parameters that are not its defaults.", metavar="JSON"),
 ]
 Sources = Annotated[
     str | None,

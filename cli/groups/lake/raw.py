@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import typer
 
 from cli.exit_codes import exit_codes
-from cli.options import DEFAULT_FOLDER, JobPer, Json, Port, ServerDir
+from cli.options import DEFAULT_FOLDER, JobPer, Json, LakeDir, Port, ServerDir
 from servers.prefect import DEFAULT_PORT
 
 lake = typer.Typer(
@@ -61,9 +61,9 @@ Timezone = Annotated[
         help="Zone of times in these files that name none, e.g. America/New_York.", metavar="ZONE"
     ),
 ]
-LakeDir = Annotated[
+Parameters = Annotated[
     str | None,
-    typer.Option(help="The lake, a path or fsspec URL. Default: TRADING_LAKE_DIR.", metavar="URL"),
+    typer.Option(help="The strategy's parameters that are not its defaults.", metavar="JSON"),
 ]
 
 
@@ -148,10 +148,7 @@ def status(
         str | None,
         typer.Option(help="Strategies of gold. Default: those it has.", metavar="NAMES"),
     ] = None,
-    parameters: Annotated[
-        str | None,
-        typer.Option(help="The strategy's parameters that are not its defaults.", metavar="JSON"),
-    ] = None,
+    parameters: Parameters = None,
     start: Start = None,
     end: End = None,
     source: Source = None,

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from cli.commands.live.resolution import resolved
-from cli.commands.live.tick_sources import claim_kind
+from cli.commands.live.tick_sources import claim_kind, claimed_kind
 from database.connection import Database
+from database.live.subscriptions import subscriptions
 from flows.boundary.settings import Settings
 from lake.grain import Grain
 from live.bus.port import Bus
@@ -20,6 +21,7 @@ from servers.errors import USAGE, CommandError
 from tests.cli.live.given import options
 from tests.lake.bronze_files import write_bronze, write_minutes
 from trading.bars.synthetic_minutes import synthetic_minutes
+from trading.errors import ParameterError
 from trading.events import CLOCK, Stream
 from trading.instruments.calendar import sessions
 
@@ -89,3 +91,22 @@ def test_a_replay_that_is_over_is_refused(tmp_path: Path, database: Database, bu
     told(bus, LAST)
     with pytest.raises(CommandError, match="All up to 2024-07-03 was told before"):
         resolved(options("replay", tmp_path), Settings(), database, bus)
+
+
+@pytest.mark.parametrize(
+    ("stream", "said"),
+    [
+        ({"symbols": "NOSUCH"}, "symbols='NOSUCH' is not a symbol of which synthetic has minutes"),
+        ({"first": "2024-07-03", "last": "2024-07-02"}, "to='2024-07-02' is not at or after from="),
+        ({"first": "2040-01-05"}, "from='2040-01-05' is not a day with minutes in "),
+    ],
+)
+def test_a_replay_of_what_the_lake_lacks_is_refused_and_claims_nothing(
+    tmp_path: Path, database: Database, bus: Bus, stream: dict[str, str], said: str
+) -> None:
+    write_minutes(tmp_path / "lake", "MSFT", FIRST, LAST)
+    with pytest.raises(ParameterError) as refused:
+        resolved(options("replay", tmp_path, **stream), Settings(), database, bus)
+    assert str(refused.value).startswith(said)
+    assert claimed_kind(database) is None
+    assert subscriptions(database) == frozenset()

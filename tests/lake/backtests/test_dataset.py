@@ -314,3 +314,14 @@ def test_the_parameters_of_a_run_make_the_same_request_again(lake: Path) -> None
         held_back=given["held_back"],
     )
     assert set_keys(again, account(again, "AAPL")) == keys[1:3]
+
+
+def test_a_window_after_all_bars_is_refused_with_where_they_lie(lake: Path) -> None:
+    said = "start='2040-01-02' is not a day from 2021-01-04 to 2022-12-30"
+    with pytest.raises(ParameterError, match=said):
+        account(asked(lake, start=date(2040, 1, 2)), "AAPL")
+
+
+def test_fewer_than_no_folds_are_refused_before_any_bar_is_read(lake: Path) -> None:
+    with pytest.raises(ParameterError, match="walk_forward=-1 is not 1 or more folds"):
+        asked(lake, folds=-1)

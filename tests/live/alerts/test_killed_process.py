@@ -6,7 +6,7 @@ import random
 import signal
 import subprocess
 import sys
-import time
+import threading
 from collections import Counter
 from collections.abc import Iterator
 
@@ -97,17 +97,31 @@ def test_a_process_that_is_killed_twenty_times_at_random_tells_each_transition_o
 ) -> None:
     put_rule(database, ABOVE, "command", "me")
     generator = random.Random(3)  # noqa: S311 - no secret
-    # Each takes a while, so that kills find some on their way.
-    hook.on_request = lambda: time.sleep(generator.uniform(0, 0.05))
+    processes: list[subprocess.Popen[bytes]] = []
+    is_held = threading.Event()
+
+    def hold_some() -> None:
+        # Kills find these on their way.
+        if generator.randrange(3) == 0:
+            is_held.set()
+            processes[-1].wait()
+
+    hook.on_request = hold_some
     for _ in range(20):
-        process = started(database_url, hook)
-        _wait_for_more(database, hook, generator.randrange(3))
-        process.kill()
-        process.wait()
+        is_held.clear()
+        processes.append(started(database_url, hook))
+        _wait_for_more(database, hook, generator.randrange(3), is_held)
+        processes[-1].kill()
+        processes[-1].wait()
+    hook.on_request = lambda: None
     finish(database, database_url, hook)
     assert_told_once(database, hook)
 
 
-def _wait_for_more(database: Database, hook: Webhook, count: int) -> None:
+def _wait_for_more(database: Database, hook: Webhook, count: int, is_held: threading.Event) -> None:
+    """Wait for some more requests, or for one that is not answered."""
     wanted = len(hook.bodies) + count
-    wait_until(lambda: len(hook.bodies) >= wanted or _is_all_settled(database), "a few more")
+    wait_until(
+        lambda: len(hook.bodies) >= wanted or is_held.is_set() or _is_all_settled(database),
+        "a few more",
+    )

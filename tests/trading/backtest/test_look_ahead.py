@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -22,7 +24,7 @@ class Nothing(BaseModel):
     """No parameters."""
 
 
-class Planted:
+class Planted(ABC):
     """A strategy that buys above its own level and sells below; the level is the subclass's."""
 
     name = "planted"
@@ -40,8 +42,9 @@ class Planted:
         del interval, context, parameters
         return Signals(np.nan_to_num(np.sign(self.score(bars))).astype(np.int8))
 
+    @abstractmethod
     def score(self, bars: Bars) -> Floats:
-        raise NotImplementedError
+        """The level of each bar."""
 
 
 def mean_of(values: Floats, window: int) -> Floats:

@@ -18,6 +18,7 @@ from tests.trading.portfolio.test_positions import at, history
 from tests.trading.report.conftest import report_of
 from trading.instruments.pace import Pace
 from trading.report import charts, heat_map
+from trading.report.charts import count_axis
 from trading.report.content import ReportContent
 from trading.report.page import page
 
@@ -128,3 +129,8 @@ def test_a_picture_that_stands_alone_has_fixed_colours() -> None:
     picture = charts.png(charts.trade_returns, report_of(ONE_TRADE))
     assert picture.startswith(b"\x89PNG")
     assert struct.unpack(">I", picture[16:20])[0] > 760
+
+
+@pytest.mark.parametrize(("most", "ticks"), [(0, 1), (1, 1), (3, 3), (400, 5)])
+def test_an_axis_of_counts_has_no_tick_between_whole_numbers(most: int, ticks: int) -> None:
+    assert count_axis(most)["tickCount"] == ticks
