@@ -83,6 +83,7 @@ def serve_signals(options: SignalOptions, service_options: ServiceOptions) -> No
     """
     with running("signals", service_options) as service:
         from live.signals import LiveStrategy, Signals  # noqa: PLC0415 - of an extra
+        from live.warm_up import warm_up  # noqa: PLC0415 - as above
         from storage.directory import open_directory  # noqa: PLC0415 - only here
 
         strategies = [
@@ -92,6 +93,7 @@ def serve_signals(options: SignalOptions, service_options: ServiceOptions) -> No
         ]
         lake_dir = absolute(options.lake_dir or service.settings.lake_dir, "lake_dir")
         lake = open_directory(lake_dir, "lake_dir")
+        warm_up(strategies)
         service.wait_until_alone()
         signals = Signals(
             service.bus, service.database, lake, strategies, member_name(service.name)
