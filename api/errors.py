@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match, Route
 
 from api.envelope import ApiError, error_response
-from api.work import DeploymentMissingError, ParametersRefusedError, RunsUnavailableError
+from api.prefect_runs import DeploymentMissingError, ParametersRefusedError, RunsUnavailableError
 from database.errors import DatabaseError
 from storage.errors import FileError, LocationError
 from trading.errors import ParameterError, TradingError, shown

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import msgspec
 from fastapi import Header, Request, Response
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
 from api.envelope import JSON, ApiError, answer, encoded
 from api.parameters import services_of
@@ -26,6 +26,12 @@ IdempotencyKey = Annotated[
         examples=["a3c1d2f0-6f0e-4b55-9d3c-0a4f3a7c9e21"],
     ),
 ]
+
+
+class Body(BaseModel):
+    """What a request's body has."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 def once(

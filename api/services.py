@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from api.cache import Cache, ProcessCache
 from api.feed import Feed
 from api.limits import ProcessWindow, RateWindow
-from api.work import Runs
+from api.prefect_runs import Runs
 from database.api.pool import DatabasePool
 
 

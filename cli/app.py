@@ -53,6 +53,7 @@ lake.command("redo")(layers.redo)
 lake.command()(layers.sql)
 lake.command()(database.load)
 lake.command("prune")(database.prune)
+lake.command()(database.compact)
 live.command()(executor)
 live.command("check")(check_live)
 

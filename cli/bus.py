@@ -38,8 +38,15 @@ def bus_url(settings: Settings, server_dir: Path = DEFAULT_FOLDER) -> Iterator[s
 
 
 @contextlib.contextmanager
-def opened_bus(settings: Settings, url: str) -> Iterator[Bus]:
+def opened_bus(
+    settings: Settings, url: str, patience_seconds: float | None = None
+) -> Iterator[Bus]:
     """The bus at a URL.
+
+    Args:
+        settings: The settings in force.
+        url: The bus.
+        patience_seconds: How long a call waits for a bus that is away; None for as long as usual.
 
     Raises:
         CommandError: What a bus needs is not installed.
@@ -53,7 +60,14 @@ def opened_bus(settings: Settings, url: str) -> Iterator[Bus]:
             f"This command needs {error.name}; install the extra, e.g. with uv sync --extra live.",
             USAGE,
         ) from None
+    from live.bus.reconnection import PATIENCE_SECONDS  # noqa: PLC0415 - as above
     from live.bus.retention import Retention  # noqa: PLC0415 - as above
 
-    with open_bus(url, Retention(ticks_hours=settings.ticks_hours)) as bus:
+    retention = Retention(ticks_hours=settings.ticks_hours)
+    with open_bus(
+        url,
+        retention,
+        lease_seconds=settings.bus_lease_seconds,
+        patience_seconds=PATIENCE_SECONDS if patience_seconds is None else patience_seconds,
+    ) as bus:
         yield bus

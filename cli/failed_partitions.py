@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
@@ -31,13 +32,23 @@ class FailedPartitions:
 
     The alerts process asks every few seconds: a plain request costs it no client of Prefect's.
 
+    It signs in as Prefect's own client does: by `PREFECT_API_AUTH_STRING` (`user:password`), or by
+    `PREFECT_API_KEY`.
+
     Args:
         api_url: The server's.
         timeout_seconds: How long it may take to answer.
     """
 
     def __init__(self, api_url: str, timeout_seconds: float = 5.0) -> None:
-        self._http = httpx.Client(base_url=api_url.rstrip("/"), timeout=timeout_seconds)
+        key = os.environ.get("PREFECT_API_KEY")
+        user, _, password = os.environ.get("PREFECT_API_AUTH_STRING", "").partition(":")
+        self._http = httpx.Client(
+            base_url=api_url.rstrip("/"),
+            timeout=timeout_seconds,
+            headers={"Authorization": f"Bearer {key}"} if key else {},
+            auth=httpx.BasicAuth(user, password) if user else None,
+        )
         self._is_silent = False
 
     def __call__(self, now: datetime) -> Survey | None:
@@ -51,7 +62,7 @@ class FailedPartitions:
                 logger.warning(
                     "Prefect does not say which partitions failed (%s); rules about them wait "
                     "until it does",
-                    type(error).__name__,
+                    _reason(error),
                 )
             self._is_silent = True
             return None
@@ -93,6 +104,15 @@ class FailedPartitions:
             if len(page) < _PAGE:
                 break
         return found
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, httpx.HTTPStatusError):
+        status = error.response.status_code
+        refused = status in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN)
+        hint = "; check PREFECT_API_AUTH_STRING or PREFECT_API_KEY" if refused else ""
+        return f"HTTP {status}{hint}"
+    return type(error).__name__
 
 
 def _findings(runs: Iterable[dict[str, str]]) -> Iterable[Finding]:

@@ -16,6 +16,9 @@ from trading.events import Stream
 WAIT_SECONDS = 2.0
 """How long a reader waits for the first event before it says that the bus answers."""
 
+PATIENCE_SECONDS = 3.0
+"""How long the bus may be away before viewers are told; the hub asks again by itself."""
+
 _MOST = 1_000
 _QUEUED = 64
 """Batches that may wait for the event loop; then the readers wait."""
@@ -76,7 +79,7 @@ class _Readers:
 
     def _read(self, stream: Stream, after: str | None) -> None:
         try:
-            with open_bus(self._url) as bus:
+            with open_bus(self._url, patience_seconds=PATIENCE_SECONDS) as bus:
                 if after is None:
                     latest = bus.read_latest(stream, _MOST)
                     after = latest.offset
@@ -90,7 +93,12 @@ class _Readers:
 
     def _say(self, what: _Said) -> None:
         """Wait until the event loop has room for it, or nobody listens any more."""
-        waiting = asyncio.run_coroutine_threadsafe(self.said.put(what), self._loop)
+        putting = self.said.put(what)
+        try:
+            waiting = asyncio.run_coroutine_threadsafe(putting, self._loop)
+        except RuntimeError:  # the event loop has ended: nobody listens any more
+            putting.close()
+            return
         while not self._stopped.is_set() and not self._loop.is_closed():
             with contextlib.suppress(TimeoutError):
                 waiting.result(WAIT_SECONDS)

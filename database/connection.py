@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 OLDEST_SERVER = 18
 """The first version with `RETURNING old.x, new.x`."""
 
-SCHEMA = "0010"
+SCHEMA = "0007"
 """The version of the schema that this program reads and writes."""
 
 _NO_WAIT = "SET synchronous_commit TO off"

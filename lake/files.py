@@ -2,6 +2,9 @@
 
 A file that is no result of its own partition counts as absent when work is planned, so that it is
 made again, and as an error when it is read, so that nothing is computed from something else.
+
+A session file that a month's file keeps (`lake.compaction.month_files`) is read as if it lay
+there.
 """
 
 from __future__ import annotations
@@ -11,10 +14,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from functools import lru_cache
 from importlib.metadata import version
+from itertools import accumulate
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from lake.compaction.month_files import encoded, kept_metadata, read_kept, texts
 from lake.fingerprint_index import (
     WORTHWHILE,
     Index,
@@ -24,7 +29,7 @@ from lake.fingerprint_index import (
 )
 from lake.listing import files_with
 from storage.directory import Directory
-from storage.errors import ContentError
+from storage.errors import ContentError, StorageError
 from storage.parquet.limits import MAX_FOOTER_BYTES, footer_bytes, footer_problem
 
 MAX_FILE_BYTES = 2**30
@@ -72,10 +77,12 @@ class StoredFile:
     Attributes:
         table: Its rows.
         metadata: Its footer's entries.
+        row_groups: How many rows each row group has that was read from a file of its own.
     """
 
     table: pa.Table
     metadata: Mapping[str, str]
+    row_groups: tuple[int, ...] = ()
 
 
 def write_file(
@@ -98,14 +105,10 @@ def write_file(
     Raises:
         StorageError: It cannot be written; an earlier one is still there.
     """
-    schema = table.schema.with_metadata(lineage.metadata())
-    sink = pa.BufferOutputStream()
-    with pq.ParquetWriter(sink, schema, compression="zstd", write_statistics=True) as writer:
-        first = 0
-        for rows in row_groups or (table.num_rows,):
-            writer.write_table(table.slice(first, rows).cast(schema), row_group_size=max(1, rows))
-            first += rows
-    directory.write_bytes(name, memoryview(sink.getvalue()))
+    counts = row_groups or (table.num_rows,)
+    starts = accumulate((0, *counts[:-1]))
+    groups = [table.slice(first, rows) for first, rows in zip(starts, counts, strict=True)]
+    directory.write_bytes(name, encoded(groups, lineage.metadata()))
     return directory.url_of(name)
 
 
@@ -132,15 +135,45 @@ def read_file(
         ContentError: It is damaged, or no result of this dataset and symbol.
         StorageError: It cannot be read.
     """
-    content = directory.read_bytes(name)
+    try:
+        content = directory.read_bytes(name)
+    except StorageError as error:
+        # Looked for after its own file: who removes that has put it into the month's before.
+        kept = None
+        if _is_missing(directory, name, error):
+            kept = read_kept(directory, name, columns, row_group=row_group)
+        if kept is None:
+            raise
+        if not _is_of(kept[1], dataset, symbol):
+            raise _no_result(directory, name, dataset, symbol) from error
+        return StoredFile(*kept)
     try:
         return _decoded(content, dataset, symbol, columns, row_group)
     except (pa.ArrowException, OSError, ValueError, KeyError) as error:
-        raise ContentError(
-            directory.url_of(name),
-            f"the file is damaged or no {dataset} of {symbol}",
-            "remove it and build the dataset again, which makes what is missing",
-        ) from error
+        raise _no_result(directory, name, dataset, symbol) from error
+
+
+def is_stored(directory: Directory, name: str) -> bool:
+    """Whether there is such a file, or a month's keeps it.
+
+    Raises:
+        ContentError: The month's file is damaged.
+        StorageError: The place cannot be asked.
+    """
+    return directory.identity(name) is not None or kept_metadata(directory, name) is not None
+
+
+def _is_missing(directory: Directory, name: str, error: StorageError) -> bool:
+    """Whether a file could not be read because there is none: what cannot be read is no less."""
+    return not error.transient and directory.identity(name) is None
+
+
+def _no_result(directory: Directory, name: str, dataset: str, symbol: str) -> ContentError:
+    return ContentError(
+        directory.url_of(name),
+        f"the file is damaged or no {dataset} of {symbol}",
+        "remove it and build the dataset again, which makes what is missing",
+    )
 
 
 def _decoded(
@@ -155,7 +188,7 @@ def _decoded(
     if problem := footer_problem(content[-8:]):
         raise ValueError(problem)
     file = pq.ParquetFile(pa.BufferReader(content))
-    metadata = _texts(file.metadata.metadata)
+    metadata = texts(file.metadata.metadata)
     if not _is_of(metadata, dataset, symbol):
         raise ValueError("it belongs to another dataset or symbol")
     if row_group is not None and row_group >= file.num_row_groups:
@@ -164,7 +197,9 @@ def _decoded(
         table = file.read(columns=columns, use_threads=False)
     else:
         table = file.read_row_group(row_group, columns=columns, use_threads=False)
-    return StoredFile(table.replace_schema_metadata(None), metadata)
+    groups = range(file.num_row_groups) if row_group is None else [row_group]
+    counts = tuple(file.metadata.row_group(group).num_rows for group in groups)
+    return StoredFile(table.replace_schema_metadata(None), metadata, counts)
 
 
 def stored_fingerprints(
@@ -218,6 +253,18 @@ def stored_metadata(
     Raises:
         StorageError: The file cannot be accessed.
     """
+    try:
+        metadata = _footer(directory, name)
+    except StorageError as error:
+        kept = kept_metadata(directory, name) if _is_missing(directory, name, error) else None
+        if kept is None:
+            raise
+        metadata = kept
+    return metadata if _is_of(metadata, dataset, symbol) else {}
+
+
+def _footer(directory: Directory, name: str) -> Mapping[str, str]:
+    """The entries of a file's own footer; none when it cannot be understood."""
     tail = directory.read_tail(name, _FOOTER_BYTES)
     footer = footer_bytes(tail)
     if footer > MAX_FOOTER_BYTES:
@@ -225,15 +272,9 @@ def stored_metadata(
     if footer > len(tail):
         tail = directory.read_tail(name, footer)
     try:
-        metadata = _texts(pq.read_metadata(pa.BufferReader(tail)).metadata)
+        return texts(pq.read_metadata(pa.BufferReader(tail)).metadata)
     except (pa.ArrowException, OSError):
         return {}
-    return metadata if _is_of(metadata, dataset, symbol) else {}
-
-
-def _texts(metadata: Mapping[bytes, bytes] | None) -> dict[str, str]:
-    entries = (metadata or {}).items()
-    return {key.decode(): value.decode(errors="replace") for key, value in entries}
 
 
 def _is_of(metadata: Mapping[str, str], dataset: str, symbol: str) -> bool:

@@ -24,10 +24,11 @@ from lake.folders import folders_in, sources_of_bronze
 from lake.gold.request import GOLD
 from lake.gold.table import COMMON_SCHEMA
 from lake.grain import Grain
+from lake.listing import files_in
 from lake.place import lake_location
 from lake.silver.bronze_rows import BRONZE
 from lake.silver.table import INTERVALS, SILVER, SILVER_DAYS, schema_of
-from lake.stretch import SUFFIX, Stretch
+from lake.stretch import Stretch
 from storage.directory import Directory, open_directory
 from trading.bars.intervals import Interval
 from trading.bars.model import VALUES
@@ -144,8 +145,7 @@ def _files(
     lake: Directory, folder: str, first: datetime | None, last: datetime | None
 ) -> list[str]:
     """The files that may have bars of the time, in its order; a month's stand for its sessions."""
-    names = [name for name in lake.list_files(folder) if name.endswith(SUFFIX)]
-    found = {Stretch.of_file(name): f"{folder}/{name}" for name in names}
+    found = {Stretch.of_file(name): f"{folder}/{name}" for name in files_in(lake, folder)}
     low = None if first is None else first.astimezone(NEW_YORK).date()
     high = None if last is None else last.astimezone(NEW_YORK).date()
     return [

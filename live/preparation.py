@@ -10,17 +10,21 @@ import time
 from collections.abc import Callable, Collection, Sequence
 from datetime import date
 
+import numpy as np
+
 from database.connection import Database
 from database.live.subscriptions import subscriptions
 from live.bus.port import Bus
 from live.histories.loading import Series, session_day
-from trading.bars.folding.session import session_at
 from trading.events import CLOCK, Stream, Tick
+from trading.instruments.calendar import sessions
 
 _AT_ONCE = 10
 """Few enough that a bar that comes meanwhile hardly waits."""
 
 _LOOK_SECONDS = 1.0
+_BEFORE_OPEN = 3_600 * 10**9
+"""Nanoseconds before the opening from which on the lake has all of the session before."""
 
 
 class Preparation:
@@ -69,16 +73,26 @@ class Preparation:
             self._look()
 
     def _look(self) -> None:
-        day = self._session()
-        if day is None:
+        events = self._bus.read_latest(Stream.TICKS, 1).events
+        now = max((e.ts for e in events if isinstance(e, Tick) and e.symbol == CLOCK), default=0)
+        day = session_day(now)
+        if not is_expected(now, day):
             return
         wanted = self._series_of(sorted(subscriptions(self._database)))
         known = self._known if day == self._day else frozenset()
         self._rest = [one for one in wanted if one not in known]
         self._day, self._known = day, known | frozenset(wanted)
 
-    def _session(self) -> date | None:
-        """The day of the session that goes on by the last time told; None between sessions."""
-        events = self._bus.read_latest(Stream.TICKS, 1).events
-        now = max((e.ts for e in events if isinstance(e, Tick) and e.symbol == CLOCK), default=0)
-        return session_day(now) if now and session_at(now, 0).open <= now else None
+
+def is_expected(now: int, day: date) -> bool:
+    """Whether a day's session goes on, or begins within the hour.
+
+    Args:
+        now: Nanoseconds since 1970 in UTC.
+        day: The session's New York date.
+    """
+    within = sessions(day, day)
+    if not len(within):
+        return False
+    opens, closes = (int(times.astype(np.int64)[0]) for times in (within.opens, within.closes))
+    return opens - _BEFORE_OPEN <= now < closes

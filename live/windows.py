@@ -10,11 +10,11 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 
 from database.connection import Database
-from database.live.bars import save_live_bars
+from database.live.bars import live_bars_since, save_live_bars
 from database.live.consumers import ConsumerState, load_state, save_state
 from live.archive import session_date
 from live.bus.port import BEGINNING, Bus
@@ -24,6 +24,8 @@ from trading.events import CLOCK, BarClosed, Stream, Tick
 
 CONSUMER = "windows"
 TICKS_AT_ONCE = 5_000
+BARS_LOOKED_AT = 50_000
+"""More than close at one moment: 5,000 symbols with all lengths."""
 
 _SAVE_SECONDS = 10.0
 _MOST_OF_THE_TIME = 0.05
@@ -63,6 +65,8 @@ class Windows:
         self._fold, offset = _begun(load_state(database, CONSUMER), settings)
         self._offset = offset
         self._tail = bus.tail(Stream.TICKS, offset)
+        if self._fold.clock:
+            self._tell_again()
 
     def step(self, wait_seconds: float = 1.0) -> list[BarClosed]:
         """Take in the next ticks, and publish and keep the bars that they close.
@@ -92,6 +96,21 @@ class Windows:
         if time.monotonic() >= self._save_at:
             self.save()
         return bars
+
+    def _tell_again(self) -> None:
+        """Publish the bars that the database has and the bus lost, as in its machine's crash."""
+        latest = self._bus.read_latest(Stream.BARS, BARS_LOOKED_AT).events
+        there = {event.identity for event in latest}
+        since = max(
+            (event.available_at for event in latest if isinstance(event, BarClosed)),
+            default=self._fold.session_open,
+        )
+        kept = live_bars_since(self._database, datetime.fromtimestamp(since // 10**9, UTC))
+        # Those that come of ticks after the saved place are made again, in their order.
+        lost = [bar for bar in kept if bar.identity not in there and self._fold.has_told(bar)]
+        if lost:
+            logger.warning("The bus lacks %d bars of the database; they are told again.", len(lost))
+            self._bus.publish_many(Stream.BARS, ((bar.symbol, bar) for bar in lost))
 
     def save(self) -> None:
         """Save the state, unless a step was broken off: what it had not published would be lost.

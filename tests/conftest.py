@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 # No test asserts a duration, so none does by Hypothesis's default either.
 hypothesis.settings.register_profile("without-deadline", deadline=None)
+hypothesis.settings.register_profile("thorough", deadline=None, max_examples=10_000)
 hypothesis.settings.load_profile("without-deadline")
 
 _FOLDER_VARIABLE = "TRADING_TEST_SERVER_FOLDER"

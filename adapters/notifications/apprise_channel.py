@@ -23,6 +23,7 @@ NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}\Z")
 _STATUS = re.compile(r"error=(\d{3})\b")
 _MAIL_CODE = re.compile(r"Socket Exception: \(?(?:\{.*?\()?(\d{3}), ")
 _NO_ANSWER = ("Read timed out", "Connection aborted", "RemoteDisconnected", "Connection broken")
+_TIMED_OUT = "timed out"
 _IN_SENDING_MAIL = 'Sending email to "'
 _SENT_PART = "Sent "
 
@@ -54,7 +55,11 @@ class AppriseChannel:
         self._service = apprise.Apprise(servers=[service], asset=asset)
 
     def send(self, title: str, body: str) -> Delivery:
-        """Send one notification; takes some seconds when the other side hangs."""
+        """Send one notification.
+
+        The other side has 15 seconds for each answer of a mail server, 4 for one of the web, or
+        what `cto` and `rto` in the URL say.
+        """
         with _log_of_apprise() as lines:
             is_sent = self._service.notify(
                 title=title, body=body, body_format=apprise.NotifyFormat.TEXT
@@ -85,6 +90,8 @@ def _failure(log: str) -> Delivery:
     code = _MAIL_CODE.search(log)
     if code is not None:
         return Delivery("refused", f"the mail server answered with {code.group(1)}")
+    if _IN_SENDING_MAIL in log and _TIMED_OUT in log:
+        return Delivery("unknown", "it went out, and the mail server did not answer in time")
     if _IN_SENDING_MAIL in log or any(words in log for words in _NO_ANSWER):
         return Delivery("unknown", "it went out, and no answer came")
     return Delivery("refused", "there was no connection, or the login was refused")

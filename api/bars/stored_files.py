@@ -10,7 +10,8 @@ from datetime import UTC, date, datetime, timedelta
 
 from lake.files import stored_metadata
 from lake.grain import Grain
-from lake.stretch import SUFFIX, Stretch
+from lake.listing import files_in
+from lake.stretch import Stretch
 from storage.backends import FileIdentity
 from storage.directory import Directory
 from trading.instruments.clock import NEW_YORK
@@ -47,8 +48,7 @@ def files_of(directory: Directory, folder: str) -> list[LakeFile]:
     """
     found = {
         Stretch.of_file(name): LakeFile(Stretch.of_file(name), f"{folder}/{name}", identity)
-        for name, identity in directory.list_files(folder).items()
-        if name.endswith(SUFFIX)
+        for name, identity in files_in(directory, folder).items()
     }
     return [
         found[stretch]

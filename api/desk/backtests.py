@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
 from lake.backtests.contents import read_fold, read_set
-from lake.backtests.request import BACKTEST, WALK_FORWARD, BacktestKey
+from lake.backtests.request import BACKTEST, WALK_FORWARD
+from lake.backtests.stored import stored_keys
 from lake.files import stored_metadata
 from lake.folders import folders_in
-from lake.stretch import SUFFIX
-from storage.directory import Directory, open_directory
+from storage.directory import open_directory
 from storage.errors import ContentError
 from trading.backtest.sweep.folds import FoldResult
 from trading.backtest.sweep.ranking import Ranking, SetResult
@@ -98,8 +98,8 @@ def sweeps(lake_dir: str, strategy: str) -> list[Sweep]:
     """
     lake = open_directory(lake_dir, "lake_dir")
     groups: dict[tuple[str, ...], list[SetResult]] = {}
-    for interval, account, file in _files(lake, BACKTEST, strategy):
-        key = BacktestKey(f"{BACKTEST}/{strategy}/{interval}", account, file, "")
+    for key, _ in stored_keys(lake, dataset=BACKTEST, strategy=strategy):
+        interval, account = key.folder.rpartition("/")[2], key.symbol
         metadata = stored_metadata(lake, key.relative_path, BACKTEST, account)
         named = tuple(
             metadata.get(name, "")
@@ -121,10 +121,9 @@ def walked_folds(lake_dir: str, strategy: str) -> list[tuple[str, FoldResult]]:
     """
     lake = open_directory(lake_dir, "lake_dir")
     found = []
-    for interval, account, file in _files(lake, WALK_FORWARD, strategy):
-        key = BacktestKey(f"{WALK_FORWARD}/{strategy}/{interval}", account, file, "")
+    for key, _ in stored_keys(lake, dataset=WALK_FORWARD, strategy=strategy):
         try:
-            found.append((interval, read_fold(lake, key)))
+            found.append((key.folder.rpartition("/")[2], read_fold(lake, key)))
         except ContentError:
             continue
     return sorted(found, key=lambda one: (one[0], one[1].symbol, one[1].first, one[1].number))
@@ -163,16 +162,6 @@ def heat_of(sweep: Sweep) -> Heat | None:
     )
 
 
-def _files(lake: Directory, dataset: str, strategy: str) -> Iterator[tuple[str, str, str]]:
-    """Interval, account and fingerprint of each file."""
-    for interval in folders_in(lake, f"{dataset}/{strategy}"):
-        folder = f"{dataset}/{strategy}/{interval}"
-        for account in folders_in(lake, folder):
-            for name in lake.list_files(f"{folder}/{account}"):
-                if name.endswith(SUFFIX):
-                    yield interval, account, name.removesuffix(SUFFIX)
-
-
 def _sweep(key: Sequence[str], results: Sequence[SetResult]) -> Sweep:
     interval, account, first, last, bars, version, assumptions = key
     return Sweep(
@@ -200,7 +189,9 @@ def _costs(assumptions: str) -> str:
 
 
 def _assumed(value: float | str) -> str:
-    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return value if isinstance(value, str) else f"{value:,}"
 
 
 def _cell(results: Sequence[SetResult], *, in_sample: bool) -> HeatCell:

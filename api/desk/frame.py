@@ -61,6 +61,7 @@ class Frame(msgspec.Struct, tag_field="kind", tag="frame", frozen=True):
         seq: Grows by one with each frame of a process.
         at: When it was made, milliseconds since 1970 in UTC.
         problem: Why the figures are old; empty when they are not.
+        note: What some of them are missing; empty when that is nothing.
         data_at: The moment the figures are of.
         last_alert: The id of the last alert: a viewer that knows less fetches the rest.
         fields: Texts by name.
@@ -70,6 +71,7 @@ class Frame(msgspec.Struct, tag_field="kind", tag="frame", frozen=True):
     seq: int
     at: int
     problem: str
+    note: str
     data_at: int
     last_alert: int
     fields: Fields
@@ -101,7 +103,7 @@ def _shared(state: DeskState) -> Iterator[tuple[str, Cell]]:
     if newest is None:
         yield "data", Cell("no prices yet", "warn")
     else:
-        late = market.is_open and state.at - newest > PRICE_STALE + LONGEST_LIVE_BAR
+        late = _is_late(newest, state)
         text = shown.age((state.at - newest).total_seconds())
         yield "data", Cell(f"{text} old", "bad" if late else "", None, _ms(newest), late)
     count = len(state.firing)
@@ -116,8 +118,14 @@ def _shared(state: DeskState) -> Iterator[tuple[str, Cell]]:
 
 
 def _price(last: LastPrice, state: DeskState) -> Cell:
-    late = state.market.is_open and state.at - last.ends > PRICE_STALE + LONGEST_LIVE_BAR
+    late = _is_late(last.ends, state)
     return Cell(shown.price(last.price), "", None, _ms(last.ends), late)
+
+
+def _is_late(moment: datetime, state: DeskState) -> bool:
+    """Whether there should be a price newer than one of a moment, or none can come."""
+    late = state.market.is_open and state.at - moment > PRICE_STALE + LONGEST_LIVE_BAR
+    return late or state.bus_lost is not None
 
 
 def _change(symbol: str, last: LastPrice, state: DeskState) -> Cell:

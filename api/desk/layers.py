@@ -16,6 +16,7 @@ from lake.files import stored_metadata
 from lake.folders import folders_in
 from lake.gold.dataset import GoldDataset
 from lake.gold.request import GOLD, GoldRequest
+from lake.listing import files_in
 from lake.silver.days import SilverDaysDataset
 from lake.silver.minutes import SilverDataset
 from lake.silver.request import SilverRequest
@@ -23,6 +24,7 @@ from lake.silver.table import SILVER, SILVER_DAYS
 from lake.stretch import SUFFIX, Stretch
 from storage.directory import open_directory
 from trading.bars.intervals import Interval
+from trading.errors import DataError
 
 BRONZE = "bronze"
 
@@ -62,6 +64,16 @@ class Layer:
             StorageError: The lake cannot be listed.
         """
         return folders_in(open_directory(self.lake_dir, "lake_dir"), self.name)
+
+    def last_stored(self) -> date | None:
+        """The last date that one of its files has; None where it has none.
+
+        Raises:
+            StorageError: The lake cannot be listed.
+        """
+        lake = open_directory(self.lake_dir, "lake_dir")
+        files = (name for s in self.symbols() for name in lake.list_files(f"{self.name}/{s}"))
+        return max((found for name in files if (found := _last_date(name))), default=None)
 
     def status(self, symbol: str, first: date, last: date) -> SymbolStatus[Any]:
         """What is there of a symbol, and what should be.
@@ -116,6 +128,13 @@ class Layer:
         return dict(json.loads(found.get("parameters", "{}")))
 
 
+def _last_date(name: str) -> date | None:
+    try:
+        return Stretch.of_file(name).last if name.endswith(SUFFIX) else None
+    except DataError:
+        return None
+
+
 def layers(lake_dir: str) -> list[Layer]:
     """The layers that the lake has, from raw bars to signals.
 
@@ -146,7 +165,7 @@ def file_of(layer: Layer, key: PartitionKey) -> dict[str, str]:
     """
     lake = open_directory(layer.lake_dir, "lake_dir")
     folder, _, name = key.relative_path.rpartition("/")
-    if name not in lake.list_files(folder):
+    if name not in files_in(lake, folder):
         return {}
     return dict(stored_metadata(lake, key.relative_path, layer.kind, key.symbol))
 

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from datetime import datetime
 
 import msgspec
@@ -19,8 +20,8 @@ from database.api.pool import DatabasePool
 from database.errors import DatabaseError
 from trading.risk.limits import RiskLimits
 
-SECONDS = 1.0
-"""How often a frame is made."""
+SECONDS = 0.5
+"""How often a frame is made: what changes is on every screen within a second."""
 
 NEVER_READ = "Nothing has been read of the database yet."
 
@@ -67,6 +68,7 @@ class Pusher:
         self._state = DeskState(at=now(), market=market_at(now()))
         self._texts: tuple[Fields, dict[str, tuple[Row, ...]]] = ({}, {})
         self._problem = NEVER_READ
+        self._bus_lost: Callable[[], datetime | None] = lambda: None
         self._seq = 0
         self._looking = asyncio.Lock()
 
@@ -81,8 +83,15 @@ class Pusher:
         return self._problem
 
     @contextlib.asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
-        """Look and push for the time of the block."""
+    async def running(
+        self, bus_lost: Callable[[], datetime | None] = lambda: None
+    ) -> AsyncIterator[None]:
+        """Look and push for the time of the block.
+
+        Args:
+            bus_lost: Tells since when the bus does not answer; None when it does.
+        """
+        self._bus_lost = bus_lost
         # Before the first look an account that is there would seem to be none.
         await self._look_and_log()
         task = asyncio.create_task(self._run())
@@ -110,6 +119,7 @@ class Pusher:
             seq=self._seq,
             at=milliseconds(self._now()),
             problem=self._problem,
+            note=_bus_gone(self._state.bus_lost),
             data_at=milliseconds(self._state.at),
             last_alert=self._state.last_alert,
             fields=fields,
@@ -145,6 +155,7 @@ class Pusher:
         known, first = self._state.last_alert, not self._texts[0]
         with self._database.connection() as database:
             state = self._reader.read(database, self._now())
+            state = replace(state, bus_lost=self._bus_lost())
             events = [] if first else events_after(database, known)
         return state, [notice_of(event) for event in events]
 
@@ -153,6 +164,13 @@ class Pusher:
             return f"The database does not answer. {NEVER_READ}"
         when = day_and_time(self._state.at)
         return f"The database does not answer: figures are of {when} New York."
+
+
+def _bus_gone(since: datetime | None) -> str:
+    if since is None:
+        return ""
+    when = day_and_time(since)
+    return f"The bus has not answered since {when} New York: prices, signals and news are of then."
 
 
 def notice_of(event: AlertEvent) -> Notice:

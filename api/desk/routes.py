@@ -40,7 +40,7 @@ def desk_routes(services: Services, settings: DeskSettings | None = None) -> Des
     @contextlib.asynccontextmanager
     async def life(app: FastAPI) -> AsyncIterator[None]:
         app.state.desk = desk
-        async with desk.pusher.running():
+        async with desk.pusher.running(lambda: app.state.hub.lost_since):
             yield
 
     router = APIRouter(lifespan=life)

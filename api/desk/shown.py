@@ -143,7 +143,8 @@ def milliseconds(moment: datetime) -> int:
 
 
 def _rounded(value: Number | None, digits: int) -> float:
-    return round(float(value or 0), digits)
+    # As it is printed: `round` of a float and a Decimal's format differ in how they treat halves.
+    return float(f"{value or 0:.{digits}f}")
 
 
 def _minus(value: Number, digits: int) -> str:

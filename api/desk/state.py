@@ -76,6 +76,7 @@ class DeskState:
         firing: The alerts that fire, the worst first.
         last_alert: The id of the last alert that was said.
         services: The last sign of life of each process.
+        bus_lost: Since when the bus does not answer, by the clock on the wall; None when it does.
     """
 
     at: datetime
@@ -86,6 +87,7 @@ class DeskState:
     firing: tuple[Firing, ...] = ()
     last_alert: int = 0
     services: tuple[Heartbeat, ...] = ()
+    bus_lost: datetime | None = None
 
     def account(self, name: str | None) -> AccountState | None:
         """The account of that name, or the first; None when there is none."""

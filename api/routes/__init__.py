@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from api.routes import (
     alerts,
+    backtests,
     bars,
     books,
     description,
@@ -11,8 +12,8 @@ from api.routes import (
     knowledge,
     market,
     risk,
+    runs,
     stream,
-    work,
 )
 
 ROUTERS = (
@@ -22,7 +23,8 @@ ROUTERS = (
     risk.router,
     alerts.router,
     knowledge.router,
-    work.router,
+    backtests.router,
+    runs.router,
     health.router,
     description.router,
     stream.router,

@@ -9,9 +9,8 @@ from pydantic import AwareDatetime
 
 from api.envelope import Answer, Answered
 from api.parameters import DEFAULT_ROWS, Cursor, End, Limit, Name, Start, window
-from api.repeats import IdempotencyKey, once
+from api.repeats import Body, IdempotencyKey, once
 from api.routes.listing import listed
-from api.routes.work import Asked
 from api.security import Trader
 from database.alerts.rules import put_rule, remove_rule
 from database.api.listed import ALERT_RULES, ALERT_STATES, ALERTS
@@ -76,7 +75,7 @@ class Rule(Answered):
     updated_at: AwareDatetime
 
 
-class NewRule(Asked):
+class NewRule(Body):
     """A rule to store."""
 
     rule: AlertRule
@@ -169,4 +168,4 @@ def delete_rule(
         )  # fmt: skip
         return RuleChanged(name=name, outcome="removed")
 
-    return once(request, caller, idempotency_key, Asked(), do)
+    return once(request, caller, idempotency_key, Body(), do)

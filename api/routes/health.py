@@ -9,8 +9,8 @@ from pydantic import AwareDatetime
 
 from api.envelope import Answer, Answered, answer
 from api.hub import EventHub
+from api.prefect_runs import RunsUnavailableError
 from api.services import Services
-from api.work import RunsUnavailableError
 from database.errors import DatabaseError
 from storage.directory import open_directory
 from storage.errors import FileError

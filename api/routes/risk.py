@@ -9,10 +9,9 @@ from pydantic import AwareDatetime, Field
 
 from api.envelope import Answer, Answered, ApiError, answer
 from api.parameters import DEFAULT_ROWS, Cursor, Limit
-from api.repeats import IdempotencyKey, once
+from api.repeats import Body, IdempotencyKey, once
 from api.routes.books import Account
 from api.routes.listing import listed, page_of
-from api.routes.work import Asked
 from api.security import Admin, Trader
 from database.api.listed import ACCOUNTS, AUDIT
 from database.connection import Database
@@ -56,7 +55,7 @@ class Risk(Answered):
     closes_positions: bool
 
 
-class Kill(Asked):
+class Kill(Body):
     """Stop an account's trading."""
 
     account: AccountName
@@ -67,7 +66,7 @@ class Kill(Asked):
     )
 
 
-class Resume(Asked):
+class Resume(Body):
     """Let an account trade again."""
 
     account: AccountName

@@ -155,8 +155,8 @@ def _check_keys(url: str) -> None:
 
 
 def _services(options: ApiOptions, settings: Settings, url: str, *, needs_keys: bool) -> Services:
+    from api.prefect_runs import PrefectRuns  # noqa: PLC0415 - as above
     from api.services import Services  # noqa: PLC0415 - an extra brings what it needs
-    from api.work import PrefectRuns  # noqa: PLC0415 - as above
     from cli.live_feed import BusFeed  # noqa: PLC0415 - as above
     from database.api.pool import DatabasePool  # noqa: PLC0415 - as above
 

@@ -40,7 +40,8 @@ def add_alert(
     """Add an alert rule, or change the one of that name.
 
     Kinds: price_above, price_below, change, indicator_above, indicator_below, signal, stale, gap,
-    failed_partition, risk_state, reconciliation, service_down.
+    failed_partition, risk_state, risk_limit, reconciliation,
+    service_down.
 
     \b
     Examples:

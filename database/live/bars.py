@@ -42,6 +42,12 @@ WHERE interval = %(interval)s AND ts >= %(start)s AND ts < %(end)s
 ORDER BY symbol, ts
 """).format(sql.SQL(", ").join(map(sql.Identifier, _COLUMNS)))
 
+_READ_SINCE = sql.SQL("""
+SELECT {} FROM live_bar
+WHERE available_at >= %(moment)s AND ts >= %(moment)s - interval '1 day'
+ORDER BY available_at, ts DESC, symbol
+""").format(sql.SQL(", ").join(map(sql.Identifier, _COLUMNS)))
+
 
 def save_live_bars(database: Database, bars: Sequence[BarClosed]) -> int:
     """Keep the latest revision of each bar; how many rows that changes.
@@ -80,6 +86,21 @@ def live_bars(
     }
     with database.transaction() as connection:
         return [_bar(row) for row in connection.execute(_READ, wanted).fetchall()]
+
+
+def live_bars_since(database: Database, moment: datetime) -> list[BarClosed]:
+    """The bars, of all lengths within a day, that could be acted on from a moment on.
+
+    Args:
+        database: The database.
+        moment: That moment, aware.
+
+    Returns:
+        In the order in which they could be acted on.
+    """
+    with database.transaction() as connection:
+        found = connection.execute(_READ_SINCE, {"moment": moment}).fetchall()
+    return [_bar(row) for row in found]
 
 
 def live_symbols(database: Database, interval: str, start: datetime, end: datetime) -> list[str]:

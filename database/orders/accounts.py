@@ -82,11 +82,17 @@ def account_named(database: Database, account: str) -> StoredAccount:
     Raises:
         ParameterError: There is none.
     """
-    known = accounts(database)
-    for found in known:
-        if found.id == account:
-            return found
-    names = ", ".join(found.id for found in known) or "none yet: start trading live executor"
+    with (
+        database.transaction() as connection,
+        connection.cursor(row_factory=class_row(StoredAccount)) as cursor,
+    ):
+        found = cursor.execute(
+            "SELECT id, broker, is_live, created_at FROM account WHERE id = %s", [account]
+        ).fetchone()
+    if found is not None:
+        return found
+    known = ", ".join(other.id for other in accounts(database))
+    names = known or "none yet: start trading live executor"
     raise ParameterError("account", account, f"a known account ({names})", "correct the name")
 
 

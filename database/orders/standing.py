@@ -11,20 +11,29 @@ from psycopg.rows import class_row
 
 from database.connection import Database
 from database.orders.ledger import read_ledger
+from trading.bars.intervals import Interval
 from trading.portfolio.account import Account
 from trading.portfolio.ledger import EventKind, LedgerEvent
 from trading.portfolio.standing import Standing, standing
 from trading.units import price_units
 
+# For each symbol and interval the last bar alone is looked up, by the primary key: however many
+# there are of them, that takes no longer.
 _LIVE = """
-SELECT DISTINCT ON (symbol) symbol, close, available_at AS known_at FROM live_bar
-WHERE symbol = ANY(%s) AND (%s::text IS NULL OR interval = %s)
-ORDER BY symbol, available_at DESC, ts DESC
+SELECT DISTINCT ON (wanted.symbol) wanted.symbol, last.close, last.available_at AS known_at
+FROM unnest(%(symbols)s::text[]) wanted (symbol), unnest(%(intervals)s::text[]) own (interval),
+    LATERAL (
+        SELECT close, ts, available_at FROM live_bar
+        WHERE symbol = wanted.symbol AND interval = own.interval ORDER BY ts DESC LIMIT 1
+    ) last
+ORDER BY wanted.symbol, last.available_at DESC, last.ts DESC
 """
 
 _DAILY = """
-SELECT DISTINCT ON (symbol) symbol, close, ts AS known_at FROM bar_1d
-WHERE symbol = ANY(%s) ORDER BY symbol, ts DESC
+SELECT wanted.symbol, last.close, last.ts AS known_at FROM unnest(%s::text[]) wanted (symbol),
+    LATERAL (
+        SELECT close, ts FROM bar_1d WHERE symbol = wanted.symbol ORDER BY ts DESC LIMIT 1
+    ) last
 """
 
 
@@ -52,7 +61,9 @@ def last_prices(
         database.transaction() as connection,
         connection.cursor(row_factory=class_row(LastPrice)) as cursor,
     ):
-        live = cursor.execute(_LIVE, [wanted, interval, interval]).fetchall()
+        intervals = [interval] if interval else [every.value for every in Interval]
+        values = {"symbols": wanted, "intervals": intervals}
+        live = cursor.execute(_LIVE, values).fetchall()
         found = {price.symbol: price for price in live}
         missing = [symbol for symbol in wanted if symbol not in found]
         if missing:

@@ -181,6 +181,12 @@ class Settings(BaseSettings):
     ticks_hours: float = Field(
         default=48.0, gt=0, le=24 * 366, description="Hours for which the bus keeps ticks."
     )
+    bus_lease_seconds: float = Field(
+        default=10.0,
+        ge=1,
+        le=600,
+        description="Silence of a bus's reader after which another takes over what it held.",
+    )
     lateness_seconds: float = Field(
         default=2.0,
         ge=0,

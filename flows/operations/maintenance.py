@@ -1,4 +1,4 @@
-"""`maintenance`: months that are too old, and rows whose time has passed."""
+"""`maintenance`: the lake's months into files, old months and rows out of the database."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -18,9 +18,12 @@ from flows.boundary.settings import settings
 from flows.loading.loading import drop_old_months
 from flows.operations.watched import named_database
 from flows.runs import rendering
+from lake.compaction.compacting import compact
 from storage.directory import open_directory
 
 Row = tuple[str, str, str]
+
+_UNFINISHED = {"kept", "failed"}
 
 
 @flow(name="maintenance", flow_run_name="maintenance")
@@ -38,14 +41,17 @@ async def maintenance(
     ] = 90,
     lake_dir: LakeDir = None,
 ) -> list[Row]:
-    """Drop months older than TRADING_DATABASE_YEARS, and old rows of live tables.
+    """Compact the lake, drop months older than TRADING_DATABASE_YEARS and old rows of live tables.
 
-    A month is dropped only when the lake has every bar of it. Orders, executions, the ledger and
-    the audit are kept for good.
+    The lake's session files of a settled month become one file, without a change of what is read.
+    A month of the database is dropped only when the lake has every bar of it. Orders, executions,
+    the ledger and the audit are kept for good.
     """
-    rows = await asyncio.to_thread(_clear, named_database(), lake_url(lake_dir), keep_days)
-    kept = [row for row in rows if row[1] in {"kept", "failed"}]
-    text = f"{len(rows) - len(kept)} removals, {len(kept)} months kept although they are too old"
+    place = lake_url(lake_dir)
+    rows = await asyncio.to_thread(compacted_months, place)
+    rows += await asyncio.to_thread(_clear, named_database(), place, keep_days)
+    kept = [row for row in rows if row[1] in _UNFINISHED]
+    text = f"{len(rows) - len(kept)} months and tables in order, {len(kept)} left as they were"
     await acreate_markdown_artifact(
         "# Maintenance\n\n" + rendering.table(("what", "state", "why"), rows),
         key="maintenance",
@@ -56,6 +62,19 @@ async def maintenance(
         what, _, why = kept[0]
         raise UnfinishedError(f"{text}; {what}: {why}", rows)
     return rows
+
+
+def compacted_months(place: str) -> list[Row]:
+    """Compact a lake; what became of each month that has session files."""
+    found = compact(open_directory(place, "lake_dir"), datetime.now(UTC))
+    return [
+        (
+            f"{one.folder} {one.month}",
+            one.state.value,
+            one.reason or f"{one.written} sessions written, {one.removed} files removed",
+        )
+        for one in found
+    ]
 
 
 def _clear(url: str, place: str, keep_days: int) -> list[Row]:

@@ -12,8 +12,7 @@ from flows.boundary.errors import domain_errors_fail_run
 from flows.boundary.settings import settings
 from flows.operations.health_checks import check_all, named_place
 from flows.operations.timed import At, meant_for
-from trading.instruments.clock import NEW_YORK
-from trading.instruments.market_hours import session_on
+from trading.instruments.market_hours import why_no_session
 from trading.operations.health import Condition
 
 NEEDED = ("stream", "windows", "signals", "executor")
@@ -28,10 +27,7 @@ async def session_check(at: At = None) -> State[Any]:
 
     On a day without a session it ends Completed with the message "market closed".
     """
-    moment = meant_for(at)
-    day = moment.astimezone(NEW_YORK).date()
-    if session_on(day) is None:
-        reason = f"market closed: {day} is no session of the New York Stock Exchange"
+    if reason := why_no_session(meant_for(at)):
         return Completed(message=reason)
     found = await asyncio.to_thread(check_all, settings(), named_place(settings()))
     running = {c.name.partition(" ")[0] for c in found.checks if c.condition is Condition.OK}

@@ -2,6 +2,7 @@
 
 import asyncio
 import dataclasses
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -9,6 +10,7 @@ from prefect import flow
 from prefect.artifacts import acreate_markdown_artifact
 from prefect.logging import get_run_logger
 
+from database.alerts.evaluation import Addressees, evaluate, nanoseconds
 from database.bars.reading import read_bars
 from database.connection import Database
 from database.orders.risk import read_risk
@@ -18,6 +20,8 @@ from flows.boundary.errors import domain_errors_fail_run
 from flows.boundary.settings import settings
 from flows.runs import rendering
 from flows.trading.parameters import AccountName, Days, account_database
+from trading.alerts.delivery import quiet_hours
+from trading.alerts.observations import Finding, Survey
 from trading.arrays import Floats
 from trading.bars.intervals import Interval
 from trading.risk.monitoring import RiskReport, risk_report
@@ -43,9 +47,10 @@ async def monitor_risk(account: AccountName = None, days: Days = 365) -> RiskSum
     """Measure what each account risks beside its limits.
 
     The executor enforces limits at every bar; this looks at them from outside, also while no
-    executor runs. A breach is logged and shown; it halts nothing by itself.
+    executor runs. A breach is logged, shown, and told by the alert rules of the kind risk_limit; it
+    halts nothing by itself.
     """
-    found = await asyncio.to_thread(_measured, account, days)
+    found = await asyncio.to_thread(_told, account, days)
     breaches = tuple(
         f"{name}: {breach}" for name, (_, report) in found.items() for breach in report.breaches
     )
@@ -62,6 +67,34 @@ async def monitor_risk(account: AccountName = None, days: Days = 365) -> RiskSum
         description=f"{len(breaches)} breaches in {len(found)} accounts",
     )
     return RiskSummary({name: state for name, (state, _) in found.items()}, breaches)
+
+
+def _told(name: str | None, days: int) -> dict[str, tuple[str, RiskReport]]:
+    """What the account of that name or all risk, after the alert rules have seen all."""
+    every = _measured(None, days)
+    now = datetime.now(UTC)
+    with account_database(name) as (database, known):
+        survey = Survey("risk_limit", nanoseconds(now), findings(every))
+        evaluate(database, [survey], _addressees(), now)
+    return {account.id: every[account.id] for account in known if account.id in every}
+
+
+def findings(found: Mapping[str, tuple[str, RiskReport]]) -> tuple[Finding, ...]:
+    """What alert rules look at: a finding for each account, a new episode for each new breach."""
+    return tuple(
+        Finding(
+            name,
+            is_wrong=bool(report.breaches),
+            detail=f"{name}: {'; '.join(map(str, report.breaches)) or 'no limit is reached'}",
+            episode=", ".join(breach.measure for breach in report.breaches),
+        )
+        for name, (_, report) in found.items()
+    )
+
+
+def _addressees() -> Addressees:
+    asked = settings().notify_quiet
+    return Addressees(tuple(settings().notify), quiet_hours(asked) if asked else None)
 
 
 def _measured(name: str | None, days: int) -> dict[str, tuple[str, RiskReport]]:

@@ -19,6 +19,7 @@ from lake.gold.history import History, read_days, read_minutes
 from lake.gold.made_of import ended_blocks
 from lake.gold.news_history import read_news_history
 from lake.kept import Kept
+from lake.listing import files_in
 from lake.market.inputs import MarketData, check_contract
 from lake.reference.tables import read_instruments
 from lake.silver.table import SILVER, SILVER_DAYS
@@ -140,7 +141,7 @@ def _read(request: BacktestRequest, symbol: str) -> History:
     """What silver has of a symbol up to the window's end, read anew when one of its files is."""
     lake, as_of, interval = request.lake, request.as_of, request.interval
     folder = f"{SILVER if interval.is_intraday else SILVER_DAYS}/{symbol}"
-    versions = tuple(sorted((name, known) for name, known in lake.list_files(folder).items()))
+    versions = tuple(files_in(lake, folder).items())
     kind = interval if interval.is_intraday else Interval.DAY
     key = (lake.url, symbol, kind, as_of, versions)
     if interval.is_intraday:

@@ -11,6 +11,7 @@ import numpy as np
 from lake.bronze.keys import BronzeKey, stored_stretches, symbol_folder
 from lake.bronze.records import GapRecord, open_stretches, read_gaps
 from lake.bronze.rows import read_bars, read_sessions
+from lake.listing import files_in
 from lake.reference.tables import read_actions
 from storage.directory import Directory, open_directory
 from trading.bars.intervals import Interval
@@ -62,7 +63,7 @@ def keys_between(directory: Directory, series: Series, first: date, last: date) 
     Raises:
         StorageError: The lake cannot be listed.
     """
-    stretches = stored_stretches(directory.list_files(series.folder))
+    stretches = stored_stretches(files_in(directory, series.folder))
     return [
         BronzeKey(series.symbol, stretch, series.interval, series.source)
         for stretch in sorted(stretches)

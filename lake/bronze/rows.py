@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from lake.bronze.keys import BronzeKey
-from lake.files import FileLineage, read_file, stored_metadata, write_file
+from lake.files import FileLineage, is_stored, read_file, stored_metadata, write_file
 from storage.directory import Directory
 from storage.errors import ContentError
 from storage.parquet.arrays import Floats, float_column, floats, integers, timestamp_column
@@ -67,7 +67,7 @@ def read_bars(directory: Directory, key: BronzeKey) -> StoredBars | None:
         ContentError: The file is damaged or of another symbol.
         StorageError: It cannot be read.
     """
-    if directory.identity(key.relative_path) is None:
+    if not is_stored(directory, key.relative_path):
         return None
     stored = read_file(directory, key.relative_path, DATASET, key.symbol)
     table = stored.table

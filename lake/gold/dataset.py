@@ -26,8 +26,9 @@ from lake.gold.request import GOLD, GoldKey, GoldRequest
 from lake.gold.signal_pass import SignalPass, signal_pass
 from lake.gold.table import gold_table
 from lake.kept import Kept
+from lake.listing import files_in
 from lake.silver.table import SILVER, SILVER_DAYS
-from lake.stretch import SUFFIX, check_only
+from lake.stretch import check_only
 from storage.directory import Directory
 from trading.bars.context import NEWS
 from trading.bars.intervals import Interval
@@ -176,8 +177,7 @@ def _history(request: GoldRequest, symbol: str, interval: Interval) -> History:
 
 def _versions(lake: Directory, symbol: str, kind: Interval) -> tuple[Any, ...]:
     folder = f"{SILVER if kind.is_intraday else SILVER_DAYS}/{symbol}"
-    files = lake.list_files(folder)
-    return tuple((name, files[name]) for name in files if name.endswith(SUFFIX))
+    return tuple(files_in(lake, folder).items())
 
 
 def _lineage(

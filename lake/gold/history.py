@@ -17,6 +17,7 @@ import numpy as np
 from lake.files import stored_fingerprints
 from lake.fingerprints import DIGEST_BYTES
 from lake.grain import Grain
+from lake.listing import files_in
 from lake.silver.evidence import canonical_rows
 from lake.silver.table import SILVER, SILVER_DAYS, joined_bars, read_bars
 from lake.stretch import Stretch
@@ -74,8 +75,8 @@ def minute_pieces(directory: Directory, symbol: str, as_of: datetime | None) -> 
 
     A month's file holds all of its sessions, so those of a session in that month are left out.
     """
-    names = [n for n in directory.list_files(f"{SILVER}/{symbol}") if n.endswith(".parquet")]
-    stretches = {Stretch.of_file(name): f"{SILVER}/{symbol}/{name}" for name in names}
+    folder = f"{SILVER}/{symbol}"
+    stretches = {Stretch.of_file(name): f"{folder}/{name}" for name in files_in(directory, folder)}
     over = _last_over(as_of)
     return [
         stretches[stretch]

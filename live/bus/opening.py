@@ -5,7 +5,9 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 from live.bus.port import Bus
+from live.bus.reconnection import PATIENCE_SECONDS
 from live.bus.redis_streams.bus import RedisBus
+from live.bus.redis_streams.readers import LEASE_SECONDS
 from live.bus.refusal import url_refusal
 from live.bus.retention import Retention
 from live.errors import BusError
@@ -13,12 +15,21 @@ from live.errors import BusError
 _REDIS = ("redis", "rediss", "unix")
 
 
-def open_bus(url: str, retention: Retention = Retention()) -> Bus:  # noqa: B008 - frozen
+def open_bus(
+    url: str,
+    retention: Retention = Retention(),  # noqa: B008 - frozen
+    *,
+    lease_seconds: float = LEASE_SECONDS,
+    patience_seconds: float = PATIENCE_SECONDS,
+) -> Bus:
     """The bus at a URL.
 
     Args:
         url: `redis://`, `rediss://`, `unix://` or `kafka://`.
         retention: How long events are kept.
+        lease_seconds: How long a member of a group may be silent before another takes over what
+            it held. Kafka's brokers allow no less than six.
+        patience_seconds: How long a call waits for a bus that is away.
 
     Raises:
         ParameterError: The URL cannot be used; nothing of it is repeated.
@@ -26,18 +37,26 @@ def open_bus(url: str, retention: Retention = Retention()) -> Bus:  # noqa: B008
     """
     scheme = urlsplit(url).scheme
     if scheme in _REDIS:
-        return RedisBus(url, retention)
+        return RedisBus(
+            url, retention, patience_seconds=patience_seconds, lease_seconds=lease_seconds
+        )
     if scheme == "kafka":
-        return _kafka(url, retention)
+        return _kafka(url, retention, lease_seconds, patience_seconds)
     raise url_refusal()
 
 
-def _kafka(url: str, retention: Retention) -> Bus:
+def _kafka(url: str, retention: Retention, lease_seconds: float, patience_seconds: float) -> Bus:
     try:
         from live.bus.kafka.bus import KafkaBus  # noqa: PLC0415 - of the extra `kafka`
+        from live.bus.kafka.readers import SHORTEST_SESSION_SECONDS  # noqa: PLC0415 - as above
     except ModuleNotFoundError:
         raise BusError(
             "A bus on Kafka needs confluent-kafka; install it with `uv sync --extra live --extra "
             "kafka`."
         ) from None
-    return KafkaBus(url, retention)
+    return KafkaBus(
+        url,
+        retention,
+        patience_seconds=patience_seconds,
+        session_seconds=max(lease_seconds, SHORTEST_SESSION_SECONDS),
+    )

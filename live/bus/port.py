@@ -117,6 +117,7 @@ class Bus(Protocol):
         """Add events, each with its key, in order; all are kept when this returns.
 
         Raises:
+            BusRewoundError: The bus lost what this publisher gave it before; none was added.
             BusError: Not all are known to be kept; they may be published again.
         """
 

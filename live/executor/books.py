@@ -6,6 +6,7 @@ what was written. There is one writer: whoever holds the account's lock.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -30,8 +31,18 @@ from trading.risk.limits import Code, RiskLimits, TradingState
 from trading.risk.watch import RiskState, Thresholds, paid_in, watched
 from trading.units import from_units, price_units, to_dollars, to_money, to_units
 
+LOG = logging.getLogger(__name__)
+
 Denies = Callable[[TradingState], Code | None]
 """Why the gate refuses an order in a state; None when it does not."""
+
+
+OnFlag = Callable[[TrackedOrder, str], None]
+"""Takes an order, and a flag that was not raised before: see `trading.orders.history`."""
+
+
+def no_flag(order: TrackedOrder, flag: str) -> None:
+    """Nothing."""
 
 
 class Books:
@@ -41,6 +52,7 @@ class Books:
         database: Where they are kept.
         account: The account's name.
         now: The time, for what is written down.
+        on_flag: Told of each thing about an order that a person must look at, once.
 
     Attributes:
         desk: Positions, working orders, prices.
@@ -49,11 +61,18 @@ class Books:
         ledger_is_empty: Whether nothing was ever booked.
     """
 
-    def __init__(self, database: Database, account: str, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        database: Database,
+        account: str,
+        now: Callable[[], datetime],
+        on_flag: OnFlag = no_flag,
+    ) -> None:
         account_named(database, account)
         self._database = database
         self._account = account
         self._now = now
+        self._on_flag = on_flag
         self.desk = Desk()
         self.load()
 
@@ -177,12 +196,20 @@ class Books:
         else:
             for before, after in recorded:
                 self._take(before, after.order)
+        for before, after in recorded:
+            self._flag(before, after.order)
         return [after for _, after in recorded]
+
+    def _flag(self, before: TrackedOrder, after: TrackedOrder) -> None:
+        for flag in after.status.flags:
+            if flag not in before.status.flags:
+                LOG.warning("Order %s of %s: %s", after.name, after.intent.order.symbol, flag)
+                self._on_flag(after, flag)
 
     def _take(self, before: TrackedOrder, after: TrackedOrder) -> None:
         booked = {fill.execution_id for fill in before.status.fills}
         order = after.intent.order
-        self.desk.book(
+        fills = [
             LedgerEvent(
                 nanoseconds_of(fill.at),
                 order.symbol,
@@ -194,7 +221,9 @@ class Books:
             )
             for fill in after.status.fills
             if fill.execution_id not in booked
-        )
+        ]
+        self.desk.book(fills)
+        self.ledger_is_empty = self.ledger_is_empty and not fills
         self.desk.track(after)
 
     def adopt(self, intent: Intent, events: Sequence[OrderEvent], broker_order_id: str) -> None:
@@ -207,6 +236,7 @@ class Books:
             )
             recorded = record_events(connection, order, events, broker_order_id)
         self._take(order, recorded.order)
+        self._flag(order, recorded.order)
 
     def book(self, event: LedgerEvent, identity: str, reason: str = "") -> bool:
         """Book a deposit or an adjustment, once; what it brings is no gain to the watch."""

@@ -20,7 +20,7 @@ from adapters.brokers.protocol import Broker, OrderUpdate, UpdateStream
 from database.connection import Database
 from database.orders.intents import nanoseconds_of
 from database.orders.targets import StoredTarget
-from live.executor.books import Books
+from live.executor.books import Books, OnFlag, no_flag
 from live.executor.cancellation import Cancellation
 from live.executor.halting import Halting
 from live.executor.policy import Policy
@@ -60,6 +60,7 @@ class Executor:
         broker_of: Makes the broker of the books as they are.
         now: The time.
         on_halted: Told when a halt is done, with its reason.
+        on_flag: Told of an order that a person must look at, and why.
         at_step: Told of each step.
     """
 
@@ -72,13 +73,14 @@ class Executor:
         now: Callable[[], datetime],
         *,
         on_halted: Callable[[str], None] = no_step,
+        on_flag: OnFlag = no_flag,
         at_step: Callable[[str], None] = no_step,
     ) -> None:
         self._policy = policy
         self._hours = hours
         self._now = now
         self._at_step = at_step
-        self.books = Books(database, policy.account, now)
+        self.books = Books(database, policy.account, now, on_flag)
         self.broker = broker_of(self.books)
         self._paper = self.broker if isinstance(self.broker, PaperBroker) else None
         self._submission = Submission(self.books, self.broker, now, self._may_send, at_step)
@@ -114,13 +116,8 @@ class Executor:
     # From outside.
 
     def start(self) -> None:
-        """Fund a new paper account, connect, and make the books agree."""
-        if self._paper is not None and self.books.ledger_is_empty:
-            event = deposit(self._nanoseconds(), to_units(self._policy.capital, "capital"))
-            self.books.book(event, "opening")
-            self._paper.booked(event)
-        elif self.books.ledger_is_empty:
-            self._open_with_broker()
+        """Open a new account, connect, and make the books agree."""
+        self._has_ledger()
         self._connect("start")
 
     def handle(self, bars: Iterable[BarClosed], signals: Iterable[SignalMade]) -> None:
@@ -177,7 +174,7 @@ class Executor:
     def reconcile(self, cause: str) -> bool:
         """Make the books and the broker's agree; nothing is sent until they do."""
         self.reconciling = True
-        if not self._reconciliation.run(cause):
+        if not (self._has_ledger() and self._reconciliation.run(cause)):
             self._disconnect()  # the next connection tries again
             return False
         self.reconciling = False
@@ -207,7 +204,8 @@ class Executor:
         for bar in bars:
             self.books.mark(bar.symbol, bar_units(bar).close, bar.available_at)
         self._last_bar = max(self._last_bar, ts)
-        if ts == self._last_bar:
+        # An account that is not opened yet has lost nothing.
+        if ts == self._last_bar and not self.books.ledger_is_empty:
             self.books.watch(ts, self._hours.session(ts), self._limits)
             self._halting.go_on(self._last_bar)
 
@@ -273,6 +271,8 @@ class Executor:
             position=self.books.desk.account.quantity(target.symbol),
             only_reduces=self._only_reduces(target.symbol),
         )
+        if self.books.ledger_is_empty:
+            LOG.error("No order in %s: the broker was never reached", target.symbol)
         if order is None or order.client_order_id in self.books.desk.names:
             self.books.note(replace(target, is_decided=True))
             return
@@ -355,8 +355,6 @@ class Executor:
         self._at_step("answer recorded")
         for kind in recorded.contradicted:
             LOG.error("Order %s cannot have had %s; it counts as alive", name, kind)
-        for flag in recorded.order.status.flags:
-            LOG.warning("Order %s: %s", name, flag)
 
     def _connect(self, cause: str) -> None:
         """Listen to the broker first, and then look up what was not heard."""
@@ -378,15 +376,21 @@ class Executor:
             self._stream.close()
             self._stream = None
 
-    def _open_with_broker(self) -> None:
-        """Begin the ledger of an account that the broker has had for longer with its cash."""
+    def _has_ledger(self) -> bool:
+        """Whether the ledger has begun; a new one does with the capital, or the broker's cash."""
+        if not self.books.ledger_is_empty:
+            return True
         try:
-            cash = self.broker.account().cash
-        except OutcomeUnknownError as error:
+            cash = self._policy.capital if self._paper else self.broker.account().cash
+        except BrokerError as error:
             LOG.warning("The account cannot be opened yet: %s", error)
-            return
+            return False
         if cash:
-            self.books.book(deposit(self._nanoseconds(), to_units(cash, "cash")), "opening")
+            event = deposit(self._nanoseconds(), to_units(cash, "capital"))
+            self.books.book(event, "opening")
+            if self._paper is not None:
+                self._paper.booked(event)
+        return True
 
     def _nanoseconds(self) -> int:
         return nanoseconds_of(self._now())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Protocol
@@ -134,32 +134,45 @@ class Reconciliation:
     def _take(self, told: Sequence[BrokerOrder]) -> list[Difference]:
         """Book what the broker says of every order that either side takes for alive."""
         theirs = {order.order.client_order_id: order for order in told}
-        for order in theirs.values():
-            self._adopt(order)
         missing = []
         for tracked in list(self._books.desk.working.values()):
             if tracked.name in theirs or is_sent(tracked):
                 continue
             found = self._broker.lookup(tracked.name)
             if found is not None:
-                self._adopt(found)
+                theirs[tracked.name] = found
             else:
                 missing.append(_unknown_there(tracked))
+        self._record(theirs)
         return missing
+
+    def _record(self, theirs: Mapping[str, BrokerOrder]) -> None:
+        """Write it down: in one transaction, as each waits for the disk."""
+        known = self._books.desk.names
+        strangers = [order for name, order in theirs.items() if name not in known]
+        self._books.happened_together(
+            [
+                (name, order.events(), order.broker_order_id)
+                for name, order in theirs.items()
+                if name in known
+            ]
+        )
+        for order in strangers:
+            self._adopt(order)
+        for name in theirs:
+            tracked = self._books.desk.working.get(name)
+            if tracked and tracked.status.state is OrderState.PENDING_CANCEL:
+                # A process that died may have written down a cancel that it never sent.
+                self._cancellation.ask(tracked)
 
     def _adopt(self, told: BrokerOrder) -> None:
         name = told.order.client_order_id
-        if self._books.happened(name, told.events(), told.broker_order_id) is None:
-            LOG.warning("Order %s at the broker is not ours; it is taken over", name)
-            bar = nanoseconds_of(told.submitted_at)
-            intent = Intent(
-                account=self._account, order=told.order, bar=bar, created_at=told.submitted_at
-            )
-            self._books.adopt(intent, told.events(), told.broker_order_id)
-        tracked = self._books.desk.working.get(name)
-        if tracked and tracked.status.state is OrderState.PENDING_CANCEL:
-            # A process that died may have written down a cancel that it never sent.
-            self._cancellation.ask(tracked)
+        LOG.warning("Order %s at the broker is not ours; it is taken over", name)
+        bar = nanoseconds_of(told.submitted_at)
+        intent = Intent(
+            account=self._account, order=told.order, bar=bar, created_at=told.submitted_at
+        )
+        self._books.adopt(intent, told.events(), told.broker_order_id)
 
     def _adjust(self, difference: Difference, identity: str) -> None:
         """Write the difference down as what it is: neither a fill nor a deposit."""

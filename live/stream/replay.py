@@ -22,7 +22,8 @@ from trading.instruments.calendar import sessions
 _NUMBER = 1
 """Of every minute: told again it is the same one."""
 
-_AFTER_CLOSE = 10 * MINUTE
+AFTER_CLOSE = 10 * MINUTE
+"""How long after a close the last time of its day is told: its bars close by that."""
 
 
 class ReplayedMinutes:
@@ -98,7 +99,7 @@ class ReplayedMinutes:
         for day in self._days:
             within = sessions(day, day)
             open_, close = (int(edge.astype(np.int64)[0]) for edge in (within.opens, within.closes))
-            if self._after >= close + _AFTER_CLOSE:
+            if self._after >= close + AFTER_CLOSE:
                 continue
             by_minute: dict[int, list[Tick]] = defaultdict(list)
             for tick in self._minutes(day):
@@ -110,7 +111,7 @@ class ReplayedMinutes:
             yield begin, []
             for ts in range(begin, close, MINUTE):
                 yield ts + MINUTE, by_minute[ts]
-            yield close + _AFTER_CLOSE, []
+            yield close + AFTER_CLOSE, []
 
     def _minutes(self, day: date) -> list[Tick]:
         """The minutes of a day's session, in order of time."""

@@ -1,14 +1,16 @@
 """Made-up ticks of any number of symbols at any rate: what a newcomer sees without a key.
 
 The n-th tick of a session is a function of the seed and n alone, so a process that begins again
-tells the same ticks again.
+tells the same ticks again. Simulated time runs faster than ours until it has come to the present,
+and goes on with it: also between sessions, where ticks make no bar.
 """
 
 from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Collection, Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -24,6 +26,9 @@ SLICE_SECONDS = 0.1
 """Of the wall clock: ticks come in slices, with the time after each."""
 
 _SECOND = 10**9
+_SEEDS = 2**32
+"""Numbers of slices before a session are negative, which no seed may be."""
+
 _PERIODS = np.array([67.0, 409.0, 2_111.0, 9_973.0])
 """Seconds of the waves that a price is the sum of; without a common divisor."""
 
@@ -35,12 +40,12 @@ class SyntheticTicks:
 
     Args:
         symbols: The symbols, at least one.
-        rate: Ticks in a second of the wall clock.
-        speed: Simulated seconds in a second; 0 tells slice after slice without waiting.
+        rate: Ticks in a second of the wall clock, while simulated time is behind it.
+        speed: Simulated seconds in a second until the present is reached; 0 does not wait.
         begin: Where simulated time begins, nanoseconds since 1970 in UTC: the session that this is
             in is told from there on, or the next one from its open.
-        until: No session that opens later is told, nanoseconds since 1970 in UTC.
         seed: Another seed makes other prices.
+        now: The present, nanoseconds since 1970 in UTC: nothing is told before its time.
     """
 
     def __init__(
@@ -50,11 +55,11 @@ class SyntheticTicks:
         *,
         speed: float,
         begin: int,
-        until: int,
         seed: int = 0,
+        now: Callable[[], int] = time.time_ns,
     ) -> None:
         self.ended = False
-        self._until = until
+        self._now = now
         self._seed = seed
         self._speed = speed
         self._per_slice = max(1, round(rate * SLICE_SECONDS))
@@ -69,12 +74,9 @@ class SyntheticTicks:
     def take(self, wait_seconds: float) -> Sequence[Tick]:
         """The next slice of ticks, and the time at its end."""
         if self._waiting is None:
-            self._waiting = next(self._slices, None)
-        if self._waiting is None:
-            self.ended = True
-            return []
+            self._waiting = next(self._slices)
         end, ticks = self._waiting
-        if not self._pace.wait_until(end, wait_seconds):
+        if not (self._pace.wait_until(end, wait_seconds) and self._is_past(end, wait_seconds)):
             return []
         self._waiting = None
         self._told += len(ticks)
@@ -94,32 +96,49 @@ class SyntheticTicks:
     def close(self) -> None:
         """Nothing is open."""
 
+    def _is_past(self, moment: int, most_seconds: float) -> bool:
+        """Wait for the present to come to a moment, but not longer than some seconds."""
+        left = (moment - self._now()) / _SECOND
+        if left > 0:
+            time.sleep(min(left, most_seconds))
+        return self._now() >= moment
+
     def _all_slices(self) -> Iterator[tuple[int, list[Tick]]]:
         moment = self._begin
         while True:
             session = session_at(moment, 0)
-            if session.open > self._until:
-                return
             if moment < session.open:
+                if (present := self._now()) < session.open:
+                    yield from self._between(session, max(moment, present), session.open)
                 self._pace.jump(session.open)
                 yield session.open, []
-            first = max(0, (moment - session.open) // self._length)
-            for number in itertools.count(first):
-                begin = session.open + number * self._length
-                if begin >= session.close:
-                    break
-                end = min(begin + self._length, session.close)
-                yield end, self._slice(session, number, begin, end)
+            yield from self._between(session, max(moment, session.open), session.close)
             moment = session.close + 10 * 60 * _SECOND
             # The close is told once more after the lateness that bars may have.
             yield moment, []
+
+    def _between(
+        self, session: FoldedSession, first: int, last: int
+    ) -> Iterator[tuple[int, list[Tick]]]:
+        """The slices from the one that a moment is in to another moment."""
+        for number in itertools.count((first - session.open) // self._length):
+            begin = session.open + number * self._length
+            if begin >= last:
+                return
+            end = min(begin + self._length, last)
+            ticks = self._slice(session, number, begin, end)
+            if end <= self._now():
+                yield end, ticks
+            else:
+                yield from _by_second(begin, end, ticks)
 
     def _slice(self, session: FoldedSession, number: int, begin: int, end: int) -> list[Tick]:
         if not self._symbols:
             return []
         count = self._per_slice
         numbers = number * count + np.arange(count)
-        rng = np.random.default_rng((self._seed, session.open // _SECOND, number))
+        seeds = (self._seed, session.open // _SECOND, number % _SEEDS)
+        rng = np.random.default_rng(seeds)
         moments = np.sort(rng.integers(begin, end, count))
         at = numbers * _coprime(len(self._symbols)) % len(self._symbols)
         prices = self._prices(at, (moments - session.open) / _SECOND)
@@ -136,6 +155,13 @@ class SyntheticTicks:
         waves = np.sin(2 * math.pi * seconds[:, None] / _PERIODS + self._phases[at])
         prices: Floats = self._bases[at] * np.exp(waves @ _HEIGHTS)
         return prices
+
+
+def _by_second(begin: int, end: int, ticks: list[Tick]) -> Iterator[tuple[int, list[Tick]]]:
+    """A slice in pieces of a second: in real time a whole one would come in a burst."""
+    for first in range(begin, end, _SECOND):
+        last = min(first + _SECOND, end)
+        yield last, [tick for tick in ticks if first <= tick.ts < last]
 
 
 def _coprime(count: int) -> int:

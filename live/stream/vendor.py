@@ -69,6 +69,9 @@ class VendorTicks:
         self._settled_seconds = settled_seconds
         self._connection: ClientConnection | None = None
         self._backfill: Backfill | None = None
+        self._gap: tuple[frozenset[str], int, int] = (frozenset(), 0, 0)
+        self._unconfirmed: frozenset[str] = frozenset()
+        self._confirm_until = 0.0
         self._kept_back: list[Tick] = []
         self._heard_at = self._next_time = 0
         self._pause, self._try_at = _FIRST_PAUSE, 0.0
@@ -140,6 +143,7 @@ class VendorTicks:
             self._lose(f"it did not let us in ({error})")
             return False
         self._asked = frozenset()
+        self._unconfirmed = frozenset()
         now = self._heard_at = self._now()
         self._begin_gap(self._wanted, self._told or session_at(now, 0).open)
         return True
@@ -147,10 +151,14 @@ class VendorTicks:
     def _begin_gap(self, symbols: Collection[str], begin: int) -> None:
         """Fetch what was traded from a moment on, up to the end of this minute."""
         end = (self._now() // MINUTE + 1) * MINUTE
+        self._gap = (frozenset(symbols), begin, end)
         if begin >= end or session_at(begin, 0).open >= end:
             return  # between sessions nothing is traded
-        self._gaps += 1
-        logger.info("Filling a gap of %s's stream before bars go on.", self._stream.name)
+        if self._backfill is None:
+            self._gaps += 1
+            logger.info("Filling a gap of %s's stream before bars go on.", self._stream.name)
+        else:
+            self._backfill.give_up()
         self._backfill = Backfill(
             self._rest, symbols, begin, end, self._now, settled_seconds=self._settled_seconds
         )
@@ -166,17 +174,29 @@ class VendorTicks:
             except TimeoutError:
                 break
             ticks += self._stream.ticks(message)
+            if self._unconfirmed:
+                self._confirm(self._unconfirmed & frozenset(self._stream.confirmed(message)))
             wait = 0
         now = self._now()
         if ticks:
             self._heard_at = now
             self._pause = _FIRST_PAUSE
+        elif self._unconfirmed and time.monotonic() > self._confirm_until:
+            logger.warning("%s's stream does not say what it tells.", self._stream.name)
+            self._confirm(self._unconfirmed)
         elif self._is_stale(now):
             self._stale_times += 1
             raise SourceError(
                 "stream", f"nothing came for {self._stale / 1e9:.0f} s", transient=True
             )
         return ticks
+
+    def _confirm(self, symbols: frozenset[str]) -> None:
+        """Note what is told from now on; the gap is no shorter than until all are."""
+        self._unconfirmed -= symbols
+        gap_of, begin, end = self._gap
+        if symbols and not self._unconfirmed and self._now() >= end:
+            self._begin_gap(gap_of, begin)
 
     def _is_stale(self, now: int) -> bool:
         session = session_at(now, 0)
@@ -194,22 +214,23 @@ class VendorTicks:
         for message in (*self._stream.unsubscribe(left_out), *self._stream.subscribe(added)):
             self._connection.send(message)
         self._asked = self._wanted
+        self._unconfirmed = added
+        self._confirm_until = time.monotonic() + ANSWER_SECONDS
         if added and not first:
             # Of the symbols that are new the session so far is missing.
             self._begin_gap(added, session_at(self._now(), 0).open)
 
     def _released(self, ticks: list[Tick]) -> Sequence[Tick]:
         """What may be told now, and the time unless there is a gap."""
-        told: list[Tick] = []
+        self._kept_back += ticks
+        if self._unconfirmed:
+            return []
+        minutes: Sequence[Tick] = ()
         if self._backfill is not None:
-            self._kept_back += ticks
-            minutes = self._backfill.minutes
-            if minutes is None:
+            if self._backfill.minutes is None:
                 return []
-            told, self._backfill = [*minutes, *self._kept_back], None
-            self._kept_back = []
-        else:
-            told = ticks
+            minutes, self._backfill = self._backfill.minutes, None
+        told, self._kept_back = [*minutes, *self._kept_back], []
         now = self._now()
         if now < self._next_time:
             return told

@@ -11,6 +11,7 @@ import json
 import os
 import shutil
 import signal
+import stat
 import subprocess
 import sys
 import tempfile
@@ -158,19 +159,38 @@ class SharedServer:
                     pass_fds=(server, keeper), start_new_session=True,
                 )  # fmt: skip
         _keepers[:] = [process, *(former for former in _keepers if former.poll() is None)]
-        state = {"keeper": process.pid, "socket_folder": str(socket_folder)}
+        state = {
+            "keeper": process.pid, "socket_folder": str(socket_folder), "folder": str(self.folder),
+        }  # fmt: skip
         (self.folder / _STATE).write_text(json.dumps(state), encoding="utf-8")
 
     def _new_socket_folder(self, launch: Launch) -> Path:
-        """An empty folder for the socket, for the server's user alone; its path is not long."""
-        with contextlib.suppress(OSError, ValueError, KeyError):
-            shutil.rmtree(str(self._state()["socket_folder"]))
+        """An empty folder for the socket, for the server's user alone; its path is not long.
+
+        It is where the last one was: who has that address finds the server again by it.
+        """
         path = self.folder / "socket"
         if len(os.fsencode(path)) > _LONGEST_FOLDER:
-            path = Path(tempfile.mkdtemp(prefix=f"trading-{self.name.lower()}-"))
-        path.mkdir(mode=0o700, exist_ok=True)
+            path = self._noted_folder() or self._temporary_folder()
+        shutil.rmtree(path, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            path.mkdir(mode=0o700)
+        if not _is_own_folder(path, launch.uid):
+            path = self._temporary_folder()  # somebody else has taken the place meanwhile
         os.chown(path, launch.uid, launch.gid)
         return path
+
+    def _noted_folder(self) -> Path | None:
+        """Where the socket was when a server was started for this folder last."""
+        try:
+            state = self._state()
+            is_ours = state["folder"] == str(self.folder)  # not so in a copy of it
+            return Path(str(state["socket_folder"])) if is_ours else None
+        except (OSError, ValueError, KeyError):
+            return None
+
+    def _temporary_folder(self) -> Path:
+        return Path(tempfile.mkdtemp(prefix=f"trading-{self.name.lower()}-"))
 
     def _wait_until_ready(self, socket_folder: Path) -> None:
         deadline = time.monotonic() + START_SECONDS
@@ -201,6 +221,15 @@ class SharedServer:
         """What the last start noted."""
         state: Mapping[str, object] = json.loads((self.folder / _STATE).read_text(encoding="utf-8"))
         return state
+
+
+def _is_own_folder(path: Path, uid: int) -> bool:
+    """Whether it is a folder, and of this user or of the server's."""
+    try:
+        found = path.lstat()
+    except OSError:
+        return False
+    return stat.S_ISDIR(found.st_mode) and found.st_uid in {os.geteuid(), uid}
 
 
 def _import_path() -> str:

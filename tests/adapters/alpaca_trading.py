@@ -58,7 +58,9 @@ class TradingBooks:
         positions: Shares by ticker.
         costs: Dollars the shares cost, by ticker.
         faults: Of the next requests, reads included.
+        post_faults: Of the next orders that are sent.
         loses_posts: Whether no order gets there.
+        is_down: Whether nothing gets there.
         slow_cancels: Whether a cancel is pending until `settle_cancels`.
         refuses: Why an order is refused, by its body; None when it is not.
         messages: All messages of the stream so far.
@@ -72,7 +74,9 @@ class TradingBooks:
     positions: dict[str, Decimal] = field(default_factory=dict)
     costs: dict[str, Decimal] = field(default_factory=dict)
     faults: deque[Fault] = field(default_factory=deque)
+    post_faults: deque[Fault] = field(default_factory=deque)
     loses_posts: bool = False
+    is_down: bool = False
     slow_cancels: bool = False
     refuses: Callable[[Json], str | None] = lambda _: None
     messages: list[Json] = field(default_factory=list)
@@ -107,6 +111,11 @@ class TradingBooks:
                     "next_open": self._stamp(), "next_close": self._stamp(),
                 }  # fmt: skip
             return 404, {"message": "endpoint not found."}
+
+    def fault_of(self, method: str) -> Fault:
+        """What goes wrong with a request that comes now."""
+        planned = self.post_faults if method == "POST" and self.post_faults else self.faults
+        return planned.popleft() if planned else Fault.NONE
 
     def named(self, client_order_id: str) -> Json | None:
         return next(
@@ -234,6 +243,20 @@ class TradingBooks:
             order |= {"status": status, "updated_at": self._stamp(), stamp: self._stamp()}
             self._tell(status, order, timestamp=self._stamp())
 
+    def puzzle(self, order: Json, status: str = "pondering") -> None:
+        """Give an order a state that nobody documented."""
+        with self.lock:
+            if order["status"] in ENDS:
+                return
+            order |= {"status": status, "updated_at": self._stamp()}
+            self._tell(status, order)
+
+    def clear_up(self) -> None:
+        """Give orders in such a state the one that they are really in."""
+        for order in self.open():
+            if order["status"] == "pondering":
+                self.puzzle(order, "partially_filled" if Decimal(order["filled_qty"]) else "new")
+
     def settle_cancels(self) -> None:
         for order in self.open():
             if order["status"] == "pending_cancel":
@@ -274,7 +297,9 @@ class InProcess(httpx.BaseTransport):
             or request.headers.get("APCA-API-SECRET-KEY") != SECRET
         ):
             return httpx.Response(401, json={"message": "unauthorized."})
-        fault = self.books.faults.popleft() if self.books.faults else Fault.NONE
+        fault = self.books.fault_of(request.method)
+        if self.books.is_down:
+            raise httpx.ConnectError("down")
         if fault is Fault.RESET or (self.books.loses_posts and request.method == "POST"):
             raise httpx.ConnectError("reset")
         if fault is Fault.RATE:

@@ -29,10 +29,12 @@ class TradingServer:
     Attributes:
         books: What it serves.
         url: Where.
+        copies: How often each message of the stream is sent.
     """
 
     def __init__(self, books: TradingBooks) -> None:
         self.books = books
+        self.copies = 1
         self._sockets: set[WebSocket] = set()
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
@@ -81,7 +83,7 @@ class TradingServer:
         keys = request.headers.get("APCA-API-KEY-ID"), request.headers.get("APCA-API-SECRET-KEY")
         if keys != (KEY_ID, SECRET):
             return JSONResponse({"message": "unauthorized."}, 401)
-        fault = self.books.faults.popleft() if self.books.faults else Fault.NONE
+        fault = self.books.fault_of(request.method)
         if fault is Fault.RATE:
             return JSONResponse({"message": "too many requests"}, 429)
         if fault is Fault.RESET:
@@ -133,7 +135,7 @@ class TradingServer:
     def _told(self, message: Json) -> None:
         if self._loop is None:
             return
-        for stream in list(self._sockets):
+        for stream in list(self._sockets) * self.copies:
             asyncio.run_coroutine_threadsafe(self._send(stream, message), self._loop)
 
     async def _send(self, stream: WebSocket, message: Json) -> None:

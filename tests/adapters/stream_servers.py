@@ -31,12 +31,17 @@ class StreamServer:
         connections: Those that are logged in, with what each asked for.
         logins: How often somebody was let in.
         mute: Whether it neither greets nor answers.
+        prompt: Unset, it is slow: what it is asked for after the login waits.
     """
 
     port: int = 0
     connections: dict[ServerConnection, set[str]] = field(default_factory=dict)
     logins: int = 0
     mute: bool = False
+    prompt: threading.Event = field(default_factory=threading.Event)
+
+    def __post_init__(self) -> None:
+        self.prompt.set()
 
     def handle(self, connection: ServerConnection) -> None:
         try:
@@ -49,6 +54,7 @@ class StreamServer:
             self.logins += 1
             self.connections[connection] = set()
             for message in connection:
+                self.prompt.wait()
                 self.asked(connection, self.loaded(connection, message))
         except ConnectionClosed:
             pass

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from api.work import DeploymentMissingError, Run, RunsUnavailableError
+from api.prefect_runs import DeploymentMissingError, Run, RunsUnavailableError
 
 
 class Started:

@@ -9,8 +9,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from api.prefect_runs import PrefectRuns, RunsUnavailableError
 from api.services import Services
-from api.work import PrefectRuns, RunsUnavailableError
 from database.api.keys import create_key
 from database.api.pool import DatabasePool
 from database.connection import open_database
@@ -24,9 +24,9 @@ FAST = {"fsync": "off", "shared_buffers": "32MB"}
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """Of a server that the test ends and starts again: short, so that its socket stays in it."""
+    """Of a server that the test ends and starts again: too long for a socket to be in it."""
     with tempfile.TemporaryDirectory(prefix="trading-") as name:
-        yield Path(name) / "postgres"
+        yield Path(name) / ("long-" * 20) / "postgres"
 
 
 @pytest.fixture

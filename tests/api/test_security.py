@@ -84,7 +84,13 @@ def bearer(key: str) -> dict[str, str]:
 def test_a_route_lets_in_its_role_and_those_above(
     asking: httpx.Client, keys: dict[str, str], method: str, path: str, role: str
 ) -> None:
-    names = {"symbol": "AAPL", "order": "order-001", "name": "none", "run_id": "0" * 32}
+    names = {
+        "symbol": "AAPL",
+        "order": "order-001",
+        "name": "none",
+        "run_id": "0" * 32,
+        "result": "x",
+    }
     response = asking.request(
         method, path.format(**names), headers=bearer(keys[role]) if role != "nobody" else {}
     )

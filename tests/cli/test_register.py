@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from subprocess import CompletedProcess
 from uuid import uuid4
@@ -17,6 +17,7 @@ from prefect.exceptions import ObjectNotFound
 from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
 
 from cli.commands.register import RegisterOptions, run_register
+from cli.failed_partitions import FailedPartitions
 from cli.pipeline.orchestration import register
 from flows.deploy.registration import SERVICE_LIMITS, Installation, differences, install
 from flows.deploy.wiring import JobVariables, deployment_definitions
@@ -182,3 +183,18 @@ def test_a_template_that_is_none_is_refused_before_anything_is_asked(
     )  # fmt: skip
     with pytest.raises(CommandError, match=said):
         run_register(options)
+
+
+@pytest.mark.slow
+def test_who_looks_for_failed_partitions_signs_in(
+    own_server: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    now = datetime.now(UTC)
+    monkeypatch.delenv("PREFECT_API_AUTH_STRING", raising=False)
+    assert FailedPartitions(own_server)(now) is None
+    assert "HTTP 401; check PREFECT_API_AUTH_STRING" in caplog.text
+    monkeypatch.setenv("PREFECT_API_AUTH_STRING", "admin:secret")
+    survey = FailedPartitions(own_server)(now)
+    assert survey is not None
+    assert survey.findings == ()
+    assert "admin:secret" not in caplog.text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
@@ -43,6 +44,13 @@ def empty_url(postgres: PostgresServer) -> Iterator[str]:
 @pytest.fixture
 def database_url(postgres: PostgresServer, migrated: str) -> Iterator[str]:
     """The URL of a database with the schema and no rows."""
+    with copied_database(postgres, migrated) as url:
+        yield url
+
+
+@contextmanager
+def copied_database(postgres: PostgresServer, migrated: str) -> Iterator[str]:
+    """The URL of another database with the schema and no rows."""
     name = f"test_{uuid4().hex[:12]}"
     _create(postgres, name, migrated)
     yield url_of(postgres, name)

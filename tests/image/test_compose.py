@@ -26,8 +26,8 @@ def environment(service: dict[str, Any]) -> dict[str, str]:
 
 
 def words(service: dict[str, Any]) -> list[list[str]]:
-    """The commands that a service runs."""
-    command = service["command"]
+    """The commands that a service runs, variables that are not set replaced by what then counts."""
+    command = [re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", word) for word in service["command"]]
     if command[:2] == ["sh", "-c"]:
         return [part.split() for part in command[2].split("&&")]
     return [command]
@@ -115,3 +115,15 @@ def test_what_others_wait_for_can_be_waited_for() -> None:
 def test_the_image_has_the_folder_of_the_volume() -> None:
     assert "/data" in (project_root() / "Dockerfile").read_text()
     assert Path("/data") == Path(SERVICES["api"]["volumes"][0].partition(":")[2])
+
+
+def test_made_up_prices_go_with_the_time_that_they_tell_until_both_are_changed() -> None:
+    """Shown to fail with one process on the wall's clock: it would call these prices stale."""
+    stream = " ".join(words(SERVICES["stream"])[0])
+    assert stream.endswith("--source synthetic")
+    for name in ("alerts", "executor", "api"):
+        assert "--clock ${TRADING_CLOCK:-events}" in " ".join(SERVICES[name]["command"]), name
+
+
+def test_a_kill_of_the_bus_loses_nothing_that_it_acknowledged() -> None:
+    assert "appendonly yes\\nappendfsync no\\n" in SERVICES["valkey"]["command"][2]

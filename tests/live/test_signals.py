@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
-from datetime import UTC, date, datetime, timedelta
+import shutil
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -11,39 +13,34 @@ import pyarrow as pa
 import pytest
 
 from database.connection import Database
-from database.live.bars import live_bars
+from database.live.bars import live_bars, nanoseconds
 from database.live.signals import stored_signals
 from database.live.subscriptions import subscribe, unsubscribe
 from database.news import ScoredArticle, add_articles
 from flows.operations.news_fetching import copy_news
 from lake.gold.dataset import GoldDataset
 from lake.gold.request import GoldRequest
-from lake.grain import Grain
 from lake.reading import read
-from lake.silver.minutes import SilverDataset
-from lake.silver.request import SilverRequest
 from live.bus.port import BEGINNING, Bus
 from live.bus.redis_streams.bus import RedisBus
+from live.histories.loading import LiveHistories, session_day
+from live.preparation import is_expected
 from live.signals import LiveStrategy, Signals
 from live.stream.publishing import Publishing, last_time_told
 from live.stream.replay import ReplayedMinutes
+from live.stream.source import time_tick
 from live.windows import Windows
 from storage.directory import open_directory
-from tests.lake.bronze_files import write_bronze
 from tests.lake.building import build
-from trading.bars.intervals import MINUTE_INTERVALS
+from tests.live.day import DAY, SYMBOLS
+from trading.bars.intervals import MINUTE_INTERVALS, Interval
 from trading.bars.model import VALUES
-from trading.bars.synthetic_minutes import synthetic_minutes
 from trading.errors import ParameterError
 from trading.events import BarClosed, SignalMade, Stream, Tick
 from trading.instruments.clock import local_times
 from trading.news.article import Article
 
-FIRST, DAY = date(2024, 7, 2), date(2024, 7, 3)
-"""The last of these closes at 13:00."""
-
 START, END = datetime(2024, 7, 3, tzinfo=UTC), datetime(2024, 7, 4, tzinfo=UTC)
-SYMBOLS = ("AAPL", "MSFT")
 
 
 def said_of_aapl(hour: int, minute: int, sentiment: float, fetched: int = 0) -> ScoredArticle:
@@ -63,20 +60,6 @@ NEWS_OF_THE_DAY = [
     said_of_aapl(14, 35, -0.9, fetched=5),  # usable at the very end of a bar
     said_of_aapl(15, 2, 0.3, fetched=61),
 ]
-
-
-@pytest.fixture(scope="module")
-def lakes(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """A lake up to the day before, and one with the day: what the evening will bring."""
-    morning, evening = (tmp_path_factory.mktemp(name) for name in ("morning", "evening"))
-    for symbol in SYMBOLS:
-        bars = synthetic_minutes(symbol, FIRST, DAY)
-        days = local_times(bars.timestamps).astype("datetime64[D]")
-        write_bronze(morning, bars[days < np.datetime64(DAY)], "1m", Grain.SESSION)
-        write_bronze(evening, bars, "1m", Grain.SESSION)
-    for lake in (morning, evening):
-        build(SilverDataset(), SilverRequest(lake_dir=str(lake)))
-    return morning, evening
 
 
 def replayed(bus: Bus, database: Database, lake: Path, most: int = 10**6) -> int:
@@ -134,6 +117,74 @@ def test_live_bars_and_signals_are_those_of_silver_and_gold(
     of_news = [one for one in stored if one.strategy == "news_sentiment"]
     assert {one.signal for one in of_news if one.symbol == "AAPL"} == {"buy", "hold", "sell"}
     assert {one.signal for one in of_news if one.symbol == "MSFT"} == {"hold"}
+
+
+def test_histories_are_loaded_before_the_opening(
+    bus_url: str, database: Database, lakes: tuple[Path, Path], tmp_path: Path
+) -> None:
+    subscribe(database, SYMBOLS)
+    morning = Path(shutil.copytree(lakes[0], tmp_path / "lake"))
+    strategies = [LiveStrategy.named("rsi_reversion", "5m")]
+    with (
+        RedisBus(bus_url) as bus,
+        contextlib.closing(
+            Signals(bus, database, open_directory(str(morning), "lake_dir"), strategies, "one")
+        ) as signals,
+    ):
+        before = nanoseconds(datetime(2024, 7, 3, 12, 45, tzinfo=UTC))
+        bus.publish(Stream.TICKS, "", time_tick(before))
+        signals.step(0)
+        signals.step(0)
+        shutil.rmtree(morning)
+        replayed(bus, database, lakes[1])
+        windows = Windows(bus, database)
+        while windows.step(0) or signals.signals < 2 * 42:
+            signals.step(0)
+    compare_with_gold(database, lakes[1], "AAPL", strategies[0])
+    compare_with_gold(database, lakes[1], "MSFT", strategies[0])
+
+
+@pytest.mark.parametrize(
+    ("now", "expected"),
+    [
+        (datetime(2024, 7, 3, 12, 29, tzinfo=UTC), False),
+        (datetime(2024, 7, 3, 12, 30, tzinfo=UTC), True),
+        (datetime(2024, 7, 3, 16, 59, tzinfo=UTC), True),
+        (datetime(2024, 7, 3, 17, 0, tzinfo=UTC), False),  # an early close
+        (datetime(2024, 7, 4, 13, 0, tzinfo=UTC), False),  # a holiday
+        (datetime(2024, 12, 3, 13, 29, tzinfo=UTC), False),
+        (datetime(2024, 12, 3, 13, 30, tzinfo=UTC), True),
+    ],
+)
+def test_the_session_that_goes_on_or_begins_within_the_hour(
+    now: datetime, *, expected: bool
+) -> None:
+    told = nanoseconds(now)
+    assert is_expected(told, session_day(told)) is expected
+
+
+def test_many_series_loaded_together_are_those_loaded_alone(
+    bus_url: str, database: Database, lakes: tuple[Path, Path]
+) -> None:
+    morning, evening = lakes
+    subscribe(database, SYMBOLS)
+    with RedisBus(bus_url) as bus:
+        replayed(bus, database, evening)
+        windows = Windows(bus, database)
+        while windows.step(0):
+            pass
+    end = nanoseconds(END - timedelta(hours=4))
+    lake = open_directory(str(morning), "lake_dir")
+    together, alone = (LiveHistories(lake, database) for _ in range(2))
+    together.load([(symbol, Interval.MINUTES_5) for symbol in SYMBOLS], DAY)
+    for symbol in SYMBOLS:
+        one, other = (each.of(symbol, Interval.MINUTES_5, end) for each in (together, alone))
+        said, again = one.bars.until(end).bars, other.bars.until(end).bars
+        assert said.timestamps.tolist() == again.timestamps.tolist()
+        assert said.close.tolist() == again.close.tolist()
+        of_day = local_times(said.timestamps).astype("datetime64[D]") == np.datetime64(DAY)
+        assert np.count_nonzero(of_day) == 42
+        assert np.count_nonzero(~of_day) > 0
 
 
 def compare_with_gold(database: Database, lake: Path, symbol: str, one: LiveStrategy) -> None:

@@ -144,6 +144,39 @@ def test_a_long_path_gets_its_socket_elsewhere(folder: Path, tmp_path: Path) -> 
         assert ask(server, "SELECT 1") == 1
         assert not server.socket_folder.is_relative_to(long)
     assert not server.socket_folder.exists()
+    with local_postgres(long) as again:
+        # Who was told the address finds the server there once more.
+        assert again.socket_folder == server.socket_folder
+        assert ask(again, "SELECT 1") == 1
+
+
+def test_an_address_that_somebody_else_has_taken_is_given_up(folder: Path, tmp_path: Path) -> None:
+    long = tmp_path / ("f" * 100)
+    folder.rename(long)
+    with local_postgres(long) as server:
+        pass
+    others = tmp_path / "others"
+    others.mkdir()
+    (others / "file").touch()
+    server.socket_folder.symlink_to(others)
+    try:
+        with local_postgres(long) as moved:
+            assert moved.socket_folder != server.socket_folder
+            assert ask(moved, "SELECT 1") == 1
+        assert [file.name for file in others.iterdir()] == ["file"]
+    finally:
+        server.socket_folder.unlink()
+
+
+def test_a_copy_of_a_folder_takes_no_address_from_the_first(folder: Path, tmp_path: Path) -> None:
+    long, copy = tmp_path / ("f" * 100), tmp_path / ("c" * 100)
+    folder.rename(long)
+    with local_postgres(long):
+        pass
+    subprocess.run(["cp", "--archive", long, copy], check=True)
+    with local_postgres(long) as first, local_postgres(copy) as second:
+        assert first.socket_folder != second.socket_folder
+        assert ask(first, "SELECT 1") == ask(second, "SELECT 1") == 1
 
 
 def test_others_share_it_and_it_ends_after_the_last(folder: Path) -> None:
@@ -235,6 +268,22 @@ def test_a_server_whose_keeper_was_killed_stays_while_others_use_it(folder: Path
             assert processes(folder)[0].pid == postmaster.pid
         assert runs(postmaster)
     assert_all_end([postmaster])
+
+
+def test_a_server_that_is_killed_is_started_again_at_the_same_address(folder: Path) -> None:
+    with local_postgres(folder) as server:
+        with psycopg.connect(server.url) as connection:
+            connection.execute("CREATE TABLE told AS SELECT 7 AS number")
+        postmaster, _ = processes(folder)
+        postmaster.kill()
+        wait_until(lambda: answer(server, "SELECT number FROM told") == 7, "another answers", 60)
+
+
+def answer(server: PostgresServer, sql: str) -> object:
+    try:
+        return ask(server, sql)
+    except psycopg.OperationalError:
+        return None
 
 
 def test_the_note_of_a_killed_server_stops_no_start(folder: Path) -> None:

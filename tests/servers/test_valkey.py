@@ -40,6 +40,26 @@ def test_what_it_was_told_survives_its_end_and_its_killing(tmp_path: Path) -> No
         assert client(server.url).get("told") == b"before the kill"
 
 
+def test_killed_while_it_is_used_it_comes_back_at_the_same_place(tmp_path: Path) -> None:
+    with local_valkey(tmp_path / "valkey") as server:
+        client(server.url).set("told", "before the kill")
+        note = server.folder / "valkey.pid"
+        killed = psutil.Process(int(note.read_text()))
+        killed.kill()
+        killed.wait(60)
+        wait_until(lambda: answer(server.url, "told") == b"before the kill", "it is back")
+        again = psutil.Process(int(note.read_text()))
+        assert again != killed
+    assert not again.is_running()
+
+
+def answer(url: str, key: str) -> object:
+    try:
+        return client(url).get(key)
+    except redis.ConnectionError:
+        return None
+
+
 def test_two_users_share_one_server(tmp_path: Path) -> None:
     with local_valkey(tmp_path / "valkey") as first:
         with local_valkey(tmp_path / "valkey") as second:

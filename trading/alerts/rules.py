@@ -13,7 +13,9 @@ from trading.instruments.symbols import Contract
 
 Severity = Literal["info", "warning", "critical"]
 SignalName = Literal["buy", "hold", "sell"]
-SurveyKind = Literal["gap", "failed_partition", "risk_state", "reconciliation", "service_down"]
+SurveyKind = Literal[
+    "gap", "failed_partition", "risk_state", "risk_limit", "reconciliation", "service_down"
+]
 
 NAME_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,63}$"
 LONGEST_WINDOW = 390
@@ -174,7 +176,8 @@ _RULE: TypeAdapter[AlertRule] = TypeAdapter(AlertRule)
 
 KINDS = (
     "price_above", "price_below", "change", "indicator_above", "indicator_below", "signal",
-    "stale", "gap", "failed_partition", "risk_state", "reconciliation", "service_down",
+    "stale", "gap", "failed_partition", "risk_state", "risk_limit", "reconciliation",
+    "service_down",
 )  # fmt: skip
 """What rules may be."""
 

@@ -77,13 +77,25 @@ def why_closed(moment: datetime, *, after_close: timedelta = timedelta(0)) -> st
     local = moment.astimezone(NEW_YORK)
     hours = session_on(local.date())
     if hours is None:
-        return f"market closed: {local:%Y-%m-%d} is no session of the New York Stock Exchange"
+        return why_no_session(moment)
     if moment < hours.opens:
         return f"market closed: {local:%Y-%m-%d %H:%M} is before the open"
     if moment > hours.closes + after_close:
         closed = hours.closes.astimezone(NEW_YORK)
         return f"market closed: {local:%Y-%m-%d %H:%M} is after the close at {closed:%H:%M}"
     return None
+
+
+def why_no_session(moment: datetime) -> str | None:
+    """Why a moment's day in New York has no session, for what runs at any time of such a day.
+
+    Returns:
+        A sentence that begins with "market closed", or None.
+    """
+    day = moment.astimezone(NEW_YORK).date()
+    if session_on(day) is not None:
+        return None
+    return f"market closed: {day} is no session of the New York Stock Exchange"
 
 
 def why_not_ended(moment: datetime) -> str | None:
@@ -96,7 +108,7 @@ def why_not_ended(moment: datetime) -> str | None:
     local = moment.astimezone(NEW_YORK)
     hours = session_on(local.date())
     if hours is None:
-        return f"market closed: {local:%Y-%m-%d} is no session of the New York Stock Exchange"
+        return why_no_session(moment)
     if moment < hours.closes:
         ends = hours.closes.astimezone(NEW_YORK)
         return f"market open: the session of {local:%Y-%m-%d} ends at {ends:%H:%M}"

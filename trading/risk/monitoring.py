@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from itertools import combinations
 
 import numpy as np
@@ -19,6 +20,24 @@ FEWEST_DAYS = 20
 
 TAIL = 0.05
 """The share of days that lose more than the value at risk."""
+
+
+@dataclass(frozen=True, slots=True)
+class Breach:
+    """A limit that is reached.
+
+    Attributes:
+        measure: What is limited.
+        value: How much there is of it, a share of equity.
+        limit: What it is held to.
+    """
+
+    measure: str
+    value: float
+    limit: float
+
+    def __str__(self) -> str:
+        return f"{self.measure} {self.value:.2%} has reached its limit of {self.limit:.2%}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +56,7 @@ class RiskReport:
             turned where the two are held on different sides; None when it cannot be told.
         value_at_risk: What one day in twenty loses more than, by the last daily returns of today's
             positions, in dollars; None when it cannot be told.
-        breaches: The limits that are exceeded, a sentence each.
+        breaches: The limits that are reached.
     """
 
     gross: float
@@ -49,7 +68,7 @@ class RiskReport:
     daily_loss: float
     correlation: float | None
     value_at_risk: float | None
-    breaches: tuple[str, ...]
+    breaches: tuple[Breach, ...]
 
 
 def risk_report(
@@ -65,8 +84,8 @@ def risk_report(
             missing, shape (d,).
     """
     equity = float(now.equity)
-    shares = {position.symbol: float(position.value) / equity for position in now.positions}
-    shares = shares if equity > 0 else {}
+    held = now.positions if equity > 0 else ()
+    shares = {position.symbol: float(position.value / now.equity) for position in held}
     largest = max(shares, key=lambda symbol: abs(shares[symbol]), default="")
     gross = sum(map(abs, shares.values()))
     money = to_money(round(now.equity, 9))
@@ -76,8 +95,8 @@ def risk_report(
         largest_symbol=largest,
         largest=abs(shares[largest]) if largest else 0.0,
         concentration=sum((share / gross) ** 2 for share in shares.values()) if gross else 0.0,
-        drawdown=_fall(float(memory.peak), money),
-        daily_loss=_fall(float(memory.day_start), money),
+        drawdown=_fall(memory.peak, money),
+        daily_loss=_fall(memory.day_start, money),
         correlation=_highest_correlation(shares, returns),
         value_at_risk=_value_at_risk(shares, returns, equity),
         breaches=(),
@@ -85,8 +104,9 @@ def risk_report(
     return _with_breaches(found, limits)
 
 
-def _fall(start: float, now: int) -> float:
-    return 1.0 - now / start if start > 0 else 0.0
+def _fall(start: Fraction | int, now: int) -> float:
+    """Exact before it is rounded: a fall of just the limit is one of the limit."""
+    return float(Fraction(start - now) / start) if start > 0 else 0.0
 
 
 def _highest_correlation(
@@ -127,7 +147,7 @@ def _with_breaches(found: RiskReport, limits: RiskLimits) -> RiskReport:
         (f"exposure in {found.largest_symbol}", found.largest, limits.max_position),
     )
     breaches = tuple(
-        f"{name} {value:.2%} has reached its limit of {float(limit):.2%}"
+        Breach(name, value, float(limit))
         for name, value, limit in measured
         if limit is not None and value >= float(limit)
     )

@@ -67,6 +67,16 @@ class AlpacaTrades:
         """One message for all."""
         return self._asked("unsubscribe", symbols)
 
+    def confirmed(self, message: str | bytes) -> Collection[str]:
+        """It answers with all symbols that it tells from then on."""
+        names: set[str] = set()
+        for one in parsed(message, self.name):
+            if one.get("T") == "subscription":
+                names |= set(map(str, one.get("trades") or ()))
+            elif one.get("T") == "t":
+                names.add(str(one.get("S")))
+        return {symbol for name in names if (symbol := our_symbol(name)) is not None}
+
     def ticks(self, message: str | bytes) -> Sequence[Tick]:
         """The trades of a message."""
         found = []

@@ -56,6 +56,17 @@ class PolygonTrades:
         """A message for some hundred symbols each."""
         return self._asked("unsubscribe", symbols)
 
+    def confirmed(self, message: str | bytes) -> Collection[str]:
+        """It answers for each symbol by itself."""
+        names: set[str] = set()
+        for one in parsed(message, self.name):
+            if one.get("ev") == "T":
+                names.add(str(one.get("sym")))
+            elif one.get("status") == "success":
+                _, is_there, name = str(one.get("message")).partition("subscribed to: T.")
+                names |= {name} if is_there and "unsubscribed" not in one["message"] else set()
+        return {symbol for name in names if (symbol := our_symbol(name)) is not None}
+
     def ticks(self, message: str | bytes) -> Sequence[Tick]:
         """The trades of a message."""
         found = []

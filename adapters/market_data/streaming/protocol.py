@@ -42,6 +42,13 @@ class TradeStream(Protocol):
     def unsubscribe(self, symbols: Collection[str]) -> Sequence[str]:
         """The messages that ask for trades of these symbols no longer."""
 
+    def confirmed(self, message: str | bytes) -> Collection[str]:
+        """The symbols of which a message says, or shows by a trade, that they are told now.
+
+        Raises:
+            SourceError: It is no message of this vendor.
+        """
+
     def ticks(self, message: str | bytes) -> Sequence[Tick]:
         """The trades that a message tells; none when it tells something else.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Annotated
 from uuid import uuid4
 
@@ -17,8 +17,8 @@ from api.desk.reading.services import open_gap_sessions
 from api.desk.rendering import PageRoute, page
 from api.desk.shown import day_and_time
 from api.envelope import ApiError
+from api.prefect_runs import Run, RunsUnavailableError
 from api.security import Trader
-from api.work import Run, RunsUnavailableError
 from database.orders.audit import audit
 from lake.dataset import PartitionKey, PartitionStatus
 from lake.stretch import Stretch
@@ -86,8 +86,11 @@ def pipeline(request: Request, desk: DeskOf, layer: str = "", range: str = "3m")
     known = layers(desk.services.lake_dir)
     chosen = _chosen(known, layer) if known else None
     last_runs, note = _last_runs(desk)
-    first = _today(desk) - SPANS[range] if range in SPANS else FIRST
-    grid = None if chosen is None else _grid(desk, chosen, first, last_runs)
+    grid = None
+    if chosen is not None:
+        last = _last(desk, chosen)
+        first = last - SPANS[range] if range in SPANS else FIRST
+        grid = _grid(desk, chosen, first, last, last_runs)
     return page(
         request,
         desk,
@@ -180,23 +183,22 @@ def _partition(desk: Desk, layer: str, file: str) -> tuple[Layer, PartitionKey, 
     chosen = _chosen(layers(desk.services.lake_dir), layer)
     symbol = file.split("/")[-2] if file.count("/") > 1 else ""
     if symbol in chosen.symbols():
-        status = chosen.status(symbol, FIRST, _today(desk))
+        status = chosen.status(symbol, FIRST, _last(desk, chosen))
         for key, state in zip(status.keys, status.states, strict=True):
             if key.relative_path == file:
                 return chosen, key, state
     raise ApiError(404, "not_found", "There is no such partition; load the page again.")
 
 
-def _grid(desk: Desk, layer: Layer, first: date, last_runs: dict[str, Run]) -> Grid:
-    today = _today(desk)
+def _grid(desk: Desk, layer: Layer, first: date, last: date, last_runs: dict[str, Run]) -> Grid:
     failed = {name for name, run in last_runs.items() if run.state_type in _FAILED}
-    gaps = _gaps(desk, layer, first, today)
+    gaps = _gaps(desk, layer, first, last)
     found: dict[str, dict[Stretch, GridCell]] = {}
     problems: dict[str, str] = {}
     for symbol in layer.symbols():
         found[symbol] = {}
         try:
-            status = layer.status(symbol, first, today).with_failures(failed)
+            status = layer.status(symbol, first, last).with_failures(failed)
         except TradingError as error:
             problems[symbol] = str(error)
             continue
@@ -263,5 +265,16 @@ def _run_url(desk: Desk, run_id: str) -> str:
     return f"{ui.rstrip('/')}/runs/flow-run/{run_id}" if ui and run_id else ""
 
 
-def _today(desk: Desk) -> date:
-    return desk.settings.now().astimezone(NEW_YORK).date()
+def _last(desk: Desk, layer: Layer) -> date:
+    """The last day of a layer's grid: today, or what the lake has beyond it.
+
+    While a replay tells an earlier time the lake goes on all the same: what was made of later
+    sessions is there, and may be looked at and redone. Days to come are in no grid.
+    """
+    today = _date(desk.settings.now())
+    stored = layer.last_stored() or today
+    return max(today, min(stored, _date((desk.settings.wall or desk.settings.now)())))
+
+
+def _date(moment: datetime) -> date:
+    return moment.astimezone(NEW_YORK).date()

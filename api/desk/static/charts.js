@@ -26,7 +26,8 @@ function rgba(text) {
   return `rgba(${red}, ${green}, ${blue}, ${mixed[4] ?? 1})`;
 }
 
-const money = new Intl.NumberFormat("en-US", { minimumFractionDigits: 2, maximumFractionDigits: 2 });
+// What rounds to nothing has no sign.
+const money = new Intl.NumberFormat("en-US", { minimumFractionDigits: 2, maximumFractionDigits: 2, signDisplay: "negative" });
 
 export const dollars = { type: "custom", minMove: 0.01, formatter: (value) => money.format(value).replace("-", "−") };
 export const percent = { type: "custom", minMove: 0.01, formatter: (value) => `${money.format(value).replace("-", "−")} %` };

@@ -24,8 +24,9 @@ function show(frame) {
   }
   for (const list of document.querySelectorAll("[data-list]")) showRows(list, frame.lists[list.dataset.list] ?? []);
   const banner = document.getElementById("banner");
-  banner.hidden = !frame.problem;
-  if (banner.textContent !== frame.problem) banner.textContent = frame.problem;
+  const said = frame.problem || frame.note;
+  banner.hidden = !said;
+  if (banner.textContent !== said) banner.textContent = said;
   body.classList.toggle("lost", Boolean(frame.problem) || feed.silentFor > 3000);
   body.dataset.seq = frame.seq;
   ages();

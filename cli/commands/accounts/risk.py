@@ -12,6 +12,7 @@ from cli.commands.accounts.account import chosen, opened, who
 from cli.pipeline.query import as_json
 from cli.settings import installation
 from servers.errors import FAILED, CommandError
+from trading.errors import ParameterError
 
 if TYPE_CHECKING:
     from database.connection import Database
@@ -75,11 +76,12 @@ def _without_executor(database: Database, account: str) -> StoredRisk | None:
             return None
         try:
             carry_out_halt(database, account, installation())
-        except BrokerError as error:
+        except (BrokerError, ParameterError) as error:
             raise CommandError(
-                f"The halt of {account} holds, but nothing is cancelled yet ({error}); start "
-                "trading live executor, or run this again.", FAILED,
-            ) from None  # fmt: skip
+                f"The halt of {account} holds, but nothing is cancelled yet "
+                f"({str(error).rstrip('.')}); start trading live executor, or run this again.",
+                FAILED,
+            ) from None
         return read_risk(database, account)
 
 

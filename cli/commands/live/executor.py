@@ -23,12 +23,15 @@ from cli.commands.live.service import Service, ServiceOptions, running
 from cli.settings import settings_in_force
 from database.connection import Database
 from database.orders.accounts import ensure_account, only_executor
+from database.orders.intents import moment_of
+from live.bus.port import Bus
 from live.executor.books import Books
 from live.executor.clock import EventClock, ExecutorClock, WallClock
 from live.executor.executor import Executor
 from live.executor.policy import Policy
 from live.executor.process import ExecutorProcess
 from live.executor.publishing import Publishing
+from live.stream.publishing import last_time_told
 from servers.errors import FAILED, USAGE, CommandError
 from trading.backtest.assumptions import Assumptions
 from trading.bars.intervals import Interval
@@ -103,14 +106,12 @@ def run_executor(options: ExecutorOptions) -> None:
         raise ParameterError(
             "clock", "events", "wall at a broker whose time goes on by itself", "leave it out"
         )
-    clock: ExecutorClock = WallClock()
-    if options.clock == "events":
-        clock = EventClock(datetime(1970, 1, 1, tzinfo=UTC))
     # What is wrong is said before anything is started.
     policy_of(options, settings_in_force())
     with contextlib.ExitStack() as stack:
         service = stack.enter_context(running("executor", options.service))
         settings, database = service.settings, service.database
+        clock = clock_of(options.clock, service.bus)
         policy = policy_of(options, settings)
         stack.enter_context(_alone(service, policy.account))
         hours = trading_hours(options.clock)
@@ -122,6 +123,7 @@ def run_executor(options: ExecutorOptions) -> None:
         executor = Executor(
             database, policy, hours, broker_of, clock,
             on_halted=lambda why: publishing.halted(why, time.time_ns()),
+            on_flag=lambda order, flag: publishing.flagged(order, flag, time.time_ns()),
         )  # fmt: skip
         stack.callback(executor.close)
         executor.start()
@@ -157,6 +159,17 @@ def _alone(service: Service, account: str) -> Iterator[None]:
                 )
             time.sleep(_POLL_SECONDS)
         yield
+
+
+def clock_of(clock: Literal["wall", "events"], bus: Bus) -> ExecutorClock:
+    """The executor's clock; one of events begins with the last time that the bus was told.
+
+    With an older one a process that was begun again would take a late decision for a new one.
+
+    Raises:
+        BusError: The bus cannot be read.
+    """
+    return WallClock() if clock == "wall" else EventClock(moment_of(last_time_told(bus)))
 
 
 def policy_of(options: ExecutorOptions, settings: Settings) -> Policy:
@@ -212,9 +225,10 @@ def carry_out_halt(database: Database, account: str, settings: Settings) -> None
         while executor.books.risk.is_closing:
             if time.monotonic() > deadline:
                 raise CommandError(
-                    f"The halt of {account} holds, but the broker still has orders or positions; "
-                    "run the same command again.", FAILED,
-                )  # fmt: skip
+                    f"The halt of {account} holds, but the broker has not confirmed that all is "
+                    "cancelled and closed; run the same command again.",
+                    FAILED,
+                )
             executor.receive(_POLL_SECONDS)
             executor.tick()
 

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from live.bus.port import Batch, Bus
+from live.bus.reconnection import PATIENCE_SECONDS
+from live.errors import BusUnreachableError
 from live.lag import Lag
 from trading.events import (
     AlertChanged,
@@ -82,15 +84,25 @@ class Observation:
         self.counts = Counts()
         self.symbols: dict[str, SymbolRow] = {}
         self._measure_from: float | None = None
+        self._answered_at = time.monotonic()
         self.clock = 0
         self.lag = Lag()
 
     def look(self) -> None:
-        """Take in what there is.
+        """Take in what there is; while the bus is away that is nothing.
 
         Raises:
-            BusError: The bus cannot be read.
+            BusError: The bus cannot be read, or is away for longer than its processes wait.
         """
+        try:
+            self._look()
+        except BusUnreachableError:
+            if time.monotonic() - self._answered_at > PATIENCE_SECONDS:
+                raise
+            return
+        self._answered_at = time.monotonic()
+
+    def _look(self) -> None:
         for stream, tail in self._tails.items():
             while True:
                 batch = tail.fetch(_AT_ONCE, 0)

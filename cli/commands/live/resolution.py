@@ -22,6 +22,7 @@ from database.live.subscriptions import subscriptions
 from lake.bronze.contents import Series, keys_between, stored_series
 from live.bus.port import Bus
 from live.stream.publishing import last_time_told
+from live.stream.replay import AFTER_CLOSE
 from servers.errors import USAGE, CommandError
 from storage.directory import open_directory
 from trading.bars.intervals import Interval
@@ -114,7 +115,7 @@ def _check_not_over(stream: StreamOptions, bus: Bus) -> None:
     told = last_time_told(bus)
     last = day_named("to", stream.last) or day_named("from", stream.first) or last_session()
     within = sessions(day_named("from", stream.first) or last, last)
-    if len(within) and told >= int(within.closes[-1].astype(np.int64)):
+    if len(within) and told >= int(within.closes[-1].astype(np.int64)) + AFTER_CLOSE:
         raise CommandError(
             f"All up to {last} was told before; name later days with --from and --to, or use "
             "another --server-dir to tell it again.",

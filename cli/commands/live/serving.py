@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import socket
 from collections.abc import Callable
 from datetime import date
@@ -103,8 +102,11 @@ def serve_signals(options: SignalOptions, service_options: ServiceOptions) -> No
 
 
 def member_name(service: str) -> str:
-    """This process among those that share a group's work."""
-    return f"{service}-{socket.gethostname()}-{os.getpid()}"
+    """This process among those that share a group's work: the same when it is begun again.
+
+    With a number of the process in it the bus would remember each one that there ever was.
+    """
+    return f"{service}-{socket.gethostname()}"
 
 
 def _serve(

@@ -13,7 +13,7 @@ from servers.errors import USAGE, CommandError
 from servers.process import log_tail, start_child, stop_child
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 30.0
-_HEALTHY_SECONDS = 60.0
+_HEALTHY_SECONDS = 20.0
 """After so long the next death is a first one again."""
 
 

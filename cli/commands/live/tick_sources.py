@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Collection
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -61,9 +60,7 @@ def _source(
     from live.stream.synthetic import SyntheticTicks  # noqa: PLC0415 - of an extra
 
     begin = max(last_time_told(bus), _first_open())
-    return SyntheticTicks(
-        symbols, options.rate, speed=options.speed, begin=begin, until=time.time_ns()
-    )
+    return SyntheticTicks(symbols, options.rate, speed=options.speed, begin=begin)
 
 
 def claim_kind(database: Database, source: str) -> None:

@@ -6,7 +6,7 @@ import contextlib
 import json
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +29,7 @@ from cli.stop_signals import StopSignals
 from servers.connection import named_api_url
 from servers.errors import USAGE, CommandError
 from servers.prefect import DEFAULT_PORT, api_url, running_api_url
+from servers.shared.server import running_socket_folder
 from servers.start_up import HOST, answers, bound_port
 
 if TYPE_CHECKING:
@@ -36,6 +37,9 @@ if TYPE_CHECKING:
     from cli.commands.live.worth import Worth
 
 LOOK_SECONDS = 0.25
+LOOK_PATIENCE_SECONDS = 5.0
+"""How long a look waits for a bus that is away: the processes have to be looked after."""
+
 LATER_SECONDS = 30.0
 """After so long what nobody waits for starts, also when no price moves."""
 
@@ -53,6 +57,7 @@ class Running:
         supervisor: The processes.
         seen: What goes over the bus.
         worth: What the account is worth.
+        servers: The servers of this machine that it uses, by the names of their folders.
     """
 
     options: LiveOptions
@@ -60,6 +65,7 @@ class Running:
     supervisor: Supervisor
     seen: Observation
     worth: Worth
+    servers: Sequence[str]
 
     @property
     def desk(self) -> str:
@@ -103,17 +109,17 @@ def _running(asked: LiveOptions, desk_port: int) -> Iterator[Running]:
         settings = settings_in_force()
         url = opened.enter_context(database_url(settings, asked.server_dir))
         place = opened.enter_context(bus_url(settings, asked.server_dir))
-        bus = opened.enter_context(opened_bus(settings, place))
+        bus = opened.enter_context(opened_bus(settings, place, LOOK_PATIENCE_SECONDS))
         from cli.commands.live.observation import Observation  # noqa: PLC0415 - of an extra
         from cli.commands.live.resolution import resolved  # noqa: PLC0415 - as above
         from cli.commands.live.worth import Worth  # noqa: PLC0415 - as above
         from database.connection import open_database  # noqa: PLC0415 - as above
 
-        database = opened.enter_context(open_database(url))
-        options, symbols = resolved(asked, settings, database, bus)
+        with open_database(url) as database:
+            options, symbols = resolved(asked, settings, database, bus)
         places = _places(options, symbols, desk_port)
         seen = Observation(bus, round(settings.lateness_seconds * 1e9))
-        worth = Worth(database, account_of(options))
+        worth = opened.enter_context(contextlib.closing(Worth(url, account_of(options))))
         logs = options.server_dir / "logs" / "live"
         typer.echo(f"Desk  http://{HOST}:{desk_port}/", err=True)
         typer.echo(f"Logs  {logs}    Ctrl-C ends all.", err=True)
@@ -121,7 +127,9 @@ def _running(asked: LiveOptions, desk_port: int) -> Iterator[Running]:
         supervisor = opened.enter_context(
             supervised(first_processes(options, places), logs, environment)
         )
-        yield Running(options, places, supervisor, seen, worth)
+        named = {"postgres": settings.database_url, "valkey": settings.bus_url}
+        own = [name for name, address in named.items() if address is None]
+        yield Running(options, places, supervisor, seen, worth, own)
 
 
 def _environment(database: str, bus: str, logs: str) -> Mapping[str, str]:
@@ -168,6 +176,7 @@ def _watch(running: Running) -> None:
     is_whole = False
     with shown as live:
         while ends_at is None or time.monotonic() < ends_at:
+            _check_servers(running)
             running.supervisor.look()
             running.seen.look()
             running.worth.look()
@@ -177,6 +186,20 @@ def _watch(running: Running) -> None:
             if live is not None:
                 live.update(live_table(running.seen, running.worth, running.supervisor))
             time.sleep(LOOK_SECONDS)
+
+
+def _check_servers(running: Running) -> None:
+    """Look whether the servers of this machine are there, or will be again.
+
+    Raises:
+        CommandError: One is dead, and so is what would start it again.
+    """
+    for name in running.servers:
+        if running_socket_folder(running.options.server_dir / name) is None:
+            raise CommandError(
+                f"The local server {name} was killed, and its keeper with it; run the same command "
+                "again: it goes on where it was."
+            )
 
 
 def _is_moving(running: Running) -> bool:

@@ -1,4 +1,4 @@
-"""The commands between the lake and the database: `lake load` and `lake prune`."""
+"""The commands that keep lake and database in order: `lake load`, `lake prune`, `lake compact`."""
 
 from __future__ import annotations
 
@@ -81,3 +81,46 @@ def prune(
         from cli.commands.lake.prune import run_prune  # noqa: PLC0415 - --help stays quick
 
         raise typer.Exit(run_prune(lake_dir, server_dir, dry_run=dry_run, as_object=json_output))
+
+
+def compact(
+    *,
+    symbols: Symbols = None,
+    lake_dir: LakeDir = None,
+    grace_minutes: Annotated[
+        float,
+        typer.Option(min=0, help="How long session files stay beside the month that has them."),
+    ] = 60,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print how many months are due, and stop.")
+    ] = False,
+    json_output: Json = False,
+) -> None:
+    """Put the session files of bronze and silver into one file for each settled month.
+
+    Nothing that is read changes, and nothing is computed again. The session files are removed by a
+    run that comes an hour after their month was written, for the sake of who is reading them. Run
+    it one at a time, and not beside a redo of old sessions; stop it whenever you like and run it
+    again.
+
+    \b
+    Examples:
+      trading lake compact --dry-run
+      trading lake compact
+      trading lake compact --symbols AAPL,MSFT --grace-minutes 0
+
+    \b
+    Exit codes: 0 all is compacted or waits, 1 a month failed, 2 wrong usage, 130 Ctrl-C.
+    """  # noqa: D301 - \b is how Click keeps lines as they are
+    with exit_codes(as_json=json_output):
+        from cli.commands.lake.compact import run_compact  # noqa: PLC0415 - --help stays quick
+
+        raise typer.Exit(
+            run_compact(
+                lake_dir,
+                symbols,
+                grace_minutes=grace_minutes,
+                dry_run=dry_run,
+                as_object=json_output,
+            )
+        )

@@ -17,6 +17,9 @@ from trading.events import Stream
 SESSION_SECONDS = 10.0
 """How long a member may be silent before another takes over its partitions."""
 
+SHORTEST_SESSION_SECONDS = 6.0
+"""What brokers allow unless they are told otherwise (`group.min.session.timeout.ms`)."""
+
 _ANSWER_SECONDS = 30.0
 
 

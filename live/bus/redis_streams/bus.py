@@ -21,9 +21,9 @@ from live.bus.redis_streams.entries import (
 )
 from live.bus.redis_streams.names import DEAD_LETTERS, stream_name, trimmed_name
 from live.bus.redis_streams.readers import LEASE_SECONDS, RedisConsumer, RedisTail
-from live.bus.redis_streams.scripts import TRIM
+from live.bus.redis_streams.scripts import PUBLISH, TRIM
 from live.bus.retention import Retention
-from live.errors import BusError
+from live.errors import BusError, BusRewoundError
 from trading.events import Event, Stream
 
 _TRIM_SECONDS = 60.0
@@ -53,6 +53,8 @@ class RedisBus:
         self._connection = RedisConnection(url, patience_seconds)
         self._retention = retention
         self._lease_seconds = lease_seconds
+        self._publish = self._connection.client.register_script(PUBLISH)
+        self._published: dict[Stream, bytes] = {}
         self._trim_at: dict[Stream, float] = defaultdict(time.monotonic)
 
     def publish(self, stream: Stream, key: str, event: Event) -> None:
@@ -64,7 +66,7 @@ class RedisBus:
         entries = list(entries_of(stream, (event for _, event in events)))
         if not entries:
             return
-        self._connection.ask(lambda: self._add(stream, entries))
+        self._add(stream, entries)
         if time.monotonic() >= self._trim_at[stream]:
             self._trim_at[stream] = time.monotonic() + _TRIM_SECONDS
             self._trim(stream)
@@ -146,12 +148,22 @@ class RedisBus:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _add(self, stream: Stream, entries: Sequence[dict[bytes, bytes]]) -> None:
-        name = stream_name(stream)
-        with self._connection.client.pipeline(transaction=len(entries) > 1) as commands:
-            for fields in entries:
-                commands.xadd(name, fields)  # type: ignore[arg-type]
-            commands.execute()
+    def _add(self, stream: Stream, entries: Sequence[bytes]) -> None:
+        """Add entries after those that this publisher has added.
+
+        Raises:
+            BusRewoundError: The bus lost those.
+        """
+        names = [stream_name(stream), trimmed_name(stream)]
+        last = self._published.get(stream, b"")
+        added = self._connection.ask(lambda: self._publish(names, [last, *entries]))
+        if added is None:
+            del self._published[stream]  # it is said once
+            raise BusRewoundError(
+                f"The bus at {self._connection.place} came back without the last {stream} that it "
+                "had taken; start this process again, and it goes on from what is left."
+            )
+        self._published[stream] = cast("bytes", added)
 
     def _trim(self, stream: Stream) -> None:
         oldest = self._now() - self._retention.milliseconds(stream)

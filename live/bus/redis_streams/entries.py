@@ -21,15 +21,15 @@ ZERO = "0-0"
 _MILLISECOND = 1_000_000
 
 
-def entries_of(stream: Stream, events: Iterable[Event]) -> Iterator[dict[bytes, bytes]]:
-    """The fields of the entries for these events, in order.
+def entries_of(stream: Stream, events: Iterable[Event]) -> Iterator[bytes]:
+    """The contents of the entries for these events, in order.
 
     Raises:
         TypeError: The stream carries events of another type.
     """
     rest = iter(events)
     while together := list(islice(rest, EVENTS_PER_ENTRY)):
-        yield {FIELD: encoded_together(stream, together)}
+        yield encoded_together(stream, together)
 
 
 def id_numbers(entry_id: str) -> tuple[int, int]:

@@ -31,3 +31,28 @@ redis.call('SET', KEYS[2], last[1][1])
 return redis.call('XTRIM', KEYS[1], 'MINID', '=', ARGV[1])
 """
 """Forget what is older than an ID, and note the last of it: a reader behind it has missed some."""
+
+PUBLISH = """
+local function numbers(id)
+    local milliseconds, sequence = string.match(id, '(%d+)-(%d+)')
+    return tonumber(milliseconds), tonumber(sequence)
+end
+if ARGV[1] ~= '' and #redis.call('XRANGE', KEYS[1], ARGV[1], ARGV[1]) == 0 then
+    local trimmed = redis.call('GET', KEYS[2])
+    if not trimmed then
+        return false
+    end
+    local last, within = numbers(ARGV[1])
+    local gone, place = numbers(trimmed)
+    if gone < last or (gone == last and place < within) then
+        return false
+    end
+end
+local id
+for number = 2, #ARGV do
+    id = redis.call('XADD', KEYS[1], '*', 'events', ARGV[number])
+end
+return id
+"""
+"""Add entries, all or none, unless the one that the publisher added last is gone and was not
+trimmed: what came after that must not close the gap that it left."""

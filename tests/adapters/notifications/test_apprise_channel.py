@@ -104,6 +104,45 @@ def test_a_mail_server_that_goes_while_it_takes_a_mail_leaves_it_unknown() -> No
     assert delivery == Delivery("unknown", "it went out, and no answer came")
 
 
+@pytest.mark.parametrize(
+    ("answered", "expected"),
+    [
+        (0, Delivery("refused", "there was no connection, or the login was refused")),
+        (1, Delivery("unknown", "it went out, and the mail server did not answer in time")),
+        (5, Delivery("unknown", "it went out, and the mail server did not answer in time")),
+    ],
+)
+def test_a_mail_server_that_hangs_is_not_waited_for_for_ever(
+    answered: int, expected: Delivery
+) -> None:
+    """It hangs before its greeting, in the dialogue, and when it has the whole mail."""
+    done = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=_answer_and_hang, args=(listener, answered, done))
+        thread.start()
+        port = listener.getsockname()[1]
+        mail = f"mailto://127.0.0.1:{port}?from=a@example.com&to=b@example.com&mode=insecure"
+        try:
+            delivery = sent_to(f"{mail}&cto=0.2")
+        finally:
+            done.set()
+            thread.join()
+    assert delivery == expected
+
+
+def _answer_and_hang(listener: socket.socket, answers: int, done: threading.Event) -> None:
+    """An SMTP server that says nothing more after its greeting and some answers."""
+    connection, _ = listener.accept()
+    with connection, connection.makefile("rwb") as file:
+        said = [b"220 ready", b"250 OK", b"250 OK", b"250 OK", b"354 go on"][:answers]
+        for number, line in enumerate(said):
+            if number:
+                file.readline()
+            file.write(line + b"\r\n")
+            file.flush()
+        done.wait()
+
+
 def _take_and_go(listener: socket.socket) -> None:
     """An SMTP server that ends when it has the mail, before it says so."""
     connection, _ = listener.accept()

@@ -89,25 +89,25 @@ def company(connection: Connection, now: datetime) -> None:
     """What is known of Apple."""
     facts = {
         "profile": {
-            "name": "Apple Inc.", "sector": "Technology", "industry": "Consumer Electronics",
-            "employees": 164_000, "city": "Cupertino", "country": "United States",
+            "longName": "Apple Inc.", "sector": "Technology", "industry": "Consumer Electronics",
+            "fullTimeEmployees": 164_000, "city": "Cupertino", "country": "United States",
             "website": "https://www.apple.com",
-            "summary": "Apple designs, makes and sells smartphones, personal computers, "
-            "tablets, wearables and accessories, and sells services around them.",
+            "longBusinessSummary": "Apple designs, makes and sells smartphones, personal "
+            "computers, tablets, wearables and accessories, and sells services around them.",
         },
         "statistics": {
-            "market_cap": 3.42e12, "trailing_pe": 36.8, "forward_pe": 29.4,
-            "dividend_yield": 0.0044, "beta": 1.24, "shares_outstanding": 1.51e10,
+            "marketCap": 3.42e12, "trailingPE": 36.8, "forwardPE": 29.4, "dividendYield": 0.44,
+            "beta": 1.24, "sharesOutstanding": 1.51e10, "returnOnEquity": 1.57,
         },
-        "holders": [
-            {"holder": "Vanguard Group Inc", "shares": 1.35e9, "share": 0.0893},
-            {"holder": "Blackrock Inc.", "shares": 1.12e9, "share": 0.0742},
-            {"holder": "Berkshire Hathaway, Inc", "shares": 3.0e8, "share": 0.0198},
-        ],
-        "officers": [
-            {"name": "Timothy D. Cook", "title": "Chief Executive Officer"},
+        "holders": {"holders": [
+            {"holder": "Vanguard Group Inc", "shares": 1.35e9, "share_held": 0.0893},
+            {"holder": "Blackrock Inc.", "shares": 1.12e9, "share_held": 0.0742},
+            {"holder": "Berkshire Hathaway, Inc", "shares": 3.0e8, "share_held": 0.0198},
+        ]},
+        "officers": {"officers": [
+            {"name": "Timothy D. Cook", "title": "Chief Executive Officer", "age": 65},
             {"name": "Kevan Parekh", "title": "Chief Financial Officer"},
-        ],
+        ]},
     }  # fmt: skip
     for kind, content in facts.items():
         connection.execute(

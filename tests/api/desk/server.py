@@ -13,8 +13,9 @@ import uvicorn
 from api.app import create_app
 from api.desk.desk import DeskSettings
 from api.desk.routes import desk_routes
+from api.feed import Feed
+from api.prefect_runs import Runs
 from api.services import Services
-from api.work import Runs
 from database.api.pool import DatabasePool
 from tests.api.desk import seed
 
@@ -26,12 +27,13 @@ def desk_server(
     *,
     keys_needed: bool = False,
     runs: Runs | None = None,
+    feed: Feed | None = None,
     port: int = 0,
     now: Callable[[], datetime] = lambda: seed.NOW,
 ) -> Iterator[str]:
     """The desk's address, while the block lasts."""
     services = Services(
-        database=DatabasePool(url), lake_dir=lake_dir, keys_needed=keys_needed, runs=runs
+        database=DatabasePool(url), lake_dir=lake_dir, keys_needed=keys_needed, runs=runs, feed=feed
     )
     settings = DeskSettings(limits=seed.LIMITS, prefect_ui="http://127.0.0.1:4200", now=now)
     routes = desk_routes(services, settings)

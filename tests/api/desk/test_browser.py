@@ -106,6 +106,18 @@ def test_every_page_is_sound(browser: Browser, address: str, scheme: str, width:
     assert found == {}
 
 
+def test_what_rounds_to_nothing_has_no_sign_on_a_chart(browser: Browser, address: str) -> None:
+    context = browser.new_context()
+    page = Watched(context, address).open("/")
+    texts = page.evaluate("""async () => {
+      const own = document.querySelector('script[src*="equity"]').src;
+      const { dollars, percent } = await import(new URL("charts.js", own));
+      return [percent, dollars].flatMap((one) => [-0.0001, -0, -0.5].map(one.formatter));
+    }""")
+    assert texts == ["0.00 %", "0.00 %", "−0.50 %", "0.00", "0.00", "−0.50"]
+    context.close()
+
+
 def test_everything_on_the_overview_is_reached_by_the_keyboard(
     browser: Browser, address: str
 ) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -14,10 +14,11 @@ import yaml
 
 from api.desk.backtests import heat_of, sweeps, walked_folds
 from api.desk.layers import Layer, layers
-from api.work import Run
+from api.prefect_runs import Run
 from database.connection import Database
 from tests.api.desk.application import Application
 from tests.api.desk.conftest import SETTINGS
+from tests.api.desk.seed import NOW
 from tests.api.desk.small_lake import RUN, STRATEGY
 
 
@@ -28,7 +29,9 @@ class RecordedRuns:
     failed: str = ""
     started: list[tuple[str, Mapping[str, Any], str]] = field(default_factory=list)
 
-    def recent(self, limit: int, offset: int, tags: Sequence[str] = ()) -> list[Run]:
+    def recent(
+        self, limit: int, offset: int, tags: Sequence[str] = (), flow: str | None = None
+    ) -> list[Run]:
         return [_run(self.failed, "Failed")] if self.failed else []
 
     def one(self, run_id: UUID) -> Run | None:
@@ -74,6 +77,21 @@ async def test_cells_show_what_is_there_what_failed_and_what_lacks_bars(
         said = answer.json()
         assert said["run"] == RUN
         assert said["run_url"] == f"http://127.0.0.1:4200/runs/flow-run/{RUN}"
+
+
+async def test_a_replay_of_earlier_days_hides_nothing_that_the_lake_has(
+    desk_url: str, lake_dir: str
+) -> None:
+    file = "silver/AAPL/20261120.parquet"
+    earlier = replace(SETTINGS, now=lambda: NOW - timedelta(days=9), wall=lambda: NOW)
+    async with Application.running(desk_url, lake_dir, earlier) as application:
+        now = await application.page("/pipeline?layer=silver&range=1m")
+        assert statuses(now)[file] == "done"
+        answer = await application.client.get(f"/desk/partition?layer=silver&file={file}")
+        assert answer.json()["status"] == "done"
+        # A month's file is there from its first day on, and its last days are still to come.
+        gold = await application.page(f"/pipeline?layer=gold/{STRATEGY}/5m")
+        assert set(statuses(gold).values()) == {"done"}
 
 
 async def test_a_cell_redoes_its_partition_as_it_was_made(

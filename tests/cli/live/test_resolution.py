@@ -14,6 +14,7 @@ from database.connection import Database
 from flows.boundary.settings import Settings
 from lake.grain import Grain
 from live.bus.port import Bus
+from live.stream.replay import AFTER_CLOSE
 from live.stream.source import time_tick
 from servers.errors import USAGE, CommandError
 from tests.cli.live.given import options
@@ -25,10 +26,10 @@ from trading.instruments.calendar import sessions
 FIRST, LAST = date(2024, 7, 2), date(2024, 7, 3)
 
 
-def told(bus: Bus, day: date) -> None:
+def told(bus: Bus, day: date, after: int = AFTER_CLOSE) -> None:
     """The bus was told the time up to the end of a day."""
     close = int(sessions(day, day).closes[0].astype(np.int64))
-    bus.publish(Stream.TICKS, CLOCK, time_tick(close))
+    bus.publish(Stream.TICKS, CLOCK, time_tick(close + after))
 
 
 def test_without_a_lake_prices_are_made_up(tmp_path: Path, database: Database, bus: Bus) -> None:
@@ -81,6 +82,9 @@ def test_a_replay_of_nothing_is_refused_and_claims_nothing(
 def test_a_replay_that_is_over_is_refused(tmp_path: Path, database: Database, bus: Bus) -> None:
     write_minutes(tmp_path / "lake", "MSFT", FIRST, LAST)
     told(bus, FIRST)
+    resolved(options("replay", tmp_path), Settings(), database, bus)
+    # Killed here its last bars are still open.
+    told(bus, LAST, after=0)
     resolved(options("replay", tmp_path), Settings(), database, bus)
     told(bus, LAST)
     with pytest.raises(CommandError, match="All up to 2024-07-03 was told before"):

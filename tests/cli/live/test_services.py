@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from cli.commands.live.processes import LiveProcess
+from cli.commands.live.serving import member_name
 from cli.commands.live.supervisor import Supervised, supervised
 from database.alerts.rules import put_rule
 from database.connection import Database
@@ -82,6 +83,12 @@ def test_alerts_watches_the_bus_and_tells_how_it_does(
     one.stop()
     assert state_of(database, "alerts") == "stopped"
     assert (tmp_path / "alerts.log").exists()
+
+
+def test_a_process_that_is_begun_again_is_the_same_member(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = member_name("signals")
+    monkeypatch.setattr(os, "getpid", lambda: 1)
+    assert member_name("signals") == before != member_name("alerts")
 
 
 def test_news_publishes_what_is_said_of_the_streams_symbols(

@@ -35,7 +35,7 @@ def worth_of(database: Database, equity: str, deposits: str, minute: int) -> Non
 
 def test_a_new_accounts_profit_is_that_over_what_was_paid_in(database: Database) -> None:
     ensure_account(database, "paper", "paper", is_live=False)
-    worth = Worth(database, "paper")
+    worth = Worth(database.url, "paper")
     worth.look(now=True)
     assert (worth.equity, worth.profit) == (None, None)
     worth_of(database, "100250.5", "100000", 1)
@@ -46,7 +46,7 @@ def test_a_new_accounts_profit_is_that_over_what_was_paid_in(database: Database)
 def test_an_older_accounts_profit_begins_with_the_command(database: Database) -> None:
     ensure_account(database, "paper", "paper", is_live=False)
     worth_of(database, "100250.5", "100000", 1)
-    worth = Worth(database, "paper")
+    worth = Worth(database.url, "paper")
     worth_of(database, "100200", "100000", 2)
     worth.look(now=True)
     assert worth.profit == Decimal("-50.5")
@@ -55,7 +55,7 @@ def test_an_older_accounts_profit_begins_with_the_command(database: Database) ->
 def test_it_fits_into_80_columns(database: Database, bus: Bus, tmp_path: Path) -> None:
     ensure_account(database, "paper", "paper", is_live=False)
     worth_of(database, "1234567.89", "1000000", 1)
-    seen, worth = Observation(bus, 0), Worth(database, "paper")
+    seen, worth = Observation(bus, 0), Worth(database.url, "paper")
     worth.look(now=True)
     moment = int(NOON.timestamp()) * 10**9
     names = [f"SYMBOL{number}" for number in range(14)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import date
 from decimal import Decimal
 
@@ -11,17 +12,21 @@ from pydantic import SecretStr
 
 from adapters.brokers.alpaca.broker import AlpacaBroker
 from adapters.brokers.alpaca.client import AlpacaClient
+from database.alerts.outbox import notifications
+from database.alerts.rules import put_rule
 from database.connection import Database
 from database.orders.equity import EquityPoint
+from flows.boundary.settings import settings
 from flows.trading.analyze_trades import _shared_out
 from flows.trading.daily_summary import _days, _text
-from flows.trading.monitor_risk import _measured
+from flows.trading.monitor_risk import _measured, _told
 from flows.trading.performance_report import daily_unit_returns
 from flows.trading.reconcile_orders import _looked, difference_to
 from flows.trading.update_positions import _valued
 from tests.adapters.alpaca_trading import KEY_ID, SECRET, InProcess, TradingBooks
 from tests.live.executor.world import Clock, moment
 from tests.trading.backtest.markets import START
+from trading.alerts.rules import alert_rule
 from trading.errors import ParameterError
 from trading.execution.comparison import DifferenceKind
 
@@ -58,15 +63,44 @@ def test_what_was_earned_is_shared_out_to_the_last_digit(traded: str) -> None:
 
 
 def test_a_breach_is_named(traded: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    from flows.boundary.settings import settings  # noqa: PLC0415
-
     monkeypatch.setenv("TRADING_RISK_LIMITS", '{"max_position": "0.5", "max_gross": "1.5"}')
     settings.cache_clear()
     state, report = _measured(None, 30)[traded]
     assert state == "ACTIVE"
-    assert report.breaches == ("exposure in AAPL 100.01% has reached its limit of 50.00%",)
+    said = [str(breach) for breach in report.breaches]
+    assert said == ["exposure in AAPL 100.01% has reached its limit of 50.00%"]
     assert report.concentration == 1.0
     assert report.value_at_risk is None
+
+
+def test_a_breach_alerts_once_and_ends(
+    traded: str, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_rule(database, alert_rule({"name": "limits", "kind": "risk_limit"}), "command", "k")
+    monkeypatch.setenv("TRADING_NOTIFY", "desk=json://127.0.0.1:9")
+    limits_of(monkeypatch, max_position="0.5", max_gross="1.5")
+    for _ in range(2):
+        _told(None, 30)
+    [told] = notifications(database)
+    assert (told.channel, told.state) == ("desk", "waiting")
+    assert told.title == f"[warning] limits firing: {traded}"
+    assert told.body == f"{traded}: exposure in AAPL 100.01% has reached its limit of 50.00%."
+    # Another limit as well is another matter.
+    limits_of(monkeypatch, max_position="0.5", max_gross="0.9")
+    _told(None, 30)
+    assert (
+        "gross exposure 100.01% has reached its limit of 90.00%; "
+        in notifications(database)[0].body
+    )
+    limits_of(monkeypatch, max_position="1.5", max_gross="1.5")
+    _told(None, 30)
+    assert notifications(database)[0].title == f"[warning] limits resolved: {traded}"
+    assert len(notifications(database)) == 3
+
+
+def limits_of(monkeypatch: pytest.MonkeyPatch, **limits: str) -> None:
+    monkeypatch.setenv("TRADING_RISK_LIMITS", json.dumps(limits))
+    settings.cache_clear()
 
 
 def test_a_paper_account_agrees_with_itself_and_an_unknown_one_is_an_error(traded: str) -> None:

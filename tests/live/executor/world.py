@@ -89,6 +89,7 @@ class World:
         broker: Makes the broker of a new executor; None for the paper broker.
         at_step: Told of each step.
         halted: What `on_halted` was told.
+        flagged: What `on_flag` was told: names and flags.
     """
 
     database: Database
@@ -98,6 +99,7 @@ class World:
     broker: Callable[[Books], Broker] | None = None
     at_step: Callable[[str], None] = no_step
     halted: list[str] = field(default_factory=list)
+    flagged: list[tuple[str, str]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         name: BrokerName = "paper" if self.broker is None else "alpaca"
@@ -107,7 +109,8 @@ class World:
         """A new process: it starts from the database and the broker."""
         executor = Executor(
             self.database, self.policy, self.hours, self.broker or self._paper, self.clock,
-            on_halted=self.halted.append, at_step=self._step,
+            on_halted=self.halted.append,
+            on_flag=lambda order, flag: self.flagged.append((order.name, flag)), at_step=self._step,
         )  # fmt: skip
         executor.start()
         return executor

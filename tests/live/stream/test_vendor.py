@@ -238,6 +238,31 @@ def test_a_server_that_greets_nobody_is_tried_again(
     ticks.close()
 
 
+def test_what_a_slow_server_did_not_tell_yet_is_part_of_the_gap(
+    server: StreamServer, rest: AlpacaServer
+) -> None:
+    clock = Clock(OPEN + timedelta(seconds=58))
+    rest.bars["AAPL", "1Min", "iex"] += [minute_row(OPEN, 200.0), minute_row(OPEN + MINUTE, 201.0)]
+    server.prompt.clear()
+    ticks = opened(server, rest, clock, after=OPEN)
+    until(ticks, lambda _: server.logins == 1 and ticks.figures()["filling_gap"], "it has asked")
+    # The first minute is over and fetched, and trades of the second one are told to nobody yet.
+    clock.at = OPEN + timedelta(seconds=65)
+    until(ticks, lambda _: rest.requests, "the gap is asked for")
+    log = until(ticks, lambda _: True, "a look")
+    assert not told(log)
+    server.prompt.set()
+    until(ticks, lambda _: server.subscribed() == {"AAPL"}, "it is told at last", log)
+    assert not told(log)
+    clock.at = OPEN + timedelta(seconds=120)
+    until(ticks, told, "the gap is filled", log)
+    made = Fold().take([*log, Tick(CLOCK, clock() + 10**10, 0.0, 0.0, 0)])
+    closes = [(bar.ts, bar.close) for bar in made if bar.interval == "1m"]
+    assert closes == [(nanoseconds(OPEN), 200.0), (nanoseconds(OPEN + MINUTE), 201.0)]
+    assert ticks.figures()["gaps"] == 1
+    ticks.close()
+
+
 def test_words_that_are_no_trade_lose_the_connection_and_nothing_else(
     server: StreamServer, rest: AlpacaServer
 ) -> None:

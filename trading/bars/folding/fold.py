@@ -69,6 +69,24 @@ class Fold:
         """The last time that the log told, nanoseconds since 1970 in UTC."""
         return self._clock
 
+    @property
+    def session_open(self) -> int:
+        """When the session opens whose bars are being made, nanoseconds since 1970 in UTC."""
+        return self._session.open
+
+    def has_told(self, bar: BarClosed) -> bool:
+        """Whether this revision of a bar came of ticks taken in so far, and not of later ones."""
+        session = self._session
+        if not session.open <= bar.ts < session.close:
+            return bar.ts < session.open
+        at = self._symbols.get(bar.symbol)
+        if at is None:
+            return False
+        minutes = Interval(bar.interval).minutes
+        begin, end = session.bar_of((bar.ts - session.open) // MINUTE, minutes)
+        last = self._revisions.get((at, minutes, begin))
+        return end <= self._forgotten if last is None else bar.revision <= last
+
     def sessions_over(self) -> list[FoldedSession]:
         """Sessions that take no ticks any more, each once; their bars are final."""
         over, self._over = self._over, []

@@ -7,23 +7,19 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Path, Query, Request, Response
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, Field
 
 from api.envelope import ERRORS, Answer, Answered, ApiError, answer
 from api.parameters import Cursor, cursor_of, place_of, services_of
-from api.repeats import IdempotencyKey, once
+from api.prefect_runs import Run, Runs
+from api.repeats import Body, IdempotencyKey, once
 from api.security import Caller, Trader
-from api.work import Run, Runs
 from database.connection import Database
 from database.orders.audit import audit
-from trading.bars.intervals import Interval
-from trading.instruments.symbols import Contract
 
 router = APIRouter(prefix="/v1", tags=["runs"])
 
 MOST_RUNS = 200
-
-BACKTEST = "backtest/backtest"
 
 Deployment = Literal[
     "bronze/bronze", "silver/silver", "gold/gold", "medallion/medallion", "backtest/backtest",
@@ -59,13 +55,7 @@ class FlowRun(Answered):
     parameters: dict[str, Any]
 
 
-class Asked(BaseModel):
-    """What a request's body has."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class NewRun(Asked):
+class NewRun(Body):
     """A flow run to start."""
 
     deployment: Deployment = Field(description="Its flow.", examples=["gold/gold"])
@@ -77,36 +67,6 @@ class NewRun(Asked):
     )
 
 
-class NewBacktest(Asked):
-    """Backtests to run: each parameter set on each symbol."""
-
-    strategy: str = Field(
-        pattern=r"^[a-z][a-z0-9_]{0,63}$", description="A strategy.", examples=["vegas_channel"]
-    )
-    symbols: tuple[Contract, ...] = Field(
-        min_length=1, max_length=500, description="On which symbols.", examples=[["AAPL", "MSFT"]]
-    )
-    interval: Interval = Field(Interval.DAY, description="Length of a bar.")
-    start: str | None = Field(
-        None, max_length=40, description="First day.", examples=["2020-01-02"]
-    )
-    end: str | None = Field(None, max_length=40, description="Last day.", examples=["2024-12-31"])
-    portfolio: bool = Field(default=False, strict=True, description="All symbols on one account.")
-    grid: dict[str, list[Any]] | None = Field(
-        None,
-        max_length=20,
-        description="Values by parameter.",
-        examples=[{"lost_window": [10, 20]}],
-    )
-    sample: int | None = Field(
-        None, ge=1, le=10_000, strict=True, description="So many random sets instead."
-    )
-    seed: int = Field(0, ge=0, le=2**31, strict=True, description="Of the random sets.")
-    walk_forward: int | None = Field(
-        None, ge=2, le=50, strict=True, description="Folds: chosen in one, traded in the next."
-    )
-
-
 @router.get("/runs", summary="Flow runs", response_model=Answer[list[FlowRun]])
 def runs(
     request: Request,
@@ -115,12 +75,15 @@ def runs(
         str | None,
         Query(max_length=128, pattern=r"^[^\x00]+$", description="With this tag alone."),
     ] = None,
+    flow: Annotated[
+        str | None, Query(pattern=r"^[a-z][a-z0-9-]{0,127}$", description="Of this flow alone.")
+    ] = None,
     limit: Annotated[int, Query(ge=1, le=MOST_RUNS, description="Runs of a page.")] = 50,
     cursor: Cursor = None,
 ) -> Response:
     """Flow runs on the Prefect server, those that began last first."""
     skipped = _offset(cursor)
-    found = _server(request).recent(limit, skipped, [tag] if tag else [])
+    found = _server(request).recent(limit, skipped, [tag] if tag else [], flow)
     more = cursor_of(skipped + limit) if len(found) == limit else None
     return answer(request, found, next_cursor=more)
 
@@ -142,35 +105,10 @@ def start_run(
     request: Request, caller: Trader, body: NewRun, idempotency_key: IdempotencyKey
 ) -> Response:
     """Start what computes; what is up to date is skipped by it. Nothing that trades."""
-    return _started(
+    return started(
         request, caller, idempotency_key, body, deployment=body.deployment,
         parameters=body.parameters,
     )  # fmt: skip
-
-
-@router.get("/backtests", summary="Runs of backtests", response_model=Answer[list[FlowRun]])
-def backtests(
-    request: Request,
-    *,
-    limit: Annotated[int, Query(ge=1, le=MOST_RUNS, description="Runs of a page.")] = 50,
-    cursor: Cursor = None,
-) -> Response:
-    """Runs of the flow `backtest`, those that began last first."""
-    skipped = _offset(cursor)
-    found = _server(request).recent(limit, skipped, flow="backtest")
-    more = cursor_of(skipped + limit) if len(found) == limit else None
-    return answer(request, found, next_cursor=more)
-
-
-@router.post("/backtests", summary="Run backtests", response_model=Answer[FlowRun], status_code=202)
-def start_backtest(
-    request: Request, caller: Trader, body: NewBacktest, idempotency_key: IdempotencyKey
-) -> Response:
-    """Run backtests; `/v1/runs/{run_id}` tells how far they are."""
-    parameters = body.model_dump(mode="json", exclude_none=True)
-    return _started(
-        request, caller, idempotency_key, body, deployment=BACKTEST, parameters=parameters
-    )
 
 
 def _offset(cursor: str | None) -> int:
@@ -189,7 +127,7 @@ def _server(request: Request) -> Runs:
     return found
 
 
-def _started(
+def started(
     request: Request,
     caller: Caller,
     key: str,
@@ -198,6 +136,20 @@ def _started(
     deployment: str,
     parameters: dict[str, Any],
 ) -> Response:
+    """Start a deployment's flow once, note it in the audit, and answer with its run.
+
+    Args:
+        request: The request.
+        caller: Who asks.
+        key: The caller's name of the request.
+        body: What is asked for.
+        deployment: `flow/deployment`.
+        parameters: Of the flow.
+
+    Raises:
+        ApiError: No server is named, or the key was used for another request.
+        DeploymentMissingError, ParametersRefusedError, RunsUnavailableError: It is not started.
+    """
     server = _server(request)
     # The server knows the wish by the same name: what was started before a crash is found again.
     name = hashlib.sha256(f"{caller.key_id or caller.name}\0{key}".encode()).hexdigest()

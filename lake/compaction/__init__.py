@@ -1,0 +1,1 @@
+"""A month's session files in one: how it is stored, read, and made."""
