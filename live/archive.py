@@ -23,7 +23,7 @@ from lake.bronze.keys import BronzeKey, Stretch
 from lake.bronze.partition import PartitionRun
 from lake.folders import LIVE
 from lake.grain import Grain
-from live.history import bars_of
+from live.histories.bars import bars_of
 from storage.directory import Directory
 from trading.bars.intervals import Interval
 from trading.bars.model import VALUES, Bars

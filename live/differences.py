@@ -13,7 +13,7 @@ from database.live.bars import live_bars, live_symbols
 from lake.bronze.contents import Series, read_range
 from lake.bronze.keys import Stretch
 from lake.grain import Grain
-from live.history import bars_of
+from live.histories.bars import bars_of
 from storage.directory import Directory
 from trading.bars.intervals import Interval
 from trading.bars.merging import NEW_BAR, corrections, merged

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import date
+from itertools import islice
 from typing import Any, Literal, cast
 
 import numpy as np
@@ -14,39 +16,29 @@ from pydantic import BaseModel
 
 from database.connection import Database
 from database.live.signals import save_signals
-from database.live.subscriptions import subscriptions
 from lake.gold.history import History
 from lake.gold.news_history import NewsHistory
 from lake.gold.request import CONTEXT_SYMBOLS
 from lake.gold.signal_pass import SignalPass, signal_pass
 from lake.silver.evidence import digest
-from live.bus.port import Bus
-from live.history import LiveHistories, LiveHistory
+from live.bus.port import Batch, Bus
+from live.histories.loading import LiveHistories, LiveHistory, Series, session_day
 from live.lag import Lag
 from live.news_series import LiveNews
+from live.preparation import Preparation
 from storage.directory import Directory
 from trading.bars.context import NEWS
 from trading.bars.intervals import Interval
 from trading.errors import ParameterError
 from trading.events import BarClosed, SignalMade, Stream
-from trading.indicators.library import talib
-from trading.instruments.calendar import sessions
-from trading.instruments.clock import NEW_YORK
 from trading.strategies.protocol import SIGNAL_NAMES, Strategy
 from trading.strategies.registry import checked_parameters, strategy_named
 
 GROUP = "signals"
-DAY_NANOSECONDS = 86_400 * 10**9
-BARS_AT_ONCE = 500
-"""Their signals are published before the next are read: none waits for thousands of bars."""
-
-PREPARED_BEFORE = timedelta(hours=1)
-"""How long before the opening histories are loaded: the lake has the last session by then."""
-
-PREPARED_AT_ONCE = 5
-LOOK_AGAIN_NANOSECONDS = 60 * 10**9
-RECENT_NANOSECONDS = 5 * DAY_NANOSECONDS
-"""Longer than any weekend with holidays."""
+BARS_AT_ONCE = 2_000
+_LOADED_TOGETHER = 50
+_PUBLISH_SECONDS = 0.05
+"""After so much work what is made is published: the first signals wait for no others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +103,6 @@ class Signals:
         lake: Where older bars are.
         strategies: What runs on the bars.
         consumer: The name of this process among those that share the work.
-        clock: Tells the time in nanoseconds since 1970 in UTC.
     """
 
     def __init__(
@@ -121,8 +112,6 @@ class Signals:
         lake: Directory,
         strategies: Sequence[LiveStrategy],
         consumer: str,
-        *,
-        clock: Callable[[], int] = time.time_ns,
     ) -> None:
         self._bus = bus
         self._database = database
@@ -130,37 +119,28 @@ class Signals:
         self._histories = LiveHistories(lake, database)
         self._news = LiveNews(lake, database)
         self._needs_news = {o.interval for o in strategies if NEWS in o.strategy.context}
+        self._preparation = Preparation(bus, database, self._series, self._load)
         self._consumer = bus.consume(Stream.BARS, GROUP, consumer)
-        self._clock = clock
-        self._latest = self._prepare_at = 0
         self.signals = 0
         self.lag = Lag()
-        # Takes seconds; the first bar should not wait for it.
-        talib()
 
     def step(self, wait_seconds: float = 1.0) -> list[SignalMade]:
-        """Take in the next bars, and publish and keep what strategies say of them.
+        """Take in the next bars, and keep and publish what strategies say of them.
+
+        Without bars it loads some of the histories that the session's first ones will need.
 
         Raises:
             BusError, DatabaseError, StorageError: Nothing is lost: the bars come again.
             ContentError, DataError: The lake or a strategy is wrong, and stays so.
         """
+        wait_seconds = 0 if self._preparation.has_more else wait_seconds
         batch = self._consumer.fetch(BARS_AT_ONCE, wait_seconds)
-        bars = [event for event in batch.events if isinstance(event, BarClosed)]
-        if not bars:
-            self._prepare()
-        self._latest = max([self._latest, *(bar.available_at for bar in bars)])
-        if with_news := {bar.symbol for bar in bars if bar.interval in self._needs_news}:
-            self._news.look(with_news)
-        self._load(bars)
-        made = [signal for bar in bars for signal in self._of(bar)]
-        save_signals(self._database, made)
-        self._bus.publish_many(Stream.SIGNALS, ((signal.symbol, signal) for signal in made))
+        if not batch.events:
+            self._preparation.go_on()
+            return []
+        self._look_for_news(batch)
+        made = self._of_all(batch)
         self._consumer.acknowledge(batch)
-        if made:
-            now = time.time_ns()
-            self.lag.add(now - published for published in batch.published_at)
-        self.signals += len(made)
         return made
 
     def figures(self) -> dict[str, Any]:
@@ -171,54 +151,81 @@ class Signals:
         """Let another process go on at once."""
         self._consumer.close()
 
-    def _prepare(self) -> None:
-        """Load what the session that is next will need, as long as there is nothing else to do.
+    def _look_for_news(self, batch: Batch) -> None:
+        bars = [event for event in batch.events if isinstance(event, BarClosed)]
+        if with_news := {bar.symbol for bar in bars if bar.interval in self._needs_news}:
+            self._news.look(with_news)
 
-        Of years of bars that takes a second a symbol, and the first bars of all come together.
-        Prices of another time, as in a replay, have no session that one could wait for.
-        """
-        now = self._clock()
-        if now < self._prepare_at or (self._latest and now - self._latest > RECENT_NANOSECONDS):
-            return
-        opens = next_open(now, PREPARED_BEFORE)
-        symbols = sorted(subscriptions(self._database)) if opens else []
+    def _of_all(self, batch: Batch) -> list[SignalMade]:
+        """The signals of a batch, all kept and published."""
         intervals = {one.interval for one in self._strategies}
-        wanted = [
-            (interval, symbol)
-            for interval in intervals
-            for symbol in self._histories.lacking(interval, symbols, opens or now)
-        ]
-        for interval, symbol in wanted[:PREPARED_AT_ONCE]:
-            self._histories.load(interval, [symbol], opens or now)
-        if len(wanted) <= PREPARED_AT_ONCE:
-            self._prepare_at = now + LOOK_AGAIN_NANOSECONDS
+        told = (
+            (event, published)
+            for event, published in zip(batch.events, batch.published_at, strict=True)
+            if isinstance(event, BarClosed) and event.interval in intervals
+        )
+        made: list[SignalMade] = []
+        waiting: list[tuple[SignalMade, int]] = []
+        publish_at = time.monotonic() + _PUBLISH_SECONDS
+        while together := list(islice(told, _LOADED_TOGETHER)):
+            self._load_for(bar for bar, _ in together)
+            for bar, published in together:
+                waiting += [(signal, published) for signal in self._of(bar)]
+                if time.monotonic() >= publish_at:
+                    made += self._publish(waiting)
+                    waiting = []
+                    publish_at = time.monotonic() + _PUBLISH_SECONDS
+        return made + self._publish(waiting)
 
-    def _load(self, bars: Sequence[BarClosed]) -> None:
-        """Load the histories of all these bars' series together."""
-        for interval in {one.interval for one in self._strategies}:
-            days: dict[int, list[BarClosed]] = {}
-            for bar in bars:
-                if bar.interval == interval:
-                    days.setdefault(bar.ts // DAY_NANOSECONDS, []).append(bar)
-            for some in days.values():
-                self._histories.load(interval, {bar.symbol for bar in some}, some[0].ts)
+    def _publish(self, made: Sequence[tuple[SignalMade, int]]) -> list[SignalMade]:
+        """Keep and publish signals, each given with when its bar was published."""
+        signals = [signal for signal, _ in made]
+        save_signals(self._database, signals)
+        self._bus.publish_many(Stream.SIGNALS, ((signal.symbol, signal) for signal in signals))
+        now = time.time_ns()
+        self.lag.add(now - published for _, published in made)
+        self.signals += len(signals)
+        return signals
+
+    def _series(self, symbols: Collection[str]) -> list[Series]:
+        """What is read for signals of some symbols, each once."""
+        beside = {
+            (CONTEXT_SYMBOLS[name], one.interval): None
+            for one in self._strategies
+            for name in one.strategy.context
+            if name != NEWS
+        }
+        own = {(symbol, one.interval): None for symbol in symbols for one in self._strategies}
+        return list(beside | own)
+
+    def _load(self, series: Sequence[Series], day: date) -> None:
+        """Load those of the series that are not, and their news."""
+        missing = self._histories.missing(series, day)
+        self._histories.load(missing, day)
+        if with_news := {symbol for symbol, interval in missing if interval in self._needs_news}:
+            self._news.look(with_news)
+
+    def _load_for(self, bars: Iterable[BarClosed]) -> None:
+        by_day: dict[date, list[Series]] = defaultdict(list)
+        for bar in bars:
+            by_day[session_day(bar.ts)].append((bar.symbol, Interval(bar.interval)))
+        for day, series in by_day.items():
+            self._histories.load(series, day)
 
     def _of(self, bar: BarClosed) -> list[SignalMade]:
-        asked = [one for one in self._strategies if one.interval == bar.interval]
-        if not asked:
-            return []
         history = self._histories.take(bar)
+        asked = [one for one in self._strategies if one.interval == bar.interval]
         return [self._said(bar, history, one) for one in asked]
 
     def _said(self, bar: BarClosed, history: LiveHistory, one: LiveStrategy) -> SignalMade:
         context: dict[str, History | NewsHistory] = {
             name: self._news.of(bar.symbol)
             if name == NEWS
-            else self._histories.of(CONTEXT_SYMBOLS[name], one.interval, bar.ts).until(bar.ts)
+            else self._histories.of(CONTEXT_SYMBOLS[name], one.interval, bar.ts).bars.until(bar.ts)
             for name in one.strategy.context
         }
         made = signal_pass(
-            history.until(bar.ts),
+            history.bars.until(bar.ts),
             one.interval,
             history.actions,
             strategy=one.strategy,
@@ -226,22 +233,6 @@ class Signals:
             context=context,
         )
         return _signal(bar, made, one)
-
-
-def next_open(now: int, before: timedelta) -> int | None:
-    """The opening of the session that goes on, or that begins soon; None if there is none.
-
-    Args:
-        now: Nanoseconds since 1970 in UTC.
-        before: How long before it opens a session counts.
-    """
-    moment = datetime.fromtimestamp(now / 1e9, UTC)
-    day = moment.astimezone(NEW_YORK).date()
-    today = sessions(day, day)
-    if not len(today):
-        return None
-    opens, closes = (int(times.astype(np.int64)[0]) for times in (today.opens, today.closes))
-    return opens if opens - before // timedelta(microseconds=1) * 1000 <= now < closes else None
 
 
 def _signal(bar: BarClosed, made: SignalPass, one: LiveStrategy) -> SignalMade:

@@ -8,6 +8,7 @@ import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
@@ -22,10 +23,12 @@ from lake.gold.request import GoldRequest
 from lake.reading import read
 from live.bus.port import BEGINNING, Bus
 from live.bus.redis_streams.bus import RedisBus
-from live.history import LiveHistories
-from live.signals import LiveStrategy, Signals, next_open
+from live.histories.loading import LiveHistories, session_day
+from live.preparation import is_expected
+from live.signals import LiveStrategy, Signals
 from live.stream.publishing import Publishing, last_time_told
 from live.stream.replay import ReplayedMinutes
+from live.stream.source import time_tick
 from live.windows import Windows
 from storage.directory import open_directory
 from tests.lake.building import build
@@ -34,6 +37,7 @@ from trading.bars.intervals import MINUTE_INTERVALS, Interval
 from trading.bars.model import VALUES
 from trading.errors import ParameterError
 from trading.events import BarClosed, SignalMade, Stream, Tick
+from trading.instruments.clock import local_times
 from trading.news.article import Article
 
 START, END = datetime(2024, 7, 3, tzinfo=UTC), datetime(2024, 7, 4, tzinfo=UTC)
@@ -121,12 +125,15 @@ def test_histories_are_loaded_before_the_opening(
     subscribe(database, SYMBOLS)
     morning = Path(shutil.copytree(lakes[0], tmp_path / "lake"))
     strategies = [LiveStrategy.named("rsi_reversion", "5m")]
-    with RedisBus(bus_url) as bus, contextlib.closing(
-        Signals(
-            bus, database, open_directory(str(morning), "lake_dir"), strategies, "one",
-            clock=lambda: nanoseconds(datetime(2024, 7, 3, 12, 45, tzinfo=UTC)),
-        )
-    ) as signals:  # fmt: skip
+    with (
+        RedisBus(bus_url) as bus,
+        contextlib.closing(
+            Signals(bus, database, open_directory(str(morning), "lake_dir"), strategies, "one")
+        ) as signals,
+    ):
+        before = nanoseconds(datetime(2024, 7, 3, 12, 45, tzinfo=UTC))
+        bus.publish(Stream.TICKS, "", time_tick(before))
+        signals.step(0)
         signals.step(0)
         shutil.rmtree(morning)
         replayed(bus, database, lakes[1])
@@ -138,21 +145,22 @@ def test_histories_are_loaded_before_the_opening(
 
 
 @pytest.mark.parametrize(
-    ("now", "opens"),
+    ("now", "expected"),
     [
-        (datetime(2024, 7, 3, 12, 29, tzinfo=UTC), None),
-        (datetime(2024, 7, 3, 12, 30, tzinfo=UTC), datetime(2024, 7, 3, 13, 30, tzinfo=UTC)),
-        (datetime(2024, 7, 3, 16, 59, tzinfo=UTC), datetime(2024, 7, 3, 13, 30, tzinfo=UTC)),
-        (datetime(2024, 7, 3, 17, 0, tzinfo=UTC), None),  # an early close
-        (datetime(2024, 7, 4, 13, 0, tzinfo=UTC), None),  # a holiday
-        (datetime(2024, 12, 3, 13, 30, tzinfo=UTC), datetime(2024, 12, 3, 14, 30, tzinfo=UTC)),
+        (datetime(2024, 7, 3, 12, 29, tzinfo=UTC), False),
+        (datetime(2024, 7, 3, 12, 30, tzinfo=UTC), True),
+        (datetime(2024, 7, 3, 16, 59, tzinfo=UTC), True),
+        (datetime(2024, 7, 3, 17, 0, tzinfo=UTC), False),  # an early close
+        (datetime(2024, 7, 4, 13, 0, tzinfo=UTC), False),  # a holiday
+        (datetime(2024, 12, 3, 13, 29, tzinfo=UTC), False),
+        (datetime(2024, 12, 3, 13, 30, tzinfo=UTC), True),
     ],
 )
 def test_the_session_that_goes_on_or_begins_within_the_hour(
-    now: datetime, opens: datetime | None
+    now: datetime, *, expected: bool
 ) -> None:
-    expected = None if opens is None else nanoseconds(opens)
-    assert next_open(nanoseconds(now), timedelta(hours=1)) == expected
+    told = nanoseconds(now)
+    assert is_expected(told, session_day(told)) is expected
 
 
 def test_many_series_loaded_together_are_those_loaded_alone(
@@ -168,13 +176,15 @@ def test_many_series_loaded_together_are_those_loaded_alone(
     end = nanoseconds(END - timedelta(hours=4))
     lake = open_directory(str(morning), "lake_dir")
     together, alone = (LiveHistories(lake, database) for _ in range(2))
-    together.load(Interval.MINUTES_5, SYMBOLS, end)
+    together.load([(symbol, Interval.MINUTES_5) for symbol in SYMBOLS], DAY)
     for symbol in SYMBOLS:
         one, other = (each.of(symbol, Interval.MINUTES_5, end) for each in (together, alone))
-        assert len(one.live) == 42
-        assert one.live == other.live
-        assert one.until(end).bars.close.tolist() == other.until(end).bars.close.tolist()
-        assert len(one.stored.bars) > 0
+        said, again = one.bars.until(end).bars, other.bars.until(end).bars
+        assert said.timestamps.tolist() == again.timestamps.tolist()
+        assert said.close.tolist() == again.close.tolist()
+        of_day = local_times(said.timestamps).astype("datetime64[D]") == np.datetime64(DAY)
+        assert np.count_nonzero(of_day) == 42
+        assert np.count_nonzero(~of_day) > 0
 
 
 def compare_with_gold(database: Database, lake: Path, symbol: str, one: LiveStrategy) -> None:

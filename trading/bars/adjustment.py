@@ -71,6 +71,8 @@ def adjusted(bars: Bars, actions: Sequence[CorporateAction]) -> Bars:
     """
     if any(action.symbol != bars.symbol for action in actions):
         raise ValueError(f"there are actions of other symbols than {bars.symbol}")
+    if not actions:
+        return bars
     dates = local_times(bars.timestamps).astype("datetime64[D]")
     price, volume = np.ones(len(bars)), np.ones(len(bars))
     for ex_date, of_date in groupby(sorted(actions, key=_ex_date_and_kind), key=_ex_date):

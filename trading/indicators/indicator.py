@@ -64,8 +64,9 @@ class Indicator(ABC):
 
 def has_all(bars: Bars, inputs: tuple[str, ...]) -> npt.NDArray[np.bool_]:
     """Where a bar has a finite value in every given field, shape (n,)."""
-    present = np.ones(len(bars), bool)
-    for name in inputs:
+    first, *others = inputs
+    present: npt.NDArray[np.bool_] = np.isfinite(getattr(bars, first))
+    for name in others:
         present &= np.isfinite(getattr(bars, name))
     return present
 

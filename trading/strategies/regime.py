@@ -31,7 +31,7 @@ _MEMBERS: tuple[Strategy[Any], ...] = (
 )
 
 MEMBERS = {member.name: member for member in _MEMBERS}
-"""What a regime can be made of, by name."""
+"""What a regime can be made of, by name; not of news, without which it would have no opinion."""
 
 MemberName = Literal[
     "bollinger_reversion",

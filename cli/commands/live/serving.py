@@ -82,11 +82,13 @@ def serve_signals(options: SignalOptions, service_options: ServiceOptions) -> No
     """
     with running("signals", service_options) as service:
         from live.signals import Signals, live_strategies  # noqa: PLC0415 - of an extra
+        from live.warm_up import warm_up  # noqa: PLC0415 - as above
         from storage.directory import open_directory  # noqa: PLC0415 - only here
 
         strategies = live_strategies(options.strategies, options.intervals)
         lake_dir = absolute(options.lake_dir or service.settings.lake_dir, "lake_dir")
         lake = open_directory(lake_dir, "lake_dir")
+        warm_up(strategies)
         service.wait_until_alone()
         signals = Signals(
             service.bus, service.database, lake, strategies, member_name(service.name)

@@ -79,7 +79,7 @@ def test_alerts_watches_the_bus_and_tells_how_it_does(
     assert [(a.rule, a.kind) for a in found if isinstance(a, AlertChanged)] == [("high", "firing")]
     numbers = httpx.get(f"http://127.0.0.1:{port}/metrics").text
     assert 'trading_events_received_total{service="alerts",stream="bars"} 2.0' in numbers
-    assert state_of(database, "alerts") == "running"
+    wait_until(lambda: state_of(database, "alerts") == "running", "it says that it runs", 60)
     one.stop()
     assert state_of(database, "alerts") == "stopped"
     assert (tmp_path / "alerts.log").exists()

@@ -1,0 +1,1 @@
+"""What strategies see of a series live: the lake's bars, and live ones after them."""
