@@ -13,7 +13,15 @@ import numpy as np
 import psutil
 
 from benchmarks.week.plan import Plan
-from benchmarks.week.platform import BACKEND, COMMAND, KEEPERS, PROCESSES, SERVERS, Platform
+from benchmarks.week.platform import (
+    BACKEND,
+    COMMAND,
+    KEEPERS,
+    PROCESSES,
+    SERVERS,
+    STREAM,
+    Platform,
+)
 from trading.instruments.calendar import sessions
 
 EACH = (*PROCESSES, *SERVERS, COMMAND)
@@ -68,17 +76,27 @@ class Killer:
     kills: Counter[str] = field(default_factory=Counter)
     _not_before: float = 0.0
 
+    @property
+    def has_more(self) -> bool:
+        """Whether something is to be killed that also runs when all is told."""
+        return any(kill.name != STREAM for kill in self.due)
+
     def look(self, told: int) -> None:
-        """Kill one when the market is that far; one that is dead is waited for."""
-        if not self.due or told < self.due[0].moment or time.monotonic() < self._not_before:
+        """Kill the first that is due and alive; one that is dead is waited for, and no other."""
+        if time.monotonic() < self._not_before:
             return
-        name = self.due[0].name
-        victim = self.platform.processes().get(name)
-        if victim is None and name not in KEEPERS:
-            return
-        self.due = self.due[1:]
+        alive = self.platform.processes()
+        for kill in self.due:
+            if kill.moment > told:
+                return
+            if kill.name in alive or kill.name in KEEPERS:
+                self._kill(kill, alive.get(kill.name))
+                return
+
+    def _kill(self, kill: Kill, victim: psutil.Process | None) -> None:
+        self.due = [other for other in self.due if other is not kill]
         self._not_before = time.monotonic() + PAUSE_SECONDS
         if victim is not None:
             with contextlib.suppress(psutil.Error):
                 victim.kill()
-                self.kills[name] += 1
+                self.kills[kill.name] += 1

@@ -29,7 +29,8 @@ from servers.shared.server import running_socket_folder
 from servers.valkey import ValkeyServer
 from trading.events import Stream
 
-PROCESSES = ("stream", "windows", "signals", "executor", "alerts", "news", "api")
+STREAM = "stream"
+PROCESSES = (STREAM, "windows", "signals", "executor", "alerts", "news", "api")
 SERVERS = ("postgres", "valkey")
 COMMAND, BACKEND = "trading live", "a backend"
 KEEPERS = tuple(f"keeper of {name}" for name in SERVERS)

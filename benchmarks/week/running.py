@@ -103,12 +103,12 @@ def _groups_from_the_beginning(plan: Plan) -> None:
 
 
 def _replay(platform: Platform, killer: Killer, growth: Growth) -> None:
-    """Until all is told."""
+    """Until all is told and killed; the stream ends with what it tells."""
     plan = platform.plan
     closes = sessions(plan.first, plan.last).closes.astype(np.int64) + AFTER_CLOSE
     sample_at = began = time.monotonic()
     told = 0
-    while told < plan.end:
+    while told < plan.end or killer.has_more:
         platform.look()
         told = platform.told() or told
         killer.look(told)
