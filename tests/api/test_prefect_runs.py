@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 
 import httpx
 import pytest
+import stamina
 
 from api.prefect_runs import (
     DeploymentMissingError,
@@ -26,6 +27,10 @@ SCHEMA = {
 }
 
 
+def is_busy(error: Exception) -> bool:
+    return isinstance(error, httpx.HTTPStatusError) and error.response.status_code == 503
+
+
 @pytest.fixture(scope="module")
 def server(prefect_server: str) -> Iterator[httpx.Client]:
     with httpx.Client(base_url=prefect_server + "/", timeout=60) as client:
@@ -39,6 +44,8 @@ def runs(prefect_server: str) -> Iterator[PrefectRuns]:
     made.close()
 
 
+# A server on SQLite that others write to at the same moment says that it is busy.
+@stamina.retry(on=is_busy, attempts=10, timeout=60)
 def asked(server: httpx.Client, path: str, body: dict[str, Any]) -> dict[str, Any]:
     answer = server.post(path, json=body)
     answer.raise_for_status()
