@@ -16,6 +16,7 @@ from trading.errors import ParameterError, shown
 
 if TYPE_CHECKING:
     from flows.boundary.settings import Settings
+    from storage.directory import Directory
 
 
 def installation() -> Settings:
@@ -92,14 +93,36 @@ def existing_lake(named: str | None, otherwise: str) -> str:
 
     Raises:
         ParameterError: What the user named is not usable, or not there.
+        StorageError: It cannot be looked at.
     """
     place = absolute(named or otherwise, "lake_dir")
-    if named and not open_directory(place, "lake_dir").exists():
-        raise ParameterError(
-            "lake_dir", named, "a lake that is there",
-            "correct it, or fill it first with trading lake ingest",
-        )  # fmt: skip
+    if named:
+        check_there(
+            open_directory(place, "lake_dir"),
+            named,
+            "a lake",
+            "fill it first with trading lake ingest",
+        )
     return place
+
+
+def check_there(directory: Directory, named: str, what: str, otherwise: str) -> None:
+    """Refuse a place to read from that the user named and that is not there.
+
+    Args:
+        directory: The place.
+        named: What the user wrote.
+        what: What it should be, e.g. `a lake`.
+        otherwise: What else to do than to correct it.
+
+    Raises:
+        ParameterError: It is not there.
+        StorageError: It cannot be looked at.
+    """
+    if not directory.exists():
+        raise ParameterError(
+            directory.parameter, named, f"{what} that is there", f"correct it, or {otherwise}"
+        )
 
 
 def absolute(url: str, parameter: str) -> str:

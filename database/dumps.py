@@ -16,9 +16,9 @@ import psycopg
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from database.address import connection_string, place
-from database.errors import DatabaseError
-from database.failures import database_errors
+from database.address import URL_VARIABLE, connection_string, place
+from database.errors import DatabaseError, UnreachableError
+from database.failures import database_errors, why_unreachable
 
 _TABLES = """
 SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -30,12 +30,13 @@ Counts = Mapping[str, int]
 """Rows by table, `schema.table`."""
 
 
-def dump(url: str, file: Path) -> Counts:
+def dump(url: str, file: Path, setting: str = URL_VARIABLE) -> Counts:
     """Write what the database holds at one moment into a file, while others go on writing.
 
     Args:
         url: The database.
         file: The file, in Postgres' own compressed form.
+        setting: What names the database, for who has to correct it.
 
     Returns:
         The rows of each table at that moment, by which a restore is checked.
@@ -44,7 +45,7 @@ def dump(url: str, file: Path) -> Counts:
         UnreachableError: There is no connection.
         DatabaseError: The dump was not made; a part of it may be in the file.
     """
-    with database_errors(url), psycopg.connect(connection_string(url)) as connection:
+    with _connected(url, setting) as connection:
         connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         row = connection.execute("SELECT pg_export_snapshot()").fetchone()
         snapshot = str(row[0]) if row else ""
@@ -56,20 +57,22 @@ def dump(url: str, file: Path) -> Counts:
     return counts
 
 
-def restore(url: str, file: Path) -> Counts:
+def restore(url: str, file: Path, setting: str = URL_VARIABLE) -> Counts:
     """Fill an empty database from a dump, all of it or nothing.
 
     Args:
         url: The database.
         file: A dump that `dump` made.
+        setting: What names the database, for who has to correct it.
 
     Returns:
         The rows of each table.
 
     Raises:
+        UnreachableError: There is no connection.
         DatabaseError: It holds tables already, or the dump cannot be restored; nothing was changed.
     """
-    with database_errors(url), psycopg.connect(connection_string(url)) as connection:
+    with _connected(url, setting) as connection:
         if tables := connection.execute(_TABLES).fetchall():
             raise DatabaseError(
                 f"The database at {place(url)} is not empty ({len(tables)} tables, the first "
@@ -79,7 +82,7 @@ def restore(url: str, file: Path) -> Counts:
         "pg_restore", url, "--exit-on-error", "--single-transaction", "--no-owner",
         "--no-privileges", str(file),
     )  # fmt: skip
-    with database_errors(url), psycopg.connect(connection_string(url)) as connection:
+    with _connected(url, setting) as connection:
         return _counts(connection)
 
 
@@ -110,15 +113,25 @@ def scratch_database(server_url: str) -> Iterator[str]:
     scratch = f"check_{secrets.token_hex(8)}"
     name = sql.Identifier(scratch)
     settings = conninfo_to_dict(connection_string(server_url))
-    with (
-        database_errors(server_url),
-        psycopg.connect(connection_string(server_url), autocommit=True) as connection,
-    ):
+    with _connected(server_url, autocommit=True) as connection:
         connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(name))
         try:
             yield _url(settings | {"dbname": scratch})
         finally:
             connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(name))
+
+
+@contextlib.contextmanager
+def _connected(
+    url: str, setting: str = URL_VARIABLE, *, autocommit: bool = False
+) -> Iterator[psycopg.Connection[tuple[object, ...]]]:
+    """A connection to a server of whatever version: Prefect's own may be an older one."""
+    try:
+        connection = psycopg.connect(connection_string(url), autocommit=autocommit)
+    except psycopg.OperationalError as error:
+        raise UnreachableError(why_unreachable(place(url), str(error), setting)) from None
+    with database_errors(url), connection:
+        yield connection
 
 
 def _url(settings: Mapping[str, object]) -> str:

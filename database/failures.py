@@ -36,23 +36,22 @@ _BROKEN_WORDS = (
 )
 
 
-def why_unreachable(where: str, said: str) -> str:
+def why_unreachable(where: str, said: str, setting: str = URL_VARIABLE) -> str:
     """Our own words for why there is no connection: the library's may repeat parts of the URL."""
     if any(phrase in said for phrase in _WRONG_LOGIN):
         return (
-            f"The database at {where} refuses the user or its password; correct them in "
-            f"{URL_VARIABLE}."
+            f"The database at {where} refuses the user or its password; correct them in {setting}."
         )
     if "database" in said and "does not exist" in said:
         return (
             f"The server at {where} has no database of that name; create it with createdb, or "
-            f"correct the name in {URL_VARIABLE}."
+            f"correct the name in {setting}."
         )
     problems = (words for phrase, words in _PROBLEMS if phrase in said)
     problem = next(problems, "no connection came about")
     return (
         f"The database at {where} cannot be reached ({problem}); start that server or correct "
-        f"{URL_VARIABLE}."
+        f"{setting}."
     )
 
 

@@ -69,10 +69,11 @@ class Layer:
         """The last date that one of its files has; None where it has none.
 
         Raises:
+            ContentError: A month's file is damaged.
             StorageError: The lake cannot be listed.
         """
         lake = open_directory(self.lake_dir, "lake_dir")
-        files = (name for s in self.symbols() for name in lake.list_files(f"{self.name}/{s}"))
+        files = (name for s in self.symbols() for name in files_in(lake, f"{self.name}/{s}"))
         return max((found for name in files if (found := _last_date(name))), default=None)
 
     def status(self, symbol: str, first: date, last: date) -> SymbolStatus[Any]:
@@ -130,7 +131,7 @@ class Layer:
 
 def _last_date(name: str) -> date | None:
     try:
-        return Stretch.of_file(name).last if name.endswith(SUFFIX) else None
+        return Stretch.of_file(name).last
     except DataError:
         return None
 

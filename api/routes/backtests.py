@@ -39,7 +39,7 @@ from lake.backtests.stored import (
     stored_keys,
 )
 from storage.directory import open_directory
-from storage.errors import ContentError, FileError
+from storage.errors import ContentError
 from trading.bars.intervals import Interval
 from trading.errors import ParameterError, TradingError
 from trading.instruments.clock import to_datetime
@@ -287,7 +287,7 @@ def one_backtest(
     equity = stale = None
     try:
         equity = course_points(stored_course(lake_dir, stored, ledger), points)
-    except (TradingError, FileError):
+    except (TradingError, ContentError):  # a lake that does not answer has not changed
         stale = CHANGED
     rows, count = trade_rows(ledger, trades)
     data = {"result": _row(stored), "equity": equity, "trades": rows, "trade_count": count}

@@ -19,8 +19,7 @@ from cli.options import DEFAULT_FOLDER
 from cli.settings import absolute, installation
 from database.schema import upgrade_schema
 from flows.operations import backup_sets
-from flows.operations.backing_up import Databases, back_up, fill
-from flows.operations.backup import PREFECT_DATABASE
+from flows.operations.backing_up import PREFECT_DATABASE, Databases, back_up, fill
 from flows.runs.commands import shell_command
 from servers.postgres.local import local_postgres
 from servers.postgres.prefect_database import prefect_database_url

@@ -23,7 +23,7 @@ def run_create(name: str, role: str, server_dir: Path, *, as_object: bool) -> No
     """Make a key and print it.
 
     Raises:
-        ParameterError: The name is taken.
+        ParameterError: The name cannot be used, or is taken.
         DatabaseError: The database did not take it.
     """
     with _database(server_dir) as database:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import typer
 
 from cli.pipeline.failures import named_server
-from cli.pipeline.query import PartitionQuery, as_json, request_of
+from cli.pipeline.query import PartitionQuery, as_json, stored_request_of
 from cli.settings import installation
 from flows.runs.commands import shell_command
 from lake.market.orphaned import Orphan, counted, orphaned_results, remove_orphaned
@@ -41,7 +41,7 @@ def run_prune(query: PartitionQuery, options: PruneOptions) -> int:
     """
     settings = installation()
     named_server(settings)  # the settings' credentials, where a block has them
-    request = request_of(settings, query)
+    request = stored_request_of(settings, query)
     orphaned = orphaned_results(request)
     if not options.json:
         typer.echo(_text(request, orphaned))

@@ -17,7 +17,7 @@ from cli.pipeline.query import (
     as_json,
     counts,
     read_status,
-    request_of,
+    stored_request_of,
 )
 from cli.settings import installation
 from flows.runs.commands import shell_command
@@ -56,7 +56,7 @@ def run_status(query: PartitionQuery, *, as_object: bool) -> int:
     """
     settings = installation()
     server = named_server(settings)
-    request = request_of(settings, query)
+    request = stored_request_of(settings, query)
     statuses = read_status(request, query)
     if server is not None:
         statuses = with_failures(request.output_dir.location, statuses)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from cli.settings import absolute
+from cli.settings import absolute, check_there
 from lake.dataset import PartitionStatus, SymbolStatus
 from lake.grain import Grain
 from lake.keys import Partition
@@ -20,6 +20,7 @@ from lake.status import rows_between, within
 from servers.errors import USAGE, CommandError
 from storage.directory import open_directory
 from trading.instruments.clock import bar_zone, to_datetime
+from trading.instruments.symbols import checked_contract
 from trading.strategies.market_model.parameters import StrategyParameters
 
 if TYPE_CHECKING:
@@ -57,12 +58,32 @@ class PartitionQuery:
     strategy: str | None = None
 
 
+def stored_request_of(settings: Settings, query: PartitionQuery) -> MarketRequest:
+    """`request_of` for who only looks at results: a folder of them that is named has to be there.
+
+    A slip in its name would read as results that are all missing, or none of them orphaned.
+
+    Raises:
+        CommandError, TradingError: As `request_of`, or there is no such folder.
+    """
+    request = request_of(settings, query)
+    if query.output_dir:
+        check_there(
+            request.output_dir,
+            query.output_dir,
+            "a folder of results",
+            "make them first with trading demo",
+        )
+    return request
+
+
 def request_of(settings: Settings, query: PartitionQuery) -> MarketRequest:
     """What is asked; what the user left out is taken from the results and the settings.
 
     Raises:
         CommandError: `strategy` is not a JSON object of the strategy's parameters, or a name of
             `contracts` is empty.
+        ParameterError: A name of `contracts` is no contract's.
         TradingError: A directory is not usable or cannot be accessed.
     """
     chosen, names = _strategy(query.strategy), contract_names(query.contracts)
@@ -123,6 +144,7 @@ def contract_names(text: str | None) -> list[str] | None:
 
     Raises:
         CommandError: A name is empty.
+        ParameterError: A name is no contract's.
     """
     if text is None:
         return None
@@ -131,7 +153,7 @@ def contract_names(text: str | None) -> list[str] | None:
         raise CommandError(
             f"contracts={text!r} is not a list of names; pass e.g. --contracts AAPL,MSFT.", USAGE
         )
-    return names
+    return [checked_contract(name) for name in names]
 
 
 def counts(statuses: Collection[SymbolStatus[Partition]]) -> Mapping[str, int]:

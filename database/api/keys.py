@@ -7,6 +7,7 @@ nobody can go through that many.
 from __future__ import annotations
 
 import hashlib
+import re
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -27,7 +28,8 @@ ROLES: tuple[Role, ...] = get_args(Role)
 
 PREFIX = "tk"
 
-_LONGEST_NAME = 64
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
+"""What a key may be called: a word, so that a printed command can be pasted."""
 
 _INSERT = """
 INSERT INTO api_key (id, name, role, secret_hash, created_by) VALUES (%s, %s, %s, %s, %s)
@@ -76,18 +78,19 @@ def create_key(database: Database, name: str, role: str, created_by: str) -> str
 
     Args:
         database: The database.
-        name: Whose it is; unique among the keys in force.
+        name: Whose it is, one word; unique among the keys in force.
         role: `reader`, `trader` or `admin`.
         created_by: Who makes it.
 
     Raises:
-        ParameterError: The role is none, or the name is taken.
+        ParameterError: The role or the name is none, or the name is taken.
         DatabaseError: The database did not take it.
     """
     if role not in ROLES:
         raise ParameterError("role", role, f"one of {', '.join(ROLES)}", "pass one of them")
-    if not name.isprintable() or not 1 <= len(name) <= _LONGEST_NAME:
-        raise ParameterError("name", name, "1 to 64 printable characters", "pass a shorter one")
+    if not _NAME.fullmatch(name):
+        allowed = "1 to 64 of A-Z a-z 0-9 . _ @ -, beginning with a letter or digit"
+        raise ParameterError("name", name, allowed, "call it e.g. research-notebooks")
     key_id, secret = secrets.token_hex(6), secrets.token_urlsafe(32)
     try:
         with database.transaction() as connection:

@@ -7,12 +7,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from database.address import URL_VARIABLE
 from database.dumps import dump, restore, verify
 from flows.operations import backup_sets
 from flows.operations.backup_sets import PREFECT, TRADING, BackupSet, Dump, Manifest
 from storage.checks import check_writable
 from storage.directory import Directory
 from trading.errors import ParameterError
+
+PREFECT_DATABASE = "PREFECT_SERVER_DATABASE_CONNECTION_URL"
+"""The setting of Prefect's that names its own database."""
+
+_SETTINGS = {TRADING: URL_VARIABLE, PREFECT: PREFECT_DATABASE}
 
 _SQLITE = "sqlite+aiosqlite:///"
 _POSTGRES = "postgresql+asyncpg://"
@@ -50,7 +56,7 @@ def back_up(
     """
     if databases.trading is None and databases.prefect is None:
         raise ParameterError(
-            "TRADING_DATABASE_URL", None, "the URL of a database", "set it, or name Prefect's"
+            URL_VARIABLE, None, "the URL of a database", "set it, or name Prefect's"
         )
     check_writable(place, "backup_dir")
     with tempfile.TemporaryDirectory(prefix="trading-backup-") as name:
@@ -74,7 +80,7 @@ def _dumped(which: str, url: str, folder: Path) -> Dump:
         backup_sets.copy_sqlite(Path(url.removeprefix(_SQLITE)), file)
         return backup_sets.described(which, "sqlite", file, {})
     file = folder / f"{which}.dump"
-    rows = dump(plain(url), file)
+    rows = dump(plain(url), file, _SETTINGS[which])
     return backup_sets.described(which, "postgres", file, rows)
 
 
@@ -111,7 +117,7 @@ def fill(databases: Databases, place: Directory, one: BackupSet) -> list[Dump]:
             if item.kind == "sqlite":
                 _put(file, Path(target.removeprefix(_SQLITE)))
             else:
-                restore(plain(target), file)
+                restore(plain(target), file, _SETTINGS[item.database])
             done.append(item)
     return done
 

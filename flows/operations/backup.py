@@ -13,12 +13,10 @@ from pydantic import Field
 from flows.boundary.documented import documented
 from flows.boundary.errors import domain_errors_fail_run
 from flows.boundary.settings import below_project, settings
-from flows.operations.backing_up import Databases, back_up
+from flows.operations.backing_up import PREFECT_DATABASE, Databases, back_up
 from flows.operations.backup_sets import thin_out
 from flows.runs import rendering
 from storage.directory import open_directory
-
-PREFECT_DATABASE = "PREFECT_SERVER_DATABASE_CONNECTION_URL"
 
 
 @flow(name="backup", flow_run_name="backup")

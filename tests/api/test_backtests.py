@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -14,14 +14,18 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from api.routes import backtests as routes
 from api.services import Services
 from database.api.pool import DatabasePool
-from lake.backtests.stored import key_of
+from lake.backtests.stored import StoredBacktest, key_of
 from lake.files import FileLineage, read_file, write_file
 from lake.silver.table import SILVER
 from storage.directory import open_directory
+from storage.errors import StorageError
 from tests.api.conftest import served
 from tests.api.desk.small_lake import RUN, STRATEGY, fill_lake
+from trading.backtest.result import Course
+from trading.portfolio.ledger import LedgerEvent
 
 
 @pytest.fixture(scope="module")
@@ -154,6 +158,29 @@ def test_bars_that_changed_since_give_no_equity_instead_of_another(
     assert "run the backtest again" in body["meta"]["stale"]
     assert body["data"]["result"] == row
     assert body["data"]["trades"]
+
+
+def test_bars_that_are_gone_give_no_equity(own_api: httpx.Client, lake: Path) -> None:
+    rows = listed(own_api, "&dataset=walk-forward")
+    for file in sorted((lake / SILVER / "AAPL").glob("*.parquet"))[1:]:
+        file.unlink()
+    for row in rows:
+        body = own_api.get(f"/v1/backtests/{row['id']}").json()
+        assert body["data"]["equity"] is None
+        assert "run the backtest again" in body["meta"]["stale"]
+
+
+def test_bars_that_cannot_be_read_now_are_not_said_to_have_changed(
+    own_api: httpx.Client, lake: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = listed(own_api, "&dataset=backtest")[0]
+
+    def away(lake_dir: str, stored: StoredBacktest, ledger: Sequence[LedgerEvent]) -> Course:
+        raise StorageError(lake_dir, "it cannot be read", "try again")
+
+    monkeypatch.setattr(routes, "stored_course", away)
+    answer = own_api.get(f"/v1/backtests/{row['id']}")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "lake_unavailable")
 
 
 def raise_prices(lake: Path) -> None:

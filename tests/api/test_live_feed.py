@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import httpx
@@ -18,24 +18,13 @@ from api.feed import FeedItem, FeedLostError
 from cli.live_feed import BusFeed
 from live.bus.opening import open_bus
 from live.bus.retention import Retention
-from servers.valkey import ValkeyServer, local_valkey
+from servers.valkey import local_valkey
 from tests.api.desk.conftest import desk_url, filled  # noqa: F401 - fixtures
 from tests.api.desk.server import desk_server
 from tests.api.shared_valkey import killed_at_the_end
+from tests.live.conftest import bus_url, valkey  # noqa: F401 - fixtures
 from tests.waiting import WAIT_SECONDS, wait_until
 from trading.events import Stream, Tick
-
-
-@pytest.fixture(scope="module")
-def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ValkeyServer]:
-    with local_valkey(tmp_path_factory.mktemp("bus") / "valkey") as server:
-        yield server
-
-
-@pytest.fixture
-def bus_url(valkey: ValkeyServer) -> str:
-    redis.Redis.from_url(valkey.url).flushall()
-    return valkey.url
 
 
 def tick(number: int) -> Tick:
@@ -64,7 +53,9 @@ def numbers(items: list[FeedItem]) -> list[object]:
     return [getattr(item.event, "ts", None) for item in items]
 
 
-async def test_it_begins_with_the_last_events_and_goes_on_behind_an_offset(bus_url: str) -> None:
+async def test_it_begins_with_the_last_events_and_goes_on_behind_an_offset(
+    bus_url: str,  # noqa: F811 - the fixture
+) -> None:
     publish(bus_url, 1, 2, 3)
     first = await heard(bus_url, {}, 3)
     assert numbers(first) == [1, 2, 3]
@@ -78,7 +69,9 @@ async def test_it_begins_with_the_last_events_and_goes_on_behind_an_offset(bus_u
     assert numbers(await listening) == [4, 5]
 
 
-async def test_what_was_forgotten_meanwhile_is_said_to_be_missed(bus_url: str) -> None:
+async def test_what_was_forgotten_meanwhile_is_said_to_be_missed(
+    bus_url: str,  # noqa: F811 - the fixture
+) -> None:
     publish(bus_url, 1)
     (first,) = await heard(bus_url, {}, 1)
     assert first.offset is not None

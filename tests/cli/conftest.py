@@ -12,6 +12,13 @@ from typing import Protocol
 import psutil
 import pytest
 
+from flows.boundary.settings import settings
+from tests.database.conftest import (  # noqa: F401 - fixtures of this folder
+    database,
+    database_url,
+    migrated,
+    postgres,
+)
 from tests.waiting import WAIT_SECONDS
 
 WHOLE_COMMAND_SECONDS = 300.0
@@ -73,6 +80,18 @@ def run(start: Start) -> Run:
         return subprocess.CompletedProcess(arguments, process.returncode, stdout, stderr)
 
     return run_command
+
+
+@pytest.fixture
+def named_database(
+    database_url: str,  # noqa: F811 - the fixture
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[None]:
+    """Commands in this process work with a database of the test's own."""
+    monkeypatch.setenv("TRADING_DATABASE_URL", database_url)
+    settings.cache_clear()
+    yield
+    settings.cache_clear()
 
 
 def assert_all_end(processes: list[psutil.Process]) -> None:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
 
 import pytest
 from typer.testing import CliRunner, Result
@@ -19,34 +17,10 @@ from database.orders.audit import audit_trail
 from flows.boundary.settings import settings
 from tests.adapters.alpaca_trading import KEY_ID, SECRET, Json, TradingBooks
 from tests.adapters.alpaca_trading_server import TradingServer
-from tests.database.conftest import (  # noqa: F401 - fixtures
-    database,
-    database_url,
-    migrated,
-    postgres,
-)
+from tests.cli.in_process import answer, run
 from tests.flows.trading.conftest import traded  # noqa: F401 - a fixture
 
-
-@pytest.fixture(autouse=True)
-def _database_of_the_test(
-    database_url: str,  # noqa: F811 - a fixture
-    monkeypatch: pytest.MonkeyPatch,
-) -> Iterator[None]:
-    monkeypatch.setenv("TRADING_DATABASE_URL", database_url)
-    settings.cache_clear()
-    yield
-    settings.cache_clear()
-
-
-def run(*words: str) -> Result:
-    return CliRunner().invoke(app, list(words))
-
-
-def answer(*words: str, exit_code: int = 0) -> Any:
-    done = run(*words, "--json")
-    assert done.exit_code == exit_code, done.output
-    return json.loads(done.stdout)
+pytestmark = pytest.mark.usefixtures("named_database")
 
 
 def said(done: Result) -> str:
@@ -86,7 +60,7 @@ def test_orders_and_positions_are_shown_to_the_last_digit() -> None:
 
 @pytest.mark.usefixtures("traded")
 def test_a_halt_holds_until_the_executor_is_done_and_a_person_resumes(
-    database: Database,  # noqa: F811 - a fixture
+    database: Database,
 ) -> None:
     assert answer("risk", "status")["accounts"][0]["state"] == "ACTIVE"
     done = run("risk", "halt", "--why", "the feed looks wrong")
@@ -115,7 +89,7 @@ def test_a_kill_that_is_not_confirmed_does_nothing() -> None:
 
 @pytest.mark.usefixtures("traded")
 def test_a_paper_account_begins_anew_unless_it_is_in_use(
-    database: Database,  # noqa: F811 - a fixture
+    database: Database,
 ) -> None:
     with only_executor(database, "p"):
         done = run("paper", "reset", "--yes")
@@ -128,7 +102,7 @@ def test_a_paper_account_begins_anew_unless_it_is_in_use(
     assert [entry.action for entry in audit_trail(database, "p")] == ["reset"]
 
 
-def test_an_account_at_a_broker_is_not_reset(database: Database) -> None:  # noqa: F811
+def test_an_account_at_a_broker_is_not_reset(database: Database) -> None:
     ensure_account(database, "a", "alpaca", is_live=False)
     done = run("paper", "reset", "--yes")
     assert done.exit_code == 2
@@ -139,7 +113,7 @@ def test_an_account_at_a_broker_is_not_reset(database: Database) -> None:  # noq
 
 
 @pytest.fixture
-def server(database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[TradingServer]:  # noqa: F811
+def server(database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[TradingServer]:
     """A broker that holds 30 shares and an open order, and fills market orders at once."""
     ensure_account(database, "a", "alpaca", is_live=False)
     books = TradingBooks(lambda: datetime.now(UTC), cash=Decimal(1_000))
@@ -164,7 +138,7 @@ def fill_market_order(books: TradingBooks, message: Json) -> None:
 
 def test_a_kill_without_an_executor_empties_the_account_at_the_broker(
     server: TradingServer,
-    database: Database,  # noqa: F811 - a fixture
+    database: Database,
 ) -> None:
     done = run("risk", "kill", "--yes", "--why", "it lost its mind")
     assert done.exit_code == 0, done.output

@@ -2,51 +2,27 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
-from typer.testing import CliRunner, Result
 
 from adapters.companies.yahoo import YahooCompanies
-from cli.app import app
 from cli.commands import company as company_commands
 from flows.boundary.settings import settings
 from tests.adapters.companies.test_yahoo_companies import APPLE, STATEMENTS
 from tests.adapters.companies.yahoo_company_server import YahooCompanyServer
 from tests.adapters.notifications.receivers import webhook
 from tests.adapters.yahoo_server import LocalSession
-from tests.database.conftest import (  # noqa: F401 - fixtures
-    database_url,
-    migrated,
-    postgres,
-)
+from tests.cli.in_process import answer, run
+
+pytestmark = pytest.mark.usefixtures("named_database")
 
 
 @pytest.fixture(autouse=True)
-def _database_of_the_test(
-    database_url: str,  # noqa: F811 - a fixture
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
-) -> Iterator[None]:
-    monkeypatch.setenv("TRADING_DATABASE_URL", database_url)
+def _lake_of_the_test(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("TRADING_LAKE_DIR", str(tmp_path / "lake"))
     settings.cache_clear()
-    yield
-    settings.cache_clear()
-
-
-def run(*words: str) -> Result:
-    return CliRunner().invoke(app, list(words))
-
-
-def answer(*words: str, exit_code: int = 0) -> Any:
-    done = run(*words, "--json")
-    assert done.exit_code == exit_code, done.output
-    return json.loads(done.stdout)
 
 
 def test_rules_are_added_changed_listed_and_removed() -> None:

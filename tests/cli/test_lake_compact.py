@@ -56,3 +56,4 @@ def test_a_month_that_fails_is_told_with_its_reason(tmp_path: Path) -> None:
     assert str(file) in why
     done = CliRunner().invoke(app, ["lake", "compact", "--symbols", "a b"])
     assert done.exit_code == 2
+    assert "symbol='a b' is not a symbol name" in done.stderr

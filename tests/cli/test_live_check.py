@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -20,14 +19,7 @@ from database.live.heartbeats import ServiceState, beat
 from database.live.signals import save_signals
 from database.orders.accounts import ensure_account
 from database.orders.events import record_intent
-from flows.boundary.settings import settings
 from tests.api.conftest import served
-from tests.database.conftest import (  # noqa: F401 - fixtures
-    database,
-    database_url,
-    migrated,
-    postgres,
-)
 from trading.events import BarClosed, SignalMade
 from trading.execution.intent import Intent
 from trading.orders.history import OrderEvent, OrderEventKind
@@ -38,38 +30,30 @@ TS = nanoseconds(BAR)
 MINUTE = 60 * 10**9
 
 
-@pytest.fixture(autouse=True)
-def _database_of_the_test(
-    database_url: str,  # noqa: F811 - a fixture
-    monkeypatch: pytest.MonkeyPatch,
-) -> Iterator[None]:
-    monkeypatch.setenv("TRADING_DATABASE_URL", database_url)
-    settings.cache_clear()
-    yield
-    settings.cache_clear()
+pytestmark = pytest.mark.usefixtures("named_database")
 
 
 def check(*words: str) -> Result:
     return CliRunner().invoke(app, ["live", "check", "--wait", "0", *words])
 
 
-def say(database: Database, service: str, state: ServiceState = "running") -> None:  # noqa: F811
+def say(database: Database, service: str, state: ServiceState = "running") -> None:
     beat(database, service, "one", started_at=BAR, state=state, detail={})
 
 
-def all_run(database: Database) -> None:  # noqa: F811 - a parameter
+def all_run(database: Database) -> None:
     for service in PROCESSES:
         say(database, service)
 
 
-def store_bar_and_signal(database: Database) -> None:  # noqa: F811 - a parameter
+def store_bar_and_signal(database: Database) -> None:
     available = TS + MINUTE
     save_live_bars(database, [BarClosed("A", "1m", TS, 1.0, 9.0, 0.5, 2.0, 10.0, available)])
     save_signals(database, [SignalMade("rsi", "f", "A", "1m", TS, "buy", 2.0, available)])
 
 
 def store_order(
-    database: Database,  # noqa: F811 - a parameter
+    database: Database,
     *,
     bar: int = TS,
     kind: OrderEventKind = OrderEventKind.SUBMITTED,
@@ -88,7 +72,7 @@ def store_order(
         record_intent(connection, intent, events)
 
 
-def test_each_process_that_gives_no_sign_of_life_is_named(database: Database) -> None:  # noqa: F811
+def test_each_process_that_gives_no_sign_of_life_is_named(database: Database) -> None:
     for service in ("stream", "signals", "executor"):
         say(database, service)
     say(database, "alerts", "starting")
@@ -102,7 +86,7 @@ def test_each_process_that_gives_no_sign_of_life_is_named(database: Database) ->
     assert "These run: stream, windows, signals, alerts, executor." in done.stdout
 
 
-def test_an_old_sign_of_life_is_none(database: Database) -> None:  # noqa: F811 - a fixture
+def test_an_old_sign_of_life_is_none(database: Database) -> None:
     all_run(database)
     old = datetime.now(UTC) - timedelta(minutes=2)
     with database.transaction() as connection:
@@ -111,7 +95,7 @@ def test_an_old_sign_of_life_is_none(database: Database) -> None:  # noqa: F811 
 
 
 def test_an_order_counts_when_it_came_of_a_signal_on_a_live_bar(
-    database: Database,  # noqa: F811 - a fixture
+    database: Database,
 ) -> None:
     all_run(database)
     store_order(database)
@@ -123,14 +107,14 @@ def test_an_order_counts_when_it_came_of_a_signal_on_a_live_bar(
     assert check("--order", "--account", "other").exit_code == 1
 
 
-def test_an_order_of_another_bar_does_not_count(database: Database) -> None:  # noqa: F811
+def test_an_order_of_another_bar_does_not_count(database: Database) -> None:
     all_run(database)
     store_bar_and_signal(database)
     store_order(database, bar=TS + MINUTE)
     assert check("--order").exit_code == 1
 
 
-def test_an_order_that_the_gate_denied_does_not_count(database: Database) -> None:  # noqa: F811
+def test_an_order_that_the_gate_denied_does_not_count(database: Database) -> None:
     all_run(database)
     store_bar_and_signal(database)
     store_order(database, kind=OrderEventKind.DENIED)
@@ -138,8 +122,8 @@ def test_an_order_that_the_gate_denied_does_not_count(database: Database) -> Non
 
 
 def test_the_api_is_asked_where_it_is_named(
-    database: Database,  # noqa: F811 - a fixture
-    database_url: str,  # noqa: F811 - a fixture
+    database: Database,
+    database_url: str,
     tmp_path: Path,
 ) -> None:
     all_run(database)

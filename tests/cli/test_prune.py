@@ -7,6 +7,7 @@ import re
 import shlex
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -85,6 +86,23 @@ def test_only_contracts_that_are_named_are_pruned(results: SmallResults) -> None
     nothing = results.command("prune")
     assert nothing.exit_code == 0
     assert nothing.stdout.startswith("Nothing is orphaned")
+
+
+@pytest.mark.parametrize("command", ["prune", "status"])
+def test_a_folder_of_results_that_is_named_and_missing_is_refused(
+    results: SmallResults, tmp_path: Path, command: str
+) -> None:
+    elsewhere = replace(results, output=tmp_path / "nowhere")
+    refused = elsewhere.command(command)
+    assert refused.exit_code == USAGE
+    assert f"output_dir='{elsewhere.output}' is not a folder of results that is" in refused.stderr
+    assert not elsewhere.output.exists()
+
+
+def test_what_is_no_contracts_name_is_refused(results: SmallResults) -> None:
+    refused = results.command("prune", "--dry-run", "--contracts", "AAPL,a b")
+    assert refused.exit_code == USAGE
+    assert "contract='a b' is not a contract name" in refused.stderr
 
 
 def test_the_report_counts_and_names_them_and_says_that_a_portfolio_mixes(

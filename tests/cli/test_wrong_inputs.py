@@ -12,6 +12,7 @@ import pytest
 from cli.app import main
 from cli.commands.accounts.risk import run_halt, run_resume
 from cli.commands.lake.build import run_build
+from cli.commands.lake.compact import run_compact
 from cli.commands.lake.gaps import run_gaps
 from cli.commands.lake.ingest import IngestOptions, run_refetch
 from cli.commands.lake.layer_status import run_layer_status
@@ -151,6 +152,7 @@ Read = Callable[[str], object]
         lambda place: stored_requests(LakeQuestion(lake_dir=place), Settings()),
         lambda place: run_layer_status(Selection(layer="gold", lake_dir=place), as_object=False),
         lambda place: run_sql("SELECT 1", "table", place),
+        lambda place: run_compact(place, None, grace_minutes=0, dry_run=False, as_object=False),
     ],
 )
 def test_a_lake_that_is_named_and_missing_is_refused(read: Read, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""When the use of a key is noted."""
+"""What a key may be called, and when its use is noted."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from database.api.keys import ApiKey, is_use_due
+from database.api.keys import ApiKey, create_key, is_use_due, list_keys
+from database.connection import Database
+from trading.errors import ParameterError
 
 NOW = datetime(2024, 1, 2, 15, tzinfo=UTC)
 
@@ -23,3 +25,10 @@ def test_a_use_is_noted_once_a_minute_also_when_the_clocks_differ(
         last_used_at=last, revoked_at=None,
     )  # fmt: skip
     assert is_use_due(key, NOW) is due
+
+
+@pytest.mark.parametrize("name", ["a b", "", " ", "-rf", "a\n", "a;b", "x" * 65])
+def test_a_name_that_no_command_could_take_makes_no_key(database: Database, name: str) -> None:
+    with pytest.raises(ParameterError, match="is not 1 to 64 of"):
+        create_key(database, name, "reader", "test")
+    assert list_keys(database) == []

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import quote
 
 import psycopg
 import pytest
 
 from database.dumps import dump, restore, scratch_database, verify
-from database.errors import DatabaseError
+from database.errors import DatabaseError, UnreachableError
 from tests.database.test_connection import with_password  # noqa: F401
 
 
@@ -84,6 +86,19 @@ def test_a_scratch_database_is_gone_afterwards(database_url: str) -> None:
     with pytest.raises(ZeroDivisionError):
         use()
     assert names() == before
+
+
+def test_a_server_that_is_not_there_is_said_to_be_unreachable(tmp_path: Path) -> None:
+    url = f"postgresql://me@/bars?host={quote(str(tmp_path), safe='')}"
+    uses: list[Callable[[], object]] = [
+        lambda: dump(url, tmp_path / "x.dump", "THAT_SETTING"),
+        lambda: restore(url, tmp_path / "x.dump", "THAT_SETTING"),
+    ]
+    for use in uses:
+        with pytest.raises(UnreachableError, match=r"no such socket.*or correct THAT_SETTING\."):
+            use()
+    with pytest.raises(UnreachableError, match="no such socket"):
+        verify(tmp_path / "x.dump", {}, url)
 
 
 def test_no_message_holds_the_password(with_password: str, tmp_path: Path) -> None:  # noqa: F811

@@ -272,8 +272,10 @@ def _last(desk: Desk, layer: Layer) -> date:
     sessions is there, and may be looked at and redone. Days to come are in no grid.
     """
     today = _date(desk.settings.now())
-    stored = layer.last_stored() or today
-    return max(today, min(stored, _date((desk.settings.wall or desk.settings.now)())))
+    wall = today if desk.settings.wall is None else _date(desk.settings.wall())
+    if wall <= today:
+        return today
+    return max(today, min(layer.last_stored() or today, wall))
 
 
 def _date(moment: datetime) -> date:

@@ -9,16 +9,14 @@ from datetime import UTC, datetime, timedelta
 
 import typer
 
-from cli.commands.lake.question import LakeQuestion
-from cli.commands.lake.question import lake_dir as lake_of
+from cli.commands.lake.selection import symbol_names
 from cli.display.progress import progress_display
 from cli.pipeline.failures import named_server
 from cli.pipeline.query import as_json
-from cli.settings import installation
+from cli.settings import existing_lake, installation
 from lake.compaction.compacting import MonthOutcome, MonthState, compact
 from servers.errors import FAILED
 from storage.directory import open_directory
-from trading.instruments.symbols import checked_contract
 
 
 def run_compact(
@@ -39,12 +37,13 @@ def run_compact(
         as_object: Whether to print one JSON object instead of text.
 
     Raises:
-        CommandError, FileError, ParameterError: The lake cannot be read, or a symbol is none.
+        CommandError, FileError, ParameterError: The lake cannot be read or is not there, or a
+            symbol is none.
     """
     settings = installation()
     named_server(settings)  # the settings' credentials, where a block has them
-    place = lake_of(LakeQuestion(lake_dir=lake_dir), settings)
-    named = [checked_contract(name.strip()) for name in symbols.split(",")] if symbols else []
+    place = existing_lake(lake_dir, settings.lake_dir)
+    named = symbol_names(symbols)
     with progress_display() as display:
         outcomes = compact(
             open_directory(place, "lake_dir"),

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import typer
 
+from cli.commands.lake.selection import symbol_names
 from cli.commands.live.service import opened_database
 from cli.settings import settings_in_force
-from trading.instruments.symbols import checked_symbol
 
 
 def run_subscribe(names: str, server_dir: Path, *, wanted: bool) -> None:
@@ -17,7 +17,7 @@ def run_subscribe(names: str, server_dir: Path, *, wanted: bool) -> None:
     Raises:
         CommandError, ParameterError, DatabaseError: It cannot be done.
     """
-    symbols = [checked_symbol(name.strip()) for name in names.split(",")]
+    symbols = symbol_names(names)
     with opened_database(settings_in_force(), server_dir) as (_, database):
         from database.live import subscriptions as table  # noqa: PLC0415 - of an extra
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -16,6 +17,8 @@ from api.desk.backtests import heat_of, sweeps, walked_folds
 from api.desk.layers import Layer, layers
 from api.prefect_runs import Run
 from database.connection import Database
+from lake.compaction.compacting import compact
+from storage.directory import open_directory
 from tests.api.desk.application import Application
 from tests.api.desk.conftest import SETTINGS
 from tests.api.desk.seed import NOW
@@ -92,6 +95,19 @@ async def test_a_replay_of_earlier_days_hides_nothing_that_the_lake_has(
         # A month's file is there from its first day on, and its last days are still to come.
         gold = await application.page(f"/pipeline?layer=gold/{STRATEGY}/5m")
         assert set(statuses(gold).values()) == {"done"}
+
+
+def test_sessions_that_are_compacted_into_months_count_as_stored(
+    lake_dir: str, tmp_path: Path
+) -> None:
+    copy = shutil.copytree(lake_dir, tmp_path / "lake")
+    lake = open_directory(str(copy), "lake_dir")
+    for _ in range(2):  # the first writes the months, the second removes what they have
+        compact(lake, NOW + timedelta(days=60), grace=timedelta(0))
+    assert lake.list_files("silver/AAPL") == {}
+    before = Layer("silver", lake_dir).last_stored()
+    assert before is not None
+    assert Layer("silver", str(copy)).last_stored() == before
 
 
 async def test_a_cell_redoes_its_partition_as_it_was_made(

@@ -1,4 +1,4 @@
-"""A real database and a real bus for each test."""
+"""A real bus for each test."""
 
 from __future__ import annotations
 
@@ -8,13 +8,7 @@ import pytest
 
 from live.bus.opening import open_bus
 from live.bus.port import Bus
-from tests.database.conftest import (  # noqa: F401 - fixtures of this folder
-    database,
-    database_url,
-    migrated,
-    postgres,
-)
-from tests.live.conftest import bus_url, valkey  # noqa: F401 - as above
+from tests.live.conftest import bus_url, valkey  # noqa: F401 - fixtures of this folder
 
 
 @pytest.fixture
