@@ -16,7 +16,7 @@ from database.connection import Database
 from database.live.subscriptions import subscriptions
 from live.bus.port import Bus
 from live.histories.loading import Series, session_day
-from trading.events import CLOCK, Stream, Tick
+from live.stream.publishing import last_time_told
 from trading.instruments.calendar import sessions
 
 _AT_ONCE = 10
@@ -73,8 +73,7 @@ class Preparation:
             self._look()
 
     def _look(self) -> None:
-        events = self._bus.read_latest(Stream.TICKS, 1).events
-        now = max((e.ts for e in events if isinstance(e, Tick) and e.symbol == CLOCK), default=0)
+        now = last_time_told(self._bus)
         day = session_day(now)
         if not is_expected(now, day):
             return
