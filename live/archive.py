@@ -6,8 +6,6 @@ import logging
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
 
-import numpy as np
-
 from adapters.market_data.bar_source import (
     Capability,
     Delivery,
@@ -117,9 +115,3 @@ def archive_session(database: Database, lake: Directory, day: date) -> list[str]
         except DataError as error:
             logger.error("Live minutes are not archived: %s", error)  # noqa: TRY400 - expected
     return written
-
-
-def session_date(close: int) -> date:
-    """The New York date of a session that closes at a moment, nanoseconds since 1970 in UTC."""
-    day: date = np.datetime64(close, "ns").astype("datetime64[D]").item()
-    return day

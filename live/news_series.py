@@ -7,14 +7,11 @@ from datetime import datetime, timedelta
 
 from database.connection import Database
 from database.news import clock_of, news_series
-from lake.gold.history import Beginnings
 from lake.gold.news_history import NewsHistory
 from lake.news.articles import read_news
+from live.histories.growing import UNKNOWN
 from storage.directory import Directory
 from trading.news.series import NewsSeries
-
-_UNKNOWN = Beginnings((), ())
-"""Live histories make no partition, so nobody asks for their hash."""
 
 _LONGEST_WRITE = timedelta(minutes=10)
 """How long it may take at most from noting when an article is added until others see it."""
@@ -57,7 +54,7 @@ class LiveNews:
 
         Its score as of a bar is of what could be acted on by then, also if more is known.
         """
-        return NewsHistory(self._series[symbol], _UNKNOWN)
+        return NewsHistory(self._series[symbol], UNKNOWN)
 
     def _take(self, added: dict[str, NewsSeries]) -> None:
         for symbol, new in added.items():

@@ -15,9 +15,10 @@ import numpy as np
 from database.connection import Database
 from database.live.subscriptions import subscriptions
 from live.bus.port import Bus
-from live.histories.loading import Series, session_day
-from trading.events import CLOCK, Stream, Tick
+from live.histories.loading import Series
+from live.stream.publishing import last_time_told
 from trading.instruments.calendar import sessions
+from trading.instruments.clock import exchange_date
 
 _AT_ONCE = 10
 """Few enough that a bar that comes meanwhile hardly waits."""
@@ -73,9 +74,8 @@ class Preparation:
             self._look()
 
     def _look(self) -> None:
-        events = self._bus.read_latest(Stream.TICKS, 1).events
-        now = max((e.ts for e in events if isinstance(e, Tick) and e.symbol == CLOCK), default=0)
-        day = session_day(now)
+        now = last_time_told(self._bus)
+        day = exchange_date(now)
         if not is_expected(now, day):
             return
         wanted = self._series_of(sorted(subscriptions(self._database)))

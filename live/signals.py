@@ -22,7 +22,7 @@ from lake.gold.request import CONTEXT_SYMBOLS
 from lake.gold.signal_pass import SignalPass, signal_pass
 from lake.silver.evidence import digest
 from live.bus.port import Batch, Bus
-from live.histories.loading import LiveHistories, LiveHistory, Series, session_day
+from live.histories.loading import LiveHistories, LiveHistory, Series
 from live.lag import Lag
 from live.news_series import LiveNews
 from live.preparation import Preparation
@@ -31,6 +31,7 @@ from trading.bars.context import NEWS
 from trading.bars.intervals import Interval
 from trading.errors import ParameterError
 from trading.events import BarClosed, SignalMade, Stream
+from trading.instruments.clock import exchange_date
 from trading.strategies.protocol import SIGNAL_NAMES, Strategy
 from trading.strategies.registry import checked_parameters, strategy_named
 
@@ -208,7 +209,7 @@ class Signals:
     def _load_for(self, bars: Iterable[BarClosed]) -> None:
         by_day: dict[date, list[Series]] = defaultdict(list)
         for bar in bars:
-            by_day[session_day(bar.ts)].append((bar.symbol, Interval(bar.interval)))
+            by_day[exchange_date(bar.ts)].append((bar.symbol, Interval(bar.interval)))
         for day, series in by_day.items():
             self._histories.load(series, day)
 

@@ -16,11 +16,11 @@ from typing import Any
 from database.connection import Database
 from database.live.bars import live_bars_since, save_live_bars
 from database.live.consumers import ConsumerState, load_state, save_state
-from live.archive import session_date
 from live.bus.port import BEGINNING, Bus
 from trading.bars.folding.fold import Fold, FoldSettings
 from trading.errors import DataError
 from trading.events import CLOCK, BarClosed, Stream, Tick
+from trading.instruments.clock import exchange_date
 
 CONSUMER = "windows"
 TICKS_AT_ONCE = 5_000
@@ -89,7 +89,7 @@ class Windows:
         save_live_bars(self._database, bars)
         self._bus.publish_many(Stream.BARS, ((bar.symbol, bar) for bar in bars))
         for session in self._fold.sessions_over():
-            self._session_over(session_date(session.close))
+            self._session_over(exchange_date(session.close))
         self._offset, self._is_whole = batch.offset, True
         self.ticks += sum(tick.symbol != CLOCK for tick in ticks)
         self.bars += len(bars)

@@ -19,7 +19,7 @@ from database.orders.equity import EquityPoint, write_equity
 from database.orders.events import Recorded, order_named, record_events, record_intent, rounded
 from database.orders.events import working_orders as read_working
 from database.orders.intents import created_since, intent_names, moment_of, nanoseconds_of
-from database.orders.ledger import add_ledger_event, read_ledger
+from database.orders.ledger import add_ledger_event, is_booked, read_ledger
 from database.orders.risk import StoredRisk, locked_risk, read_risk, step_risk
 from database.orders.standing import last_prices
 from database.orders.targets import StoredTarget, read_targets, write_target
@@ -254,7 +254,16 @@ class Books:
         return is_new
 
     def book_earned(self, events: Sequence[LedgerEvent], identity: str, reason: str) -> bool:
-        """Book what a corporate action brings, together and once: it is gain, not paid in."""
+        """Book what a corporate action brings, together and once: it is gain, not paid in.
+
+        Args:
+            events: What it brings.
+            identity: The action's; `has_earned` knows by it.
+            reason: Why, for a reader.
+
+        Returns:
+            Whether it was not booked before.
+        """
         with self._database.transaction() as connection:
             # Together, so that all are new or none is.
             is_new = all(
@@ -264,6 +273,10 @@ class Books:
         if is_new:
             self.desk.book(events)
         return is_new
+
+    def has_earned(self, identity: str) -> bool:
+        """Whether `book_earned` booked that before."""
+        return is_booked(self._database, self._account, f"{identity}:0")
 
     # The watch.
 

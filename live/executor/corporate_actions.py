@@ -12,7 +12,6 @@ from adapters.brokers.paper import PaperBroker
 from database.actions import actions_until
 from database.connection import Database
 from database.orders.intents import moment_of, nanoseconds_of
-from database.orders.ledger import is_booked
 from live.executor.books import Books
 from live.executor.cancellation import Cancellation
 from live.executor.policy import Policy
@@ -85,13 +84,11 @@ class CorporateActions:
         if action.kind is ActionKind.SPLIT:
             self._end_orders(symbol, since)
         identity = f"{action.kind.value}:{symbol}:{action.ex_date.isoformat()}"
-        if is_booked(self._database, self._policy.account, f"{identity}:0"):
-            return
-        if not self._applies(action, since, identity):
+        if self._books.has_earned(identity) or not self._applies(action, since, identity):
             return
         step = to_units(self._policy.increments.get(symbol, Decimal(1)), "increment")
         made = happening_of(action, step).events(self._books.desk.account, ts)
-        if made and self._books.book_earned(made, identity, f"{action.value}"):
+        if made and self._books.book_earned(made, identity, str(action.value)):
             LOG.info("Booked the %s of %s", identity, action.value)
             for event in made:
                 paper.booked(event)

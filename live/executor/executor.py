@@ -276,7 +276,10 @@ class Executor:
             only_reduces=self._only_reduces(target.symbol),
         )
         if self.books.ledger_is_empty:
-            LOG.error("No order in %s: the broker was never reached", target.symbol)
+            LOG.error(
+                "No order in %s: no cash is known of, as the broker has none or was never reached",
+                target.symbol,
+            )
         if order is None or order.client_order_id in self.books.desk.names:
             self.books.note(replace(target, is_decided=True))
             return

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,7 @@ import numpy.typing as npt
 from lake.gold.history import Beginnings, History
 from trading.bars.model import VALUES, Bars
 from trading.events import BarClosed
-from trading.instruments.clock import NEW_YORK
+from trading.instruments.clock import exchange_date
 
 UNKNOWN = Beginnings((), ())
 """Live histories make no partition, so nobody asks for their hash."""
@@ -93,12 +92,11 @@ class GrowingHistory:
 
 def _row(bar: BarClosed) -> Mapping[str, Any]:
     """A bar's value in each column."""
-    date = datetime.fromtimestamp(bar.ts // 10**9, UTC).astimezone(NEW_YORK).date()
     values = {name: getattr(bar, name) for name in VALUES}
     return {
         "timestamps": bar.ts,
         "available_at": bar.available_at,
-        "dates": np.datetime64(date),
+        "dates": np.datetime64(exchange_date(bar.ts)),
         "revision": bar.revision,
         **{name: np.nan if value is None else value for name, value in values.items()},
     }

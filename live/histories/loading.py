@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 
 import numpy as np
 
 from database.connection import Database
-from database.live.bars import live_bars
+from database.live.bars import live_bars, nanoseconds
 from lake.gold.actions import ACTIONS, read_actions
 from lake.gold.history import History, read_minutes
 from live.histories.growing import UNKNOWN, GrowingHistory
@@ -20,7 +20,7 @@ from trading.bars.adjustment import actions_in_force
 from trading.bars.intervals import Interval
 from trading.events import BarClosed
 from trading.instruments.actions import CorporateAction
-from trading.instruments.clock import NEW_YORK
+from trading.instruments.clock import NEW_YORK, exchange_date
 
 LONGEST_UNSETTLED = timedelta(days=14)
 """How far back live bars may be that the lake has not yet; older ones it never will have."""
@@ -71,7 +71,7 @@ class LiveHistories:
             ContentError, DataError: The lake's files are damaged, or its actions contradict.
             StorageError, DatabaseError: The lake or the database cannot be read.
         """
-        day = session_day(ts)
+        day = exchange_date(ts)
         series = (symbol, interval)
         self.load([series], day)
         return self._loaded[series]
@@ -113,7 +113,7 @@ class LiveHistories:
         for interval, firsts in by_interval.items():
             begin = _midnight(min(firsts.values()))
             for bar in live_bars(self._database, interval.value, begin, end, list(firsts)):
-                if bar.ts >= _nanoseconds(firsts[bar.symbol]):
+                if bar.ts >= nanoseconds(_midnight(firsts[bar.symbol])):
                     found[bar.symbol, interval].append(bar)
         return found
 
@@ -128,11 +128,6 @@ class LiveHistories:
         return self._actions
 
 
-def session_day(ts: int) -> date:
-    """The New York date of a moment, nanoseconds since 1970 in UTC."""
-    return datetime.fromtimestamp(ts // 10**9, UTC).astimezone(NEW_YORK).date()
-
-
 def _first_unsettled(stored: History, day: date) -> date:
     first = day - LONGEST_UNSETTLED
     if not len(stored.dates):
@@ -143,7 +138,3 @@ def _first_unsettled(stored: History, day: date) -> date:
 
 def _midnight(day: date) -> datetime:
     return datetime(day.year, day.month, day.day, tzinfo=NEW_YORK)
-
-
-def _nanoseconds(day: date) -> int:
-    return int(_midnight(day).timestamp()) * 10**9

@@ -181,10 +181,13 @@ class VendorTicks:
         if ticks:
             self._heard_at = now
             self._pause = _FIRST_PAUSE
-        elif self._unconfirmed and time.monotonic() > self._confirm_until:
-            logger.warning("%s's stream does not say what it tells.", self._stream.name)
+        if self._unconfirmed and time.monotonic() > self._confirm_until:
+            logger.warning(
+                "%s's stream does not say that it tells %s; bars go on without.",
+                self._stream.name, ", ".join(sorted(self._unconfirmed)),
+            )  # fmt: skip
             self._confirm(self._unconfirmed)
-        elif self._is_stale(now):
+        elif not ticks and self._is_stale(now):
             self._stale_times += 1
             raise SourceError(
                 "stream", f"nothing came for {self._stale / 1e9:.0f} s", transient=True

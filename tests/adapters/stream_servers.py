@@ -32,6 +32,7 @@ class StreamServer(ABC):
         connections: Those that are logged in, with what each asked for.
         logins: How often somebody was let in.
         mute: Whether it neither greets nor answers.
+        unknown: Symbols of which it never says that it tells them, since it does not.
         prompt: Unset, it is slow: what it is asked for after the login waits.
     """
 
@@ -39,6 +40,7 @@ class StreamServer(ABC):
     connections: dict[ServerConnection, set[str]] = field(default_factory=dict)
     logins: int = 0
     mute: bool = False
+    unknown: set[str] = field(default_factory=set)
     prompt: threading.Event = field(default_factory=threading.Event)
 
     def __post_init__(self) -> None:
@@ -138,7 +140,7 @@ class AlpacaStreamServer(StreamServer):
     def asked(self, connection: ServerConnection, message: dict[str, Any]) -> None:
         symbols = set(message.get("trades", []))
         if message["action"] == "subscribe":
-            self.connections[connection] |= symbols
+            self.connections[connection] |= symbols - self.unknown
         else:
             self.connections[connection] -= symbols
         state = {"trades": sorted(self.connections[connection]), "quotes": [], "bars": []}
@@ -175,6 +177,8 @@ class PolygonStreamServer(StreamServer):
             channel, _, symbol = name.partition(".")
             if channel != "T":
                 self._say(connection, "error", "this server knows trades alone")
+            elif symbol in self.unknown:
+                continue
             elif message["action"] == "subscribe":
                 self.connections[connection].add(symbol)
                 self._say(connection, "success", f"subscribed to: {name}")

@@ -23,7 +23,7 @@ from lake.gold.request import GoldRequest
 from lake.reading import read
 from live.bus.port import BEGINNING, Bus
 from live.bus.redis_streams.bus import RedisBus
-from live.histories.loading import LiveHistories, session_day
+from live.histories.loading import LiveHistories
 from live.preparation import is_expected
 from live.signals import LiveStrategy, Signals
 from live.stream.publishing import Publishing, last_time_told
@@ -37,7 +37,7 @@ from trading.bars.intervals import MINUTE_INTERVALS, Interval
 from trading.bars.model import VALUES
 from trading.errors import ParameterError
 from trading.events import BarClosed, SignalMade, Stream, Tick
-from trading.instruments.clock import local_times
+from trading.instruments.clock import exchange_date, local_times
 from trading.news.article import Article
 
 START, END = datetime(2024, 7, 3, tzinfo=UTC), datetime(2024, 7, 4, tzinfo=UTC)
@@ -160,7 +160,7 @@ def test_the_session_that_goes_on_or_begins_within_the_hour(
     now: datetime, *, expected: bool
 ) -> None:
     told = nanoseconds(now)
-    assert is_expected(told, session_day(told)) is expected
+    assert is_expected(told, exchange_date(told)) is expected
 
 
 def test_many_series_loaded_together_are_those_loaded_alone(

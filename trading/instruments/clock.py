@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
@@ -71,6 +71,11 @@ def to_datetime(stamp: np.datetime64, zone: tzinfo = NEW_YORK) -> datetime:
     """A UTC `datetime64` as an aware datetime in New York time, or in that of `zone`."""
     moment: datetime = stamp.astype("datetime64[us]").item()
     return moment.replace(tzinfo=UTC).astimezone(zone)
+
+
+def exchange_date(moment: int) -> date:
+    """The New York date of a moment, nanoseconds since 1970 in UTC."""
+    return datetime.fromtimestamp(moment // 10**9, UTC).astimezone(NEW_YORK).date()
 
 
 def local_times(timestamps: Timestamps) -> npt.NDArray[np.datetime64]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -260,6 +261,27 @@ def test_what_a_slow_server_did_not_tell_yet_is_part_of_the_gap(
     closes = [(bar.ts, bar.close) for bar in made if bar.interval == "1m"]
     assert closes == [(nanoseconds(OPEN), 200.0), (nanoseconds(OPEN + MINUTE), 201.0)]
     assert ticks.figures()["gaps"] == 1
+    ticks.close()
+
+
+def test_a_symbol_that_is_never_confirmed_holds_back_no_busy_one(
+    server: StreamServer, rest: AlpacaServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("live.stream.vendor.ANSWER_SECONDS", 0.5)
+    server.unknown.add("MSFT")
+    clock = Clock(OPEN - timedelta(hours=1))
+    ticks = opened(server, rest, clock, after=OPEN - timedelta(hours=2))
+    ticks.subscribe(["AAPL", "MSFT"])
+    until(ticks, lambda _: server.subscribed() == {"AAPL"}, "it has subscribed")
+    numbers = itertools.count()
+
+    def trade_on(seen: list[Tick]) -> bool:
+        # There is something to read at every look.
+        for number in itertools.islice(numbers, 20):
+            server.trade("AAPL", row(server, 150.0, number))
+        return bool(trades(seen))
+
+    until(ticks, trade_on, "trades are told")
     ticks.close()
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import lru_cache
 
 from trading.instruments.calendar import sessions
-from trading.instruments.clock import NEW_YORK
+from trading.instruments.clock import exchange_date
 
 MINUTE = 60_000_000_000
 """Nanoseconds."""
@@ -45,7 +45,7 @@ def session_at(moment: int, after_close: int) -> FoldedSession:
         moment: Nanoseconds since 1970 in UTC.
         after_close: Nanoseconds for which a session goes on to be the current one.
     """
-    day = datetime.fromtimestamp((moment - after_close) // 10**9, UTC).astimezone(NEW_YORK).date()
+    day = exchange_date(moment - after_close)
     for hours in _sessions_from(day.isoformat()):
         if hours.close + after_close > moment:
             return hours
