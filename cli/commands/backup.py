@@ -126,14 +126,17 @@ def _databases(
         server_dir: Where servers of this machine keep their data.
         wanted: What shall be restored, which decides where Prefect's goes when nothing says.
     """
-    with local_or_named(settings, server_dir) as trading:
+    with contextlib.ExitStack() as opened:
+        trading = opened.enter_context(local_or_named(settings, server_dir))
         prefect = os.environ.get(PREFECT_DATABASE)
         if prefect is None:
-            prefect = _local_prefect(server_dir, wanted)
+            prefect = opened.enter_context(_local_prefect(server_dir, wanted))
         yield Databases(trading=trading, prefect=prefect)
 
 
-def _local_prefect(server_dir: Path, wanted: backup_sets.BackupSet | None) -> str | None:
+@contextlib.contextmanager
+def _local_prefect(server_dir: Path, wanted: backup_sets.BackupSet | None) -> Iterator[str | None]:
+    """Where Prefect's database on this machine is, for the time of the block."""
     kinds = (
         {item.kind for item in wanted.manifest.dumps if item.database == "prefect"}
         if wanted
@@ -141,11 +144,13 @@ def _local_prefect(server_dir: Path, wanted: backup_sets.BackupSet | None) -> st
     )
     file = (server_dir / PREFECT_FILE).absolute()
     if "sqlite" in kinds or (wanted is None and file.is_file()):
-        return f"sqlite+aiosqlite:///{file}"
-    if "postgres" in kinds:
+        yield f"sqlite+aiosqlite:///{file}"
+    elif "postgres" in kinds:
+        # It may be another server than the one that has the platform's tables.
         with local_postgres(server_dir / "postgres") as server:
-            return prefect_database_url(server)
-    return None
+            yield prefect_database_url(server)
+    else:
+        yield None
 
 
 @contextlib.contextmanager
