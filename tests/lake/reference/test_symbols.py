@@ -17,8 +17,8 @@ from cli.app import app
 from lake.bronze.dataset import BronzeDataset
 from lake.reference.refresh import refresh_instruments
 from lake.reference.tables import read_history, read_instruments
+from tests.adapters.polygon.conftest import source_of
 from tests.adapters.polygon_server import PolygonServer
-from tests.adapters.test_polygon import source_of
 from tests.lake.bronze.deliveries import Lake
 from trading.bars.intervals import Interval
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.database.conftest import database, database_url, migrated, postgres
 
 __all__ = ["database", "database_url", "migrated", "postgres"]
+
+pytest.register_assert_rewrite("tests.live.executor.agreement")

@@ -26,12 +26,10 @@ from hypothesis.stateful import (
 )
 
 from database.connection import Database
-from database.orders.events import order_named
-from database.orders.intents import intent_names
-from database.orders.ledger import read_ledger
 from database.orders.risk import halt, read_risk, resume
 from live.executor.executor import Executor
-from tests.adapters.alpaca_trading import ENDS, Fault, Json, TradingBooks
+from tests.adapters.alpaca_trading import Fault, Json, TradingBooks
+from tests.live.executor.agreement import assert_agree, exceeded_by
 from tests.live.executor.alpaca import Side
 from tests.live.executor.test_crashes import STEPS, KilledError
 from tests.live.executor.world import (
@@ -44,10 +42,8 @@ from tests.live.executor.world import (
     store_bar,
 )
 from tests.trading.backtest.markets import HOUR, START
-from trading.portfolio.account import Account
-from trading.portfolio.ledger import EventKind
 from trading.risk.limits import RiskLimits, TradingState
-from trading.units import MONEY, to_dollars, to_money
+from trading.units import to_dollars
 
 SYMBOLS = ("AAPL", "MSFT")
 PRICE = 100
@@ -55,16 +51,6 @@ LIMIT = Decimal("0.8")
 NUMBERS = itertools.count()
 PARTS = (0, 1, 1, 3)
 """Of what is open within an hour nothing fills, all, or one part of so many."""
-
-BROKER_STATES = {
-    "new": {"ACCEPTED", "PENDING_CANCEL"},
-    "partially_filled": {"PARTIALLY_FILLED", "PENDING_CANCEL"},
-    "pending_cancel": {"PENDING_CANCEL", "ACCEPTED", "PARTIALLY_FILLED"},
-    "filled": {"FILLED"},
-    "canceled": {"CANCELED"},
-    "expired": {"EXPIRED"},
-    "rejected": {"REJECTED"},
-}
 
 GIVEN: dict[str, Database] = {}
 """The database of the running test."""
@@ -267,22 +253,12 @@ class Trading(RuleBasedStateMachine):
 
     def watch_limit(self, body: Json) -> None:
         """No position could exceed its limit by an order."""
-        theirs, symbol = self.side.theirs, body["symbol"]
-        if symbol not in SYMBOLS:
+        if body["symbol"] not in SYMBOLS:
             return
-        held = theirs.positions.get(symbol, Decimal(0))
-        mine = [o for o in theirs.open() if o["symbol"] == symbol]
-        left = {
-            side: sum(
-                Decimal(o["qty"]) - Decimal(o["filled_qty"]) for o in mine if o["side"] == side
-            )
-            for side in ("buy", "sell")
-        }
-        left[body["side"]] += Decimal(body["qty"])
-        worst = max(abs(held + left["buy"]), abs(held - left["sell"]))
         equity = to_dollars(self.executor.books.desk.account.equity)
-        if worst * PRICE > LIMIT * equity and worst > abs(held):
-            self.exceeded.append(f"{symbol}: {worst} shares")
+        worst = exceeded_by(self.side.theirs, body, LIMIT * equity / PRICE)
+        if worst is not None:
+            self.exceeded.append(f"{body['symbol']}: {worst} shares")
 
     @invariant()
     def no_order_is_there_twice(self) -> None:
@@ -295,7 +271,7 @@ class Trading(RuleBasedStateMachine):
     def teardown(self) -> None:
         if hasattr(self, "side"):
             self.come_to_rest()
-            self.compare()
+            assert_agree(self.database, self.account, self.side.theirs)
             TALLY["fills"] += self.side.theirs.executions
 
     def come_to_rest(self) -> None:
@@ -314,45 +290,6 @@ class Trading(RuleBasedStateMachine):
             self.executor.receive()
             self.executor.tick()
         assert self.executor.reconcile("command")
-
-    def compare(self) -> None:
-        theirs = self.side.theirs
-        orders = list(theirs.orders.values())
-        # Every order there is one of ours; of ours, those that are not there never were.
-        ours = {n: order_named(self.database, self.account, n) for n in self.names()}
-        for order in orders:
-            own = ours.get(order["client_order_id"])
-            if own is None and order["symbol"] == "KO":
-                continue  # a stranger's that had ended before anybody looked: adjusted below
-            assert own is not None
-            assert own.status.filled == Decimal(order["filled_qty"])
-            assert own.status.state.value in BROKER_STATES[order["status"]]
-            assert sum((f.quantity for f in own.status.fills), Decimal(0)) == own.status.filled
-        there = {order["client_order_id"] for order in orders}
-        for name, own in ours.items():
-            assert own is not None
-            if name not in there:
-                assert own.status.state.value in {"DENIED", "REJECTED"}
-        # Positions and cash.
-        ledger = read_ledger(self.database, self.account)
-        account = Account.of(ledger)
-        for symbol, quantity in theirs.positions.items():
-            assert account.quantity(symbol) == int(quantity * 10**9)
-        assert abs(account.cash - to_money(round(theirs.cash, 9))) <= MONEY // 100_000
-        profit = account.realized + account.unrealized - account.fees
-        assert account.equity - account.deposits == profit
-        # No position of ours had to be made up: every difference was explained by orders. What a
-        # stranger traded while nobody looked, or before the account was opened here, has none.
-        adjusted = {event.symbol for event in ledger if event.kind is EventKind.ADJUSTMENT}
-        strangers = [order for order in orders if order["symbol"] == "KO"]
-        assert adjusted <= ({"", "KO"} if strangers else set())
-        # A halt that says that it is done is done.
-        risk = read_risk(self.database, self.account)
-        if risk.state is TradingState.HALTED and not risk.is_closing:
-            assert not [order for order in orders if order["status"] not in ENDS]
-
-    def names(self) -> set[str]:
-        return intent_names(self.database, self.account)
 
     # Helpers of the rules.
 

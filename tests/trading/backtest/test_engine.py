@@ -1,79 +1,29 @@
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import date, timedelta
 from decimal import Decimal
-from fractions import Fraction
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from tests.trading.backtest.markets import HOUR, Listed, Row, clock_of, market_of
-from trading.backtest.assumptions import Assumptions
+from tests.trading.backtest.markets import HOUR, Listed, clock_of, market_of
+from tests.trading.backtest.runs import FLAT, filled, flat, ordered, ran, states
 from trading.backtest.engine import run
 from trading.backtest.market import Clock
 from trading.backtest.result import Result
 from trading.backtest.source import Cancel, CancelAll, Request
-from trading.backtest.targets import TargetOrders, targets
 from trading.backtest.terms import Terms
 from trading.bars.intervals import Interval
 from trading.errors import DataError, ParameterError
-from trading.execution.target_order import target_quantity
 from trading.instruments.actions import ActionKind, CorporateAction
 from trading.instruments.calendar import sessions
 from trading.orders.fills import Costs
-from trading.orders.model import Order, OrderType, Side, TimeInForce
+from trading.orders.model import OrderType, Side, TimeInForce
 from trading.orders.states import OrderState
-from trading.portfolio.attribution import Decision, attribution
 from trading.risk.guards import CoolDown
 from trading.risk.limits import RiskLimits, TradingState
-from trading.strategies.protocol import Signals
-from trading.units import MONEY, UNIT, from_units, to_dollars, to_units
-
-FLAT: Row = (100.0, 100.0, 100.0, 100.0, 1e6)
-FREE = Assumptions(fees_bps=Decimal(0), slippage_bps=Decimal(0), participation=None)
-
-
-def flat(price: float, volume: float = 1e6) -> Row:
-    return (price, price, price, price, volume)
-
-
-def ordered(number: int = 10, **changed: Any) -> Order:
-    values: dict[str, Any] = {
-        "client_order_id": "o", "symbol": "AAPL", "side": Side.BUY, "quantity": Decimal(number),
-    }  # fmt: skip
-    return Order(**(values | changed))
-
-
-def ran(
-    rows: Sequence[Row | None],
-    requests: dict[int, list[Request]],
-    *,
-    costs: Costs | None = None,
-    capital: int = 10_000,
-    per_session: int = 100,
-    increment: str = "1",
-    **terms: Any,
-) -> Result:
-    market = market_of({"AAPL": list(rows)}, clock_of(len(rows), per_session), Decimal(increment))
-    made = Terms(capital=Decimal(capital), costs=costs or Costs.of(), **terms)
-    return run(market, Listed(requests), made)
-
-
-def filled(result: Result) -> list[tuple[int, str, float, float]]:
-    starts = result.timestamps.astype("datetime64[ns]").view(np.int64).tolist()
-    return [
-        (starts.index(fill.timestamp), fill.order_id, float(from_units(fill.quantity)),
-         float(from_units(fill.price)))
-        for fill in result.fills
-    ]  # fmt: skip
-
-
-def states(result: Result) -> dict[str, OrderState]:
-    return {order.order.client_order_id: order.state for order in result.orders}
+from trading.units import to_dollars
 
 
 def bought_and_sold() -> Result:
@@ -131,15 +81,6 @@ def test_a_day_order_is_for_the_next_session_even_if_no_symbol_has_a_bar_in_it()
     made = Terms(capital=Decimal(10_000), costs=Costs.of())
     result = run(market, Listed({0: [ordered()]}), made)
     assert states(result) == {"o": OrderState.EXPIRED}
-
-
-def test_a_signal_that_turns_a_position_around_still_ends_it_while_only_reductions_pass() -> None:
-    rows = [flat(100), flat(100), flat(90), flat(90), flat(90)]
-    short = FREE.model_copy(update={"allow_short": True})
-    limits = RiskLimits(max_daily_loss=Decimal("0.05"))
-    result = signalled(rows, [1, 1, -1, -1, -1], short, limits=limits)
-    assert [fill[2] for fill in filled(result)] == [100, -100]
-    assert result.denials() == {}
 
 
 def test_orders_of_one_bar_count_for_each_others_limits() -> None:
@@ -327,82 +268,6 @@ def test_the_same_order_twice_is_one() -> None:
     assert result.denials() == {"DUPLICATE_SIGNAL": 1}
 
 
-def signalled(
-    rows: Sequence[Row | None], signal: Sequence[int], assumptions: Assumptions, **terms: Any
-) -> Result:
-    market = market_of({"AAPL": list(rows)}, clock_of(len(rows), 100))
-    signals = Signals(np.array(signal, np.int8))
-    source = TargetOrders(market, [signals], assumptions, strategy="s")
-    made = Terms(capital=Decimal(10_000), costs=assumptions.costs(), **terms)
-    return run(market, source, made)
-
-
-def test_an_order_is_made_when_the_target_changes_and_only_then() -> None:
-    rows = [flat(price) for price in (100, 101, 102, 103, 104, 105)]
-    result = signalled(rows, [1, 1, 0, -1, -1, 1], FREE)
-    # Floored: 10,000 / 100 is 100, bought at 101.
-    assert [fill[:1] + fill[2:] for fill in filled(result)] == [(1, 100, 101), (4, -100, 104)]
-    short = FREE.model_copy(update={"allow_short": True})
-    flipped = filled(signalled(rows, [1, 1, 0, -1, -1, 1], short))
-    # At the close of 103 equity is 10,200, so 99 shares short: 199 sold at once.
-    assert [fill[2] for fill in flipped] == [100, -199]
-
-
-def test_a_denied_entry_is_not_sent_again_every_bar() -> None:
-    limits = RiskLimits(max_order=Decimal(1))
-    result = signalled([FLAT] * 6, [1, 1, 1, 1, 1, 1], FREE, limits=limits)
-    assert result.denials() == {"MAX_ORDER": 1}
-
-
-def test_positions_are_brought_back_to_their_targets_only_when_asked() -> None:
-    rows = [flat(price) for price in (100, 100, 50, 50)]
-    half = FREE.model_copy(update={"allocation": Decimal("0.5")})
-    assert len(signalled(rows, [1, 1, 1, 1], half).fills) == 1
-    again = half.model_copy(update={"rebalance": True})
-    fills = filled(signalled(rows, [1, 1, 1, 1], again))
-    assert [fill[2] for fill in fills] == [50, 25]  # 7,500 / 2 / 50, less 50
-
-
-def test_capital_is_shared_by_the_symbols_of_a_portfolio_on_one_clock() -> None:
-    clock = clock_of(3)
-    market = market_of({"AAPL": [FLAT] * 3, "MSFT": [None, flat(50), flat(50)]}, clock)
-    signals = [Signals(np.array([1, 1, 1], np.int8)), Signals(np.array([1, 1], np.int8))]
-    result = run(
-        market,
-        TargetOrders(market, signals, FREE),
-        Terms(capital=Decimal(10_000), costs=FREE.costs()),
-    )
-    assert [(fill.symbol, int(from_units(fill.quantity))) for fill in result.fills] == [
-        ("AAPL", 50), ("MSFT", 100)
-    ]  # fmt: skip
-
-
-def test_targets_beyond_one_are_refused_and_shorts_only_where_allowed() -> None:
-    own = Signals(np.zeros(3, np.int8), target=np.array([0.5, np.nan, -0.25]))
-    assert targets(own, allow_short=True).tolist()[::2] == [0.5, -0.25]
-    assert targets(own, allow_short=False).tolist()[::2] == [0.5, 0.0]
-    wrong = Signals(np.zeros(1, np.int8), target=np.array([1.5]))
-    with pytest.raises(DataError, match=r"wants 1\.5"):
-        targets(wrong, allow_short=True)
-
-
-def test_the_attribution_of_a_run_adds_up_to_its_change_of_equity() -> None:
-    rows = [flat(price) for price in (100, 101, 102, 103, 104, 105)]
-    dear = Assumptions(slippage_bps=Decimal(10), fees_bps=Decimal(5), participation=None)
-    result = signalled(rows, [1, 1, 0, -1, -1, 1], dear)
-    decisions = {
-        order.order.client_order_id: Decision(
-            order.order.strategy, to_units(order.order.decision_price or Decimal(0))
-        )
-        for order in result.orders
-    }
-    parts = attribution(result.ledger, decisions, result.account)
-    found = parts["s", "AAPL"].dollars()
-    assert found["total"] == result.final_equity - 10_000
-    assert found["fees"] == -result.fees
-    assert found["slippage"] < 0
-
-
 def test_a_run_leaves_nothing_behind_for_the_next() -> None:
     first, second = (bought_and_sold() for _ in range(2))
     assert first.ledger == second.ledger
@@ -415,19 +280,3 @@ def test_cancelling_leaves_fills_and_ends_the_rest() -> None:
     assert [fill[2] for fill in filled(result)] == [4]
     assert states(result) == {"o": OrderState.CANCELED, "o:stop_loss": OrderState.CANCELED}
     assert result.ledger[1].timestamp - result.ledger[0].timestamp == HOUR
-
-
-@settings(deadline=None)
-@given(
-    st.integers(1, 10**9), st.floats(-1, 1), st.integers(1, 50), st.integers(1, 10**9),
-    st.sampled_from([1, 10**6, UNIT, 100 * UNIT]),
-)  # fmt: skip
-def test_a_target_is_floored_by_exact_arithmetic(
-    cents: int, target: float, symbols: int, price: int, increment: int
-) -> None:
-    equity = cents * MONEY // 100
-    found = target_quantity(equity, target, Fraction(1, symbols), price * 1000, increment)
-    exact = abs(Fraction(target)) * equity / symbols / (price * 1000)
-    assert abs(found) == exact // increment * increment
-    assert found * target >= 0
-    assert target_quantity(0, target, Fraction(1), price, increment) == 0
