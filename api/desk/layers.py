@@ -72,7 +72,7 @@ class Layer:
             StorageError: The lake cannot be listed.
         """
         lake = open_directory(self.lake_dir, "lake_dir")
-        files = (name for s in self.symbols() for name in lake.list_files(f"{self.name}/{s}"))
+        files = (name for s in self.symbols() for name in files_in(lake, f"{self.name}/{s}"))
         return max((found for name in files if (found := _last_date(name))), default=None)
 
     def status(self, symbol: str, first: date, last: date) -> SymbolStatus[Any]:
