@@ -98,18 +98,23 @@ EXPECTED: dict[str, set[datetime]] = {
     "reconcile-orders/every-six-hours": every(6 * 60),
 }
 
-GATES: dict[str, tuple[Callable[[datetime], str | None], Callable[[datetime], bool], int]] = {
+Gate = tuple[Callable[[datetime], str | None], Callable[[datetime], bool], int]
+
+IN_SESSION: Gate = (
+    lambda moment: why_closed(moment, after_close=AFTER_CLOSE),
+    lambda local: in_session(local, AFTER_CLOSE),
+    # Seven on each of 249 days; on the two short ones those at 10:05 to 13:05.
+    249 * 7 + 2 * 4,
+)
+
+GATES: dict[str, Gate] = {
     "end-of-day/after-the-close": (
         why_not_ended,
         lambda local: is_session(local.date()) and local >= close_of(local.date()),
         251,
     ),
-    "hourly/hourly": (
-        lambda moment: why_closed(moment, after_close=AFTER_CLOSE),
-        lambda local: in_session(local, AFTER_CLOSE),
-        # Seven on each of 249 days; on the two short ones those at 10:05 to 13:05.
-        249 * 7 + 2 * 4,
-    ),
+    "hourly/hourly": IN_SESSION,
+    "news/hourly": IN_SESSION,
     "session-check/before-the-bell": (
         why_no_session,
         lambda local: is_session(local.date()),

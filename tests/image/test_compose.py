@@ -73,6 +73,14 @@ def test_no_secret_is_written_down(name: str) -> None:
         assert not re.search(r"://[^/@:]*:(?!\$\{)[^@/]+@", value), variable
 
 
+def test_flow_runs_know_the_sources_and_the_channels_that_are_set() -> None:
+    """Shown to fail without them: runs would fetch made-up bars, and tell nobody of a limit."""
+    runs, stream, alerts = (environment(SERVICES[name]) for name in ("worker", "stream", "alerts"))
+    assert runs["TRADING_SOURCES"].startswith("${TRADING_SOURCES:-")
+    assert runs["TRADING_POLYGON_API_KEY"] == stream["TRADING_POLYGON_API_KEY"]
+    assert runs["TRADING_NOTIFY"] == alerts["TRADING_NOTIFY"]
+
+
 def test_the_brokers_keys_go_to_the_executor_alone() -> None:
     told = {
         name

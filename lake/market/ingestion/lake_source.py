@@ -13,6 +13,7 @@ from lake.bronze.contents import Series, gap_records
 from lake.bronze.counted import CountedBronze, counted_bronze, ordered_sources
 from lake.bronze.keys import symbol_folder
 from lake.folders import folders_in
+from lake.listing import files_in
 from lake.reference.tables import read_actions
 from lake.silver.bronze_rows import BRONZE
 from storage.directory import Directory
@@ -92,7 +93,7 @@ class LakeSource:
         first, last = (moment.astimezone(NEW_YORK).date() for moment in (start, end))
         sources = folders_in(self.lake, BRONZE)
         for kind in _KINDS[interval]:
-            found = [s for s in sources if self.lake.list_files(symbol_folder(s, kind, symbol))]
+            found = [s for s in sources if files_in(self.lake, symbol_folder(s, kind, symbol))]
             if found:
                 names = ordered_sources(symbol, found, self.sources)
                 return kind, counted_bronze(self.lake, symbol, kind, names, first=first, last=last)

@@ -12,6 +12,7 @@ import pytest
 
 import lake as lakes
 from api.bars.stored_files import files_of
+from api.desk.layers import Layer
 from lake.bronze.contents import Series, keys_between, read_range, read_session_prices
 from lake.bronze.counted import counted_bronze
 from lake.compaction.compacting import MonthState, compact
@@ -103,6 +104,8 @@ class Filled:
             "prices": (prices.dates.tolist(), prices.close.tolist()),
             "loaded": dict(loaded.written),
             "counted": [len(loaded.rows(file)) for file in loaded.files],
+            "last": [Layer(folder.removesuffix("/AAPL"), self.place).last_stored()
+                     for folder in FOLDERS],
             "files": [[f.name for f in files_of(directory, folder)] for folder in FOLDERS],
             **{f"sql {view}": _sql(self.place, view) for view in ("bronze", "silver")},
         }  # fmt: skip

@@ -12,6 +12,7 @@ import pytest
 from adapters.market_data.protocol import CloseInterval, ClosePrices, SourceError
 from adapters.market_data.synthetic_bars import SyntheticBarSource
 from lake.bronze.records import GapRecord, write_gaps
+from lake.compaction.compacting import MonthState, compact
 from lake.market.ingestion import IngestionError, IngestionSummary, ingest
 from lake.market.ingestion.lake_source import LakeSource
 from lake.market.inputs import MarketData
@@ -92,6 +93,20 @@ def test_daily_bars_count_where_the_lake_has_them(lake: Lake) -> None:
     assert datetime.fromtimestamp(stamp / 1e9, NEW_YORK).time() == time()
     fill(lake)
     np.testing.assert_array_equal(closes(lake, CloseInterval.DAY).close, days.close)
+
+
+@pytest.mark.parametrize("interval", list(CloseInterval))
+def test_months_in_one_file_have_the_closes_of_their_sessions(
+    lake: Lake, interval: CloseInterval
+) -> None:
+    fill(lake)
+    before = closes(lake, interval)
+    assert {one.state for one in compact(lake.directory, NOW, grace=timedelta(0))} == {
+        MonthState.DONE
+    }
+    after = closes(lake, interval)
+    np.testing.assert_array_equal(after.timestamps, before.timestamps)
+    np.testing.assert_array_equal(after.close, before.close)
 
 
 def test_closes_are_adjusted_for_splits_that_have_happened(lake: Lake) -> None:
