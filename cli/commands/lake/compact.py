@@ -51,7 +51,7 @@ def run_compact(
             symbols=named,
             grace=timedelta(minutes=grace_minutes),
             dry_run=dry_run,
-            told=lambda folder: display.phase(f"Compacting {folder}"),
+            told=lambda folder: display.phase(f"Looking at {folder}"),
         )
     typer.echo(_object(place, outcomes) if as_object else _text(place, outcomes))
     return FAILED if any(one.state is MonthState.FAILED for one in outcomes) else 0
