@@ -43,8 +43,9 @@ class NewsSummary:
         counts = ", ".join(
             f"{self.labels.get(label, 0)} {label}" for label in ("positive", "neutral", "negative")
         )
+        symbols = "1 symbol" if self.symbols == 1 else f"{self.symbols} symbols"
         return (
-            f"{self.found} articles about {self.symbols} symbols from {self.source}, {self.new} of "
+            f"{self.found} articles about {symbols} from {self.source}, {self.new} of "
             f"them new ({counts})"
         )
 
