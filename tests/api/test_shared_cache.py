@@ -41,8 +41,8 @@ def test_what_one_process_keeps_another_finds_until_it_expires(redis: Redis) -> 
 def test_processes_count_together_and_each_key_by_itself(redis: Redis) -> None:
     first, second = RedisWindow(redis), RedisWindow(redis)
     found = [window.count("a")[0] for window in (first, second, first, second)]
-    # The minute of the clock may have ended between two of them.
-    assert found == [1, 2, 3, 4] or 1 in found[1:]
+    # The minute of the clock may have ended between two of them. Windows apart say 1, 1, 2, 2.
+    assert found in ([1, 2, 3, 4], [1, 1, 2, 3], [1, 2, 1, 2], [1, 2, 3, 1])
     assert second.count("b")[0] == 1
     assert 0 < first.count("a")[1] <= WINDOW_SECONDS
     assert all(0 < redis.ttl(key) <= 2 * WINDOW_SECONDS for key in redis.scan_iter())

@@ -103,6 +103,7 @@ def test_every_child_ends_after_at_most_max_attempts_runs(
     while (step := next_step(latest, placement, policy, tried)) is not Step.END:
         if step is Step.CREATE:
             tried += 1
+            assert tried <= policy.max_attempts  # or it would go on for ever
             latest = attempt(None)
         else:
             latest = attempt(data.draw(st.sampled_from(FINAL)))

@@ -20,6 +20,7 @@ from typing import Any
 import psutil
 
 from tests.image.build import Root, enter, mounts
+from tests.waiting import wait_until
 
 FOREIGN = 12345
 BECOME = (
@@ -91,6 +92,10 @@ class Container:
         psutil.Process(self._first()).send_signal(number)
         return self.process.wait(START_SECONDS)
 
+    def _has_begun(self) -> bool:
+        """Whether the first process has become the command's user, or has ended already."""
+        return self.process.poll() is not None or bool(psutil.Process(self._first()).uids().real)
+
     def _first(self) -> int:
         """The id, outside, of the container's first process."""
         deadline = time.monotonic() + START_SECONDS
@@ -129,8 +134,7 @@ def running(
     try:
         container = Container(image, environment, process, log)
         # Until its first process is the command, a signal would end the shell that prepares it.
-        while process.poll() is None and not (psutil.Process(container._first()).uids().real):
-            time.sleep(0.01)
+        wait_until(container._has_begun, f"the first process of {log.name}", START_SECONDS)
         yield container
     finally:
         _end(process)

@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import Any
 
 FOLDER = os.environ.get("RELIABILITY_FAULTS")
+HELD_SECONDS = 1200.0
+"""How long a process is held that nobody lets go: its test has failed by then, or was killed."""
 
 
 def _meet(point: str, target: str) -> None:
@@ -32,7 +34,8 @@ def _meet(point: str, target: str) -> None:
         if fault["action"] == "kill":
             os.kill(os.getpid(), signal.SIGKILL)
         plan.with_suffix(".reached").write_text(str(os.getpid()))
-        while not plan.with_suffix(".go").exists():
+        deadline = time.monotonic() + HELD_SECONDS
+        while not plan.with_suffix(".go").exists() and time.monotonic() < deadline:
             time.sleep(0.02)
         return
 
