@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from adapters.market_data.synthetic_bars import SyntheticBarSource
+from benchmarks.filling import bring_up_to_date
 from lake.bronze.dataset import BronzeDataset
 from lake.bronze.request import BronzeRequest
 from lake.dataset import Dataset, symbol_status
@@ -63,17 +64,17 @@ class Lake:
         days = sessions(self.first, HISTORY_ENDS).dates.tolist()
         print(f"making {len(days)} sessions ...", file=sys.stderr)
         for layer in (self.bronze(self.first, HISTORY_ENDS), *self.silver(None, None)):
-            _bring_up_to_date([layer])
+            bring_up_to_date(*layer, SYMBOL)
 
     def increment(self, day: date) -> None:
         """Bring it up to date with one more session, and measure that."""
         silver, silver_days = self.silver(day, day)
         with self._measured("bronze"):
-            _bring_up_to_date([self.bronze(day, day)])
+            bring_up_to_date(*self.bronze(day, day), SYMBOL)
         with self._measured("silver"):
-            _bring_up_to_date([silver])
+            bring_up_to_date(*silver, SYMBOL)
         with self._measured("silver_days"):
-            _bring_up_to_date([silver_days])
+            bring_up_to_date(*silver_days, SYMBOL)
         gold, request = GoldDataset(), self.gold(day, day)
         with self._measured("gold: plan"):
             (key,) = symbol_status(gold, request, SYMBOL).due(reprocess=False)
@@ -140,12 +141,6 @@ def main() -> None:
     for step in STEPS:
         few, many = (statistics.median(lake.seconds[step]) for lake in (short, long))
         print(f"| {step} | {1000 * few:.1f} ms | {1000 * many:.1f} ms | {many / few:.2f} |")
-
-
-def _bring_up_to_date(layers: Planned) -> None:
-    for dataset, request in layers:
-        for key in symbol_status(dataset, request, SYMBOL).due(reprocess=False):
-            dataset.compute(request, key, "")
 
 
 if __name__ == "__main__":

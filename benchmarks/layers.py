@@ -17,13 +17,8 @@ import tempfile
 from datetime import date
 from pathlib import Path
 
-from adapters.market_data.synthetic_bars import SyntheticBarSource
+from benchmarks.filling import fill_minutes
 from benchmarks.measuring import Bench, Measurement, bench_server
-from lake.bronze.dataset import BronzeDataset
-from lake.bronze.request import BronzeRequest
-from lake.dataset import symbol_status
-from lake.grain import Grain
-from trading.bars.intervals import Interval
 from trading.bars.synthetic import contract_names
 from trading.instruments.calendar import sessions
 
@@ -38,30 +33,13 @@ def main() -> None:
     symbols, last, beside, repeats = (1, FIRST, 8, 1) if small else (10, LAST, 60, 3)
     with tempfile.TemporaryDirectory() as name, bench_server(Path(name) / "server") as bench:
         lake = str(Path(name) / "lake")
-        _fetch(lake, symbols, last)
+        fill_minutes(lake, contract_names(symbols), FIRST, last)
         partitions = symbols * (len(sessions(FIRST, last)) + 1)  # one of days each
         runs = asyncio.run(_measured(bench, lake, partitions, beside, repeats))
     rate = statistics.median(run.rate for run in runs)
     share = statistics.median(run.rate * run.bare_run for run in runs)
     print(f"| silver, `job_per=run`, {partitions} partitions | value |\n|---|---:|")
     print(f"| partitions per s | {rate:.2f} |\n| of the ceiling | {share:.0%} |")
-
-
-def _fetch(lake: str, symbols: int, last: date) -> None:
-    """Make bronze, without flow runs."""
-    request = BronzeRequest(
-        source="synthetic",
-        interval=Interval.MINUTE,
-        symbols=tuple(contract_names(symbols)),
-        first=FIRST,
-        last=last,
-        grain=Grain.SESSION,
-        lake_dir=lake,
-    )
-    dataset = BronzeDataset(SyntheticBarSource())
-    for symbol in request.symbols:
-        for key in symbol_status(dataset, request, symbol).due(reprocess=False):
-            dataset.compute(request, key, "")
 
 
 async def _measured(

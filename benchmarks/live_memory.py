@@ -13,12 +13,7 @@ from pathlib import Path
 
 import psutil
 
-from adapters.market_data.synthetic_bars import SyntheticBarSource
-from lake.bronze.dataset import BronzeDataset
-from lake.bronze.request import BronzeRequest
-from lake.dataset import symbol_status
-from lake.grain import Grain
-from trading.bars.intervals import Interval
+from benchmarks.filling import fill_minutes
 from trading.instruments.calendar import sessions
 
 SPEED = 60
@@ -40,26 +35,14 @@ def print_memory(minutes: float) -> None:
     with tempfile.TemporaryDirectory(prefix="trading-benchmark-") as name:
         place = Path(name).resolve()
         days = DAYS[: math.ceil(minutes * SPEED / _MINUTES_A_SESSION) + 1]
-        _fill(place / "lake", days)
+        print(f"making {len(days)} sessions of {len(SYMBOLS)} symbols ...", file=sys.stderr)
+        fill_minutes(str(place / "lake"), SYMBOLS, days[0], days[-1])
         found = _replayed(place, days, minutes)
     print(f"| MiB, {minutes:g} minutes at {SPEED} x | " + " | ".join(MOMENTS) + " |")
     print("|---|" + "---|" * len(MOMENTS))
     for process in sorted(found["end"]):
         cells = [f"{found[moment][process] / _MIB:,.0f}" for moment in MOMENTS]
         print(f"| {process} | " + " | ".join(cells) + " |")
-
-
-def _fill(lake: Path, days: list[date]) -> None:
-    """Make the minutes of all symbols."""
-    print(f"making {len(days)} sessions of {len(SYMBOLS)} symbols ...", file=sys.stderr)
-    request = BronzeRequest(
-        source="synthetic", interval=Interval.MINUTE, symbols=SYMBOLS, first=days[0],
-        last=days[-1], grain=Grain.SESSION, lake_dir=str(lake),
-    )  # fmt: skip
-    dataset = BronzeDataset(SyntheticBarSource())
-    for symbol in SYMBOLS:
-        for key in symbol_status(dataset, request, symbol).due(reprocess=False):
-            dataset.compute(request, key, "")
 
 
 def _replayed(place: Path, days: list[date], minutes: float) -> dict[str, Counter[str]]:

@@ -19,7 +19,7 @@ from itertools import accumulate
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from lake.compaction.month_files import encoded, kept_metadata, read_kept, texts
+from lake.compaction.month_files import kept_metadata, read_kept
 from lake.fingerprint_index import (
     WORTHWHILE,
     Index,
@@ -30,7 +30,8 @@ from lake.fingerprint_index import (
 from lake.listing import files_with
 from storage.directory import Directory
 from storage.errors import ContentError, StorageError
-from storage.parquet.limits import MAX_FOOTER_BYTES, footer_bytes, footer_problem
+from storage.parquet.entries import encoded, read_entries, texts
+from storage.parquet.limits import footer_problem
 
 MAX_FILE_BYTES = 2**30
 """Longest file that is read as a result: a year of minutes takes some 10 MB."""
@@ -254,27 +255,13 @@ def stored_metadata(
         StorageError: The file cannot be accessed.
     """
     try:
-        metadata = _footer(directory, name)
+        metadata: Mapping[str, str] = texts(read_entries(directory, name, _FOOTER_BYTES))
     except StorageError as error:
         kept = kept_metadata(directory, name) if _is_missing(directory, name, error) else None
         if kept is None:
             raise
         metadata = kept
     return metadata if _is_of(metadata, dataset, symbol) else {}
-
-
-def _footer(directory: Directory, name: str) -> Mapping[str, str]:
-    """The entries of a file's own footer; none when it cannot be understood."""
-    tail = directory.read_tail(name, _FOOTER_BYTES)
-    footer = footer_bytes(tail)
-    if footer > MAX_FOOTER_BYTES:
-        return {}
-    if footer > len(tail):
-        tail = directory.read_tail(name, footer)
-    try:
-        return texts(pq.read_metadata(pa.BufferReader(tail)).metadata)
-    except (pa.ArrowException, OSError):
-        return {}
 
 
 def _is_of(metadata: Mapping[str, str], dataset: str, symbol: str) -> bool:

@@ -99,7 +99,7 @@ def _branch(lake: Directory, view: str, branch: str, glob: Glob) -> _Branch:
 
 def _corrected(lake: Directory, months: Sequence[str], sessions: Sequence[str]) -> tuple[str, ...]:
     """Of the session files beside months those that say something else than their month's file."""
-    kept = {_session_folder(name) + name.rpartition("/")[2][:7] for name in months}
+    kept = set(map(_kept_month, months))
     beside = [name for name in sessions if _month_of(name) in kept]
 
     def differs(name: str) -> bool:
@@ -114,9 +114,10 @@ def _corrected(lake: Directory, months: Sequence[str], sessions: Sequence[str]) 
     )
 
 
-def _session_folder(month: str) -> str:
-    """The folder of the session files that a month's file keeps, with the slash after it."""
-    return month.rpartition(f"{MONTHS}/")[0]
+def _kept_month(name: str) -> str:
+    """The month that a file keeps the sessions of, as `.../AAPL/2024-01`."""
+    folder, _, file = name.rpartition(f"{MONTHS}/")
+    return folder + file.removesuffix(SUFFIX)
 
 
 def _month_of(session: str) -> str:
@@ -129,8 +130,7 @@ def _selects(view: str, branch: _Branch) -> Iterator[str]:
     if branch.pattern:
         # What lies beside a month that keeps sessions counts only if it was seen to be another:
         # what comes after the view was made is in none of its rows, rather than in two.
-        kept = [_session_folder(name) + name.rpartition("/")[2][:7] for name in branch.months]
-        gone = [*branch.whole_months, *kept]
+        gone = [*branch.whole_months, *map(_kept_month, branch.months)]
         condition = ""
         if gone:
             beside = f"length({_STEM}) = {len(_SESSION)} AND {_MONTH_OF_FILE} IN ({_texts(gone)})"

@@ -5,17 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from adapters.market_data.synthetic_bars import SyntheticBarSource
-from lake.bronze.dataset import BronzeDataset
-from lake.bronze.request import BronzeRequest
-from lake.dataset import Dataset, symbol_status
+from benchmarks.filling import bring_up_to_date, fill_minutes
 from lake.gold.dataset import GoldDataset
 from lake.gold.request import GoldRequest
-from lake.grain import Grain
 from lake.silver.days import SilverDaysDataset
 from lake.silver.minutes import SilverDataset
 from lake.silver.request import SilverRequest
@@ -76,13 +71,7 @@ class Plan:
 
     def make_lake(self) -> None:
         """Raw minutes of all sessions; bars of the warm-up alone, as on the first morning."""
-        bronze = BronzeDataset(SyntheticBarSource())
-        for symbol in self.symbols:
-            asked = BronzeRequest(
-                source="synthetic", interval=Interval.MINUTE, symbols=(symbol,),
-                first=self.warm_up, last=self.last, grain=Grain.SESSION, lake_dir=self.lake,
-            )  # fmt: skip
-            _compute(bronze, asked, symbol)
+        fill_minutes(self.lake, self.symbols, self.warm_up, self.last)
         before = sessions(self.warm_up, self.first).dates[:-1].tolist()[-1]
         self._silver(before)
 
@@ -94,15 +83,10 @@ class Plan:
                 lake_dir=self.lake, strategy=self.strategy, symbols=(symbol,),
                 intervals=tuple(Interval(interval) for interval in self.intervals),
             )  # fmt: skip
-            _compute(GoldDataset(), gold, symbol)
+            bring_up_to_date(GoldDataset(), gold, symbol)
 
     def _silver(self, last: date) -> None:
         for symbol in self.symbols:
             asked = SilverRequest(lake_dir=self.lake, symbols=(symbol,), last=last)
             for dataset in (SilverDataset(), SilverDaysDataset()):
-                _compute(dataset, asked, symbol)
-
-
-def _compute(dataset: Dataset[Any, Any], request: Any, symbol: str) -> None:  # noqa: ANN401 - of its dataset
-    for key in symbol_status(dataset, request, symbol).due(reprocess=False):
-        dataset.compute(request, key, "")
+                bring_up_to_date(dataset, asked, symbol)

@@ -71,7 +71,7 @@ async def monitor_risk(account: AccountName = None, days: Days = 365) -> RiskSum
 
 def _told(name: str | None, days: int) -> dict[str, tuple[str, RiskReport]]:
     """What the account of that name or all risk, after the alert rules have seen all."""
-    every = _measured(None, days)
+    every = _measured(days)
     now = datetime.now(UTC)
     with account_database(name) as (database, known):
         survey = Survey("risk_limit", nanoseconds(now), findings(every))
@@ -97,9 +97,10 @@ def _addressees() -> Addressees:
     return Addressees(tuple(settings().notify), quiet_hours(asked) if asked else None)
 
 
-def _measured(name: str | None, days: int) -> dict[str, tuple[str, RiskReport]]:
+def _measured(days: int) -> dict[str, tuple[str, RiskReport]]:
+    """What each account risks, with how its state is shown."""
     found = {}
-    with account_database(name) as (database, known):
+    with account_database(None) as (database, known):
         for account in known:
             now, risk = read_standing(database, account.id), read_risk(database, account.id)
             symbols = [position.symbol for position in now.positions]

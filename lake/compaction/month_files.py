@@ -27,7 +27,8 @@ from lake.stretch import SUFFIX, Stretch
 from storage.backends import FileIdentity
 from storage.directory import Directory
 from storage.errors import ContentError
-from storage.parquet.limits import MAX_FOOTER_BYTES, footer_bytes, footer_problem
+from storage.parquet.entries import encoded, read_entries, texts
+from storage.parquet.limits import footer_problem
 from trading.errors import DataError
 
 MONTHS = "_months"
@@ -222,22 +223,6 @@ def write_month(
     return name
 
 
-def encoded(row_groups: Sequence[pa.Table], metadata: Mapping[str, str]) -> memoryview:
-    """A Parquet file of these row groups with these entries in its footer."""
-    schema = row_groups[0].schema.with_metadata(dict(metadata))
-    sink = pa.BufferOutputStream()
-    with pq.ParquetWriter(sink, schema, compression="zstd", write_statistics=True) as writer:
-        for table in row_groups:
-            writer.write_table(table.cast(schema), row_group_size=max(1, table.num_rows))
-    return memoryview(sink.getvalue())
-
-
-def texts(metadata: Mapping[bytes, bytes] | None) -> dict[str, str]:
-    """The entries of a footer as text."""
-    entries = (metadata or {}).items()
-    return {key.decode(): value.decode(errors="replace") for key, value in entries}
-
-
 def _places(sessions: Mapping[str, LooseFile]) -> dict[str, object]:
     """What the footer says of each session: its own footer, and where its rows are."""
     at = [0] * len(next(iter(sessions.values())).row_groups)
@@ -292,17 +277,11 @@ def _damaged(directory: Directory, name: str) -> ContentError:
 @lru_cache(maxsize=1024)
 def _looked_into(directory: Directory, name: str, identity: FileIdentity) -> MonthFile:
     """What a month's file keeps, from its end."""
-    tail = directory.read_tail(name, _FOOTER_BYTES)
-    wanted = footer_bytes(tail)
-    if len(tail) < wanted <= MAX_FOOTER_BYTES:
-        tail = directory.read_tail(name, wanted)
-    if footer_problem(tail[-8:]):
-        raise _damaged(directory, name)
+    said = texts(read_entries(directory, name, _FOOTER_BYTES))
     try:
-        said = texts(pq.read_metadata(pa.BufferReader(tail)).metadata)
         written = datetime.fromisoformat(said["written_at"])
         return MonthFile(name, identity, written, _sessions_of(said))
-    except (pa.ArrowException, OSError, ValueError, LookupError, TypeError) as error:
+    except (ValueError, LookupError, TypeError) as error:
         raise _damaged(directory, name) from error
 
 

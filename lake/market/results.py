@@ -24,7 +24,8 @@ from lake.market.wanted import WantedResults
 from storage.backends import FileIdentity
 from storage.directory import Directory, open_directory
 from storage.parquet.arrays import category_column, float_column, integers, timestamp_column
-from storage.parquet.limits import MAX_FOOTER_BYTES, columns_problem, footer_bytes, footer_problem
+from storage.parquet.entries import read_entries
+from storage.parquet.limits import columns_problem, footer_problem
 from trading.errors import DataError
 from trading.instruments.clock import EXCHANGE_ZONE
 from trading.instruments.symbols import CONTRACT_PATTERN, checked_contract
@@ -264,16 +265,7 @@ def _stored_fingerprint(directory: Directory, name: str, contract: str) -> str |
 
 def _stored_metadata(directory: Directory, name: str, contract: str) -> Metadata:
     """The metadata of a file, from its end; empty when it is no result of the contract."""
-    tail = directory.read_tail(name, _FOOTER_BYTES)
-    footer = footer_bytes(tail)
-    if footer > MAX_FOOTER_BYTES:
-        return {}
-    if footer > len(tail):
-        tail = directory.read_tail(name, footer)
-    try:
-        metadata: Metadata = pq.read_metadata(pa.BufferReader(tail)).metadata or {}
-    except (pa.ArrowException, OSError):
-        return {}
+    metadata = read_entries(directory, name, _FOOTER_BYTES)
     return metadata if _is_of(metadata, contract) else {}
 
 

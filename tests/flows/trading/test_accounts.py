@@ -65,7 +65,7 @@ def test_what_was_earned_is_shared_out_to_the_last_digit(traded: str) -> None:
 def test_a_breach_is_named(traded: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TRADING_RISK_LIMITS", '{"max_position": "0.5", "max_gross": "1.5"}')
     settings.cache_clear()
-    state, report = _measured(None, 30)[traded]
+    state, report = _measured(30)[traded]
     assert state == "ACTIVE"
     said = [str(breach) for breach in report.breaches]
     assert said == ["exposure in AAPL 100.01% has reached its limit of 50.00%"]
