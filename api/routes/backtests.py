@@ -28,7 +28,6 @@ from api.routes.runs import started
 from api.security import Trader
 from lake.backtests.contents import read_ledger
 from lake.backtests.course import stored_course
-from lake.backtests.request import BacktestKey
 from lake.backtests.stored import (
     ACCOUNT_PATTERN,
     StoredBacktest,
@@ -310,15 +309,13 @@ def _unknown(result: str) -> ApiError:
 
 
 def _row(stored: StoredBacktest) -> dict[str, Any]:
-    key: BacktestKey = stored.key
-    dataset, strategy, interval = key.folder.split("/")
     return {
-        "id": id_of(key),
-        "dataset": dataset,
-        "strategy": strategy,
+        "id": id_of(stored.key),
+        "dataset": stored.dataset,
+        "strategy": stored.strategy,
         "strategy_version": stored.strategy_version,
-        "interval": interval,
-        "account": key.symbol,
+        "interval": stored.interval,
+        "account": stored.key.symbol,
         "symbols": stored.symbols,
         "parameters": stored.parameters,
         "name": stored.name,
@@ -331,7 +328,7 @@ def _row(stored: StoredBacktest) -> dict[str, Any]:
         "final_equity": stored.final_equity,
         "fees": stored.fees,
         "fills": stored.fills,
-        "fingerprint": key.fingerprint,
+        "fingerprint": stored.key.fingerprint,
         "flow_run_id": stored.flow_run_id or None,
         "computed_at": stored.written_at,
     }

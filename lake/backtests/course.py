@@ -60,12 +60,11 @@ def stored_course(lake_dir: str, stored: StoredBacktest, ledger: Sequence[Ledger
 
 
 def _request(lake_dir: str, stored: StoredBacktest) -> BacktestRequest:
-    _, strategy, interval = stored.key.folder.split("/")
     last = bar_dates(np.array([stored.last]))[0].item()
     return BacktestRequest(
         lake_dir=lake_dir,
-        strategy=strategy,
-        interval=Interval(interval),
+        strategy=stored.strategy,
+        interval=Interval(stored.interval),
         sets=(),
         symbols=stored.symbols,
         portfolio=stored.key.symbol == PORTFOLIO,

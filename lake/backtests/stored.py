@@ -88,6 +88,16 @@ class StoredBacktest:
         return dataset_of(self.key)
 
     @property
+    def strategy(self) -> str:
+        """The strategy."""
+        return self.key.folder.split("/")[1]
+
+    @property
+    def interval(self) -> str:
+        """Length of a bar, e.g. `5m`."""
+        return self.key.folder.split("/")[2]
+
+    @property
     def whole(self) -> Metrics:
         """Of all bars that its ledger covers."""
         return self.metrics["whole" if self.fold is None else "traded"]
