@@ -339,7 +339,9 @@ def run_examples(database: Database, examples: int, steps: int) -> None:
         )  # fmt: skip
     sys.stdout.write(f"{json.dumps(TALLY)}\n")
     wanted = ("orders", "fills", "faults", "kills", "outages")
-    assert min(TALLY[name] for name in wanted) > examples // 4
+    # What is drawn depends on the modules that are loaded, so between a sixth and a third of the
+    # runs have a kill.
+    assert min(TALLY[name] for name in wanted) > examples // 10
 
 
 def test_the_books_agree_whatever_happens(database: Database) -> None:
