@@ -26,7 +26,7 @@ from tests.api.started_runs import Started
 from tests.database.conftest import (  # noqa: F401 - fixtures of this folder
     database,
     database_url,
-    migrated,
+    migrated_database,
     postgres,
     url_of,
 )
@@ -39,11 +39,11 @@ FIRST, LAST = date(2024, 1, 2), date(2024, 1, 8)
 
 
 @pytest.fixture(scope="session")
-def seeded_url(postgres: PostgresServer, migrated: str) -> str:  # noqa: F811 - the fixtures
+def seeded_url(postgres: PostgresServer, migrated_database: str) -> str:  # noqa: F811 - the fixtures
     """A database with an afternoon's rows, for tests that change none of them."""
     name = f"seeded_{uuid4().hex[:12]}"
     with psycopg.connect(postgres.url, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE {migrated}".encode())
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {migrated_database}".encode())
     url = url_of(postgres, name)
     fill(url)
     return url

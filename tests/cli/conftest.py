@@ -16,7 +16,7 @@ from flows.boundary.settings import settings
 from tests.database.conftest import (  # noqa: F401 - fixtures of this folder
     database,
     database_url,
-    migrated,
+    migrated_database,
     postgres,
 )
 from tests.waiting import WAIT_SECONDS

@@ -25,11 +25,11 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServe
 
 
 @pytest.fixture(scope="session")
-def migrated(postgres: PostgresServer) -> str:
+def migrated_database(postgres: PostgresServer) -> str:
     """The name of a database with the schema, for others to be copies of."""
-    _create(postgres, "migrated", "template0")
-    upgrade_schema(url_of(postgres, "migrated"))
-    return "migrated"
+    _create(postgres, "migrated_database", "template0")
+    upgrade_schema(url_of(postgres, "migrated_database"))
+    return "migrated_database"
 
 
 @pytest.fixture
@@ -42,17 +42,17 @@ def empty_url(postgres: PostgresServer) -> Iterator[str]:
 
 
 @pytest.fixture
-def database_url(postgres: PostgresServer, migrated: str) -> Iterator[str]:
+def database_url(postgres: PostgresServer, migrated_database: str) -> Iterator[str]:
     """The URL of a database with the schema and no rows."""
-    with copied_database(postgres, migrated) as url:
+    with copied_database(postgres, migrated_database) as url:
         yield url
 
 
 @contextmanager
-def copied_database(postgres: PostgresServer, migrated: str) -> Iterator[str]:
+def copied_database(postgres: PostgresServer, migrated_database: str) -> Iterator[str]:
     """The URL of another database with the schema and no rows."""
     name = f"test_{uuid4().hex[:12]}"
-    _create(postgres, name, migrated)
+    _create(postgres, name, migrated_database)
     yield url_of(postgres, name)
     _drop(postgres, name)
 

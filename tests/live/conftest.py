@@ -22,7 +22,7 @@ from tests.database.conftest import (  # noqa: F401 - fixtures of this folder
     copied_database,
     database,
     database_url,
-    migrated,
+    migrated_database,
     postgres,
 )
 from tests.live.day import write_lakes
@@ -96,7 +96,7 @@ def lakes(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 
 @pytest.fixture
-def other_database_url(postgres: PostgresServer, migrated: str) -> Iterator[str]:  # noqa: F811
+def other_database_url(postgres: PostgresServer, migrated_database: str) -> Iterator[str]:  # noqa: F811
     """The URL of a second database with the schema and no rows."""
-    with copied_database(postgres, migrated) as url:
+    with copied_database(postgres, migrated_database) as url:
         yield url

@@ -48,15 +48,15 @@ def commands(lake: Path, morning: Path, speed: float) -> dict[str, list[str]]:
 
 @pytest.fixture(scope="module")
 def undisturbed(
-    postgres: PostgresServer, migrated: str, valkey: ValkeyServer, lakes: tuple[Path, Path],
-    tmp_path_factory: pytest.TempPathFactory,
+    postgres: PostgresServer, migrated_database: str, valkey: ValkeyServer,
+    lakes: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory,
 ) -> Told:  # fmt: skip
     """What the same processes say of the day when nobody is killed."""
     redis.Redis.from_url(valkey.url).flushall()
     morning, evening = lakes
     folder = tmp_path_factory.mktemp("undisturbed")
     with (
-        copied_database(postgres, migrated) as url,
+        copied_database(postgres, migrated_database) as url,
         live_processes(commands(evening, morning, AT_ONCE), url, valkey.url, folder) as running,
     ):
         for name in running.commands:

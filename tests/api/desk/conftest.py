@@ -15,7 +15,7 @@ from servers.postgres.local import PostgresServer
 from tests.api.desk import seed
 from tests.api.desk.application import Application
 from tests.api.desk.small_lake import fill_lake
-from tests.database.conftest import migrated, postgres, url_of  # noqa: F401 - fixtures
+from tests.database.conftest import migrated_database, postgres, url_of  # noqa: F401 - fixtures
 
 SETTINGS = DeskSettings(
     limits=seed.LIMITS, prefect_ui="http://127.0.0.1:4200", now=lambda: seed.NOW
@@ -23,9 +23,9 @@ SETTINGS = DeskSettings(
 
 
 @pytest.fixture(scope="session")
-def filled(postgres: PostgresServer, migrated: str) -> str:  # noqa: F811 - fixtures
+def filled(postgres: PostgresServer, migrated_database: str) -> str:  # noqa: F811 - fixtures
     """The name of a database as `seed` has it, for others to be copies of."""
-    _execute(postgres, f"CREATE DATABASE filled TEMPLATE {migrated}")
+    _execute(postgres, f"CREATE DATABASE filled TEMPLATE {migrated_database}")
     seed.fill(url_of(postgres, "filled"))
     return "filled"
 

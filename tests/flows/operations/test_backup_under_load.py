@@ -31,7 +31,7 @@ from servers.postgres.local import local_postgres
 from storage.directory import open_directory
 from tests.database.conftest import (
     database_url,
-    migrated,
+    migrated_database,
     postgres,
 )
 from tests.flows.loading.bronze import columns, minutes, put
@@ -47,7 +47,7 @@ from trading.bars.intervals import Interval
 from trading.portfolio.account import Account
 from trading.portfolio.ledger import EventKind, LedgerEvent
 
-__all__ = ["database_url", "migrated", "postgres"]
+__all__ = ["database_url", "migrated_database", "postgres"]
 
 pytestmark = pytest.mark.slow
 

@@ -16,7 +16,7 @@ from flows.boundary.settings import settings
 from flows.operations.news_fetching import copy_news, fetch_news
 from lake.news.articles import read_news
 from storage.directory import Directory, open_directory
-from tests.database.conftest import database, database_url, migrated, postgres  # noqa: F401
+from tests.database.conftest import database, database_url, migrated_database, postgres  # noqa: F401
 from tests.flows.conftest import Pipeline
 from trading.instruments.clock import NEW_YORK, to_datetime64
 from trading.news.article import Article

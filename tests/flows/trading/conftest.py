@@ -9,12 +9,12 @@ import pytest
 
 from database.connection import Database
 from flows.boundary.settings import settings
-from tests.database.conftest import database, database_url, migrated, postgres
+from tests.database.conftest import database, database_url, migrated_database, postgres
 from tests.live.executor.world import Clock, World, hours_of, policy_of, walk
 from tests.trading.backtest.markets import START, clock_of
 from trading.orders.fills import Costs
 
-__all__ = ["database", "database_url", "migrated", "postgres"]
+__all__ = ["database", "database_url", "migrated_database", "postgres"]
 
 
 def flat(price: float) -> tuple[float, ...]:

@@ -5,6 +5,6 @@ from __future__ import annotations
 from tests.database.conftest import (  # noqa: F401 - fixtures of this folder
     database,
     database_url,
-    migrated,
+    migrated_database,
     postgres,
 )
