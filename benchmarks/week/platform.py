@@ -213,7 +213,9 @@ def _server(name: str, folder: Path) -> dict[str, psutil.Process]:
     pid_file = folder / ("data/postmaster.pid" if name == "postgres" else "valkey.pid")
     with contextlib.suppress(OSError, ValueError, psutil.Error):
         server = psutil.Process(int(pid_file.read_text().split()[0]))
-        if any(str(folder) in word for word in server.cmdline()):
+        # Valkey calls itself by its socket, which is elsewhere when the folder's path is long.
+        places = (str(folder), str(running_socket_folder(folder) or folder))
+        if any(place in word for word in server.cmdline() for place in places):
             found[name] = server
             backends = [one for one in server.children() if "postgres: postgres" in _title(one)]
             if backends:
