@@ -109,6 +109,7 @@ class VendorTicks:
             "stale": self._stale_times,
             "gaps": self._gaps,
             "filling_gap": self._backfill is not None,
+            "unconfirmed": len(self._unconfirmed),
         }
 
     def close(self) -> None:

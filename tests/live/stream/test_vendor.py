@@ -103,6 +103,19 @@ def until(ticks: VendorTicks, found: Any, what: str, taken: list[Tick] | None = 
     return taken
 
 
+def subscribed(
+    server: StreamServer, ticks: VendorTicks, *symbols: str, taken: list[Tick] | None = None
+) -> list[Tick]:
+    """Take until the server tells these symbols, and the stream has read that it does."""
+    wanted = set(symbols)
+    return until(
+        ticks,
+        lambda _: server.subscribed() == wanted and not ticks.figures()["unconfirmed"],
+        "it has subscribed",
+        taken,
+    )
+
+
 def trades(taken: Sequence[Tick]) -> list[tuple[str, float]]:
     return [(t.symbol, t.price) for t in taken if t.symbol != CLOCK and t.minute is None]
 
@@ -126,7 +139,7 @@ def minute_row(at: datetime, price: float) -> dict[str, Any]:
 def test_trades_and_the_time_come_in_order(server: StreamServer, rest: AlpacaServer) -> None:
     clock = Clock(OPEN - MINUTE)
     ticks = opened(server, rest, clock, after=OPEN - 2 * MINUTE)
-    until(ticks, lambda _: server.subscribed() == {"AAPL"}, "it has subscribed")
+    subscribed(server, ticks, "AAPL")
     clock.at = OPEN + timedelta(seconds=1)
     server.trade("AAPL", row(server, 190.5, 7, OPEN + timedelta(milliseconds=5)))
     taken = until(ticks, trades, "the trade")
@@ -143,9 +156,9 @@ def test_symbols_change_on_the_connection_that_there_is(
 ) -> None:
     clock = Clock(OPEN - MINUTE)
     ticks = opened(server, rest, clock, after=OPEN - 2 * MINUTE)
-    until(ticks, lambda _: server.subscribed() == {"AAPL"}, "it has subscribed")
+    subscribed(server, ticks, "AAPL")
     ticks.subscribe(["BRK-B", "MSFT"])
-    until(ticks, lambda _: server.subscribed() == {"BRK.B", "MSFT"}, "it has changed")
+    subscribed(server, ticks, "BRK.B", "MSFT")
     assert server.logins == 1
     server.trade("BRK.B", {**row(server, 400.0, 1), "S": "BRK.B", "sym": "BRK.B"})
     assert trades(until(ticks, trades, "the trade")) == [("BRK-B", 400.0)]
@@ -169,7 +182,7 @@ def test_a_drop_in_mid_bar_is_filled_by_rest_before_the_time_goes_on(
     clock = Clock(OPEN + timedelta(seconds=1))
     ticks = opened(server, rest, clock, after=OPEN)
     # The first connection comes in mid-minute as well: that minute is fetched when it is over.
-    log = until(ticks, lambda _: server.subscribed(), "it has subscribed")
+    log = subscribed(server, ticks, "AAPL")
     assert not told(log)
     clock.at = OPEN + timedelta(seconds=60)
     until(ticks, told, "the first gap is filled", log)
@@ -183,7 +196,8 @@ def test_a_drop_in_mid_bar_is_filled_by_rest_before_the_time_goes_on(
     rest.bars["AAPL", "1Min", "iex"] += [
         minute_row(OPEN + minutes * MINUTE, 200.0 + minutes) for minutes in range(1, 4)
     ]
-    until(ticks, lambda _: server.logins == 2 and server.subscribed(), "it is back", log)
+    until(ticks, lambda _: server.logins == 2, "it is back", log)
+    subscribed(server, ticks, "AAPL", taken=log)
     server.trade("AAPL", row(server, 150.0, 2, OPEN + timedelta(seconds=186)))
     until(ticks, lambda _: ticks.figures()["filling_gap"], "the gap is being filled", log)
     assert told(log)[-1] == lost_at
@@ -206,7 +220,7 @@ def test_a_connection_that_is_mute_in_a_session_is_made_anew(
 ) -> None:
     clock = Clock(OPEN - MINUTE)
     ticks = opened(server, rest, clock, after=OPEN - 2 * MINUTE, stale=30)
-    until(ticks, lambda _: server.subscribed() == {"AAPL"}, "it has subscribed")
+    subscribed(server, ticks, "AAPL")
     clock.at = OPEN + timedelta(seconds=29)
     until(ticks, lambda seen: clock() in told(seen), "silence that is not long enough")
     assert ticks.figures()["stale"] == 0
@@ -219,7 +233,7 @@ def test_a_connection_that_is_mute_in_a_session_is_made_anew(
 def test_silence_outside_a_session_is_no_fault(server: StreamServer, rest: AlpacaServer) -> None:
     clock = Clock(OPEN - timedelta(hours=3))
     ticks = opened(server, rest, clock, after=OPEN - timedelta(hours=4), stale=1)
-    until(ticks, lambda _: server.subscribed() == {"AAPL"}, "it has subscribed")
+    subscribed(server, ticks, "AAPL")
     clock.at += timedelta(hours=1)
     until(ticks, lambda seen: clock() in told(seen), "the time goes on")
     assert (ticks.figures()["stale"], server.logins) == (0, 1)
@@ -235,7 +249,7 @@ def test_a_server_that_greets_nobody_is_tried_again(
     ticks = opened(server, rest, clock, after=OPEN - 2 * MINUTE)
     until(ticks, lambda _: ticks.figures()["reconnects"] >= 1, "a time-out")
     server.mute = False
-    until(ticks, lambda _: server.subscribed() == {"AAPL"}, "it has subscribed")
+    subscribed(server, ticks, "AAPL")
     ticks.close()
 
 
@@ -253,7 +267,7 @@ def test_what_a_slow_server_did_not_tell_yet_is_part_of_the_gap(
     log = until(ticks, lambda _: True, "a look")
     assert not told(log)
     server.prompt.set()
-    until(ticks, lambda _: server.subscribed() == {"AAPL"}, "it is told at last", log)
+    subscribed(server, ticks, "AAPL", taken=log)
     assert not told(log)
     clock.at = OPEN + timedelta(seconds=120)
     until(ticks, told, "the gap is filled", log)
@@ -290,7 +304,7 @@ def test_words_that_are_no_trade_lose_the_connection_and_nothing_else(
 ) -> None:
     clock = Clock(OPEN - MINUTE)
     ticks = opened(server, rest, clock, after=OPEN - 2 * MINUTE)
-    until(ticks, lambda _: server.subscribed() == {"AAPL"}, "it has subscribed")
+    subscribed(server, ticks, "AAPL")
     lacking = row(server, 1.0, 1)
     del lacking["p"]
     server.trade("AAPL", lacking)
