@@ -113,7 +113,8 @@ class Platform:
             if self._process is not None and self._process.poll() is None:
                 found[COMMAND] = psutil.Process(self._process.pid)
                 for child in found[COMMAND].children():
-                    found |= _named(child)
+                    with contextlib.suppress(psutil.Error):  # a keeper that was killed is a zombie
+                        found |= _named(child)
         for name in SERVERS:
             found |= _server(name, self.plan.server_dir / name)
         return found
