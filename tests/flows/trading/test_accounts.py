@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import numpy as np
@@ -126,12 +126,14 @@ def test_those_of_the_process_that_sends_are_told_where_the_flow_names_nobody(
 def test_quiet_hours_are_those_of_the_process_that_sends(
     traded: str, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    say_whom(database, "one", "desk", "00:00-23:59 UTC")
+    hour = timedelta(hours=1)
+    until = datetime.now(UTC) + hour
+    say_whom(database, "one", "desk", f"{until - 2 * hour:%H:%M}-{until:%H:%M} UTC")
     put_rule(database, alert_rule({"name": "limits", "kind": "risk_limit"}), "command", "k")
     limits_of(monkeypatch, max_gross="0.9")
     _told(None, 30)
     [told] = notifications(database)
-    assert told.not_before.strftime("%H:%M") == "23:59"
+    assert told.not_before == until.replace(second=0, microsecond=0)
 
 
 def say_whom(database: Database, instance: str, channels: str, quiet: str | None = None) -> None:
