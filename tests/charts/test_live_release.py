@@ -143,17 +143,17 @@ def test_helm_test_fails_with_a_sentence_where_no_executor_runs(live: Live) -> N
 def test_a_second_executor_waits_and_trades_when_the_first_is_gone(live: Live) -> None:
     second = live.release.another("executor")
     refusal = "Another executor trades in paper; stop it, or pass another --account."
-    wait_until(lambda: refusal in live.release.cluster.log(second), "the second one is refused")
-    wait_until(lambda: live.release.cluster.running(second).restarts >= 1, "it is begun again")
+    wait_until(lambda: refusal in live.release.cluster.log(second), "the second one is refused", 60)
+    wait_until(lambda: live.release.cluster.running(second).restarts >= 1, "it is begun again", 60)
     assert "Trading 10 symbols" not in live.release.cluster.log(second)
     assert not live.release.is_ready(second)
     before = set(live.orders())
-    wait_until(lambda: set(live.orders()) > before, f"the first trades: {live.release.logs()}")
+    wait_until(lambda: set(live.orders()) > before, "the first trades", 120)
     assert "Trading 10 symbols" not in live.release.cluster.log(second)
     live.release.terminate("executor")
     live.release.wait_until_gone("executor")
     live.release.pods["executor"] = second
-    wait_until(lambda: live.release.is_ready(second), "the second one takes over")
+    wait_until(lambda: live.release.is_ready(second), "the second one takes over", 120)
 
 
 def test_an_upgrade_neither_loses_nor_doubles_an_open_order(live: Live) -> None:
