@@ -13,7 +13,7 @@ import httpx
 
 from tests.charts.kubernetes_api.cluster import Cluster
 from tests.charts.kubernetes_api.containers import LOOPBACK
-from tests.charts.rendering import FULLNAME, Release
+from tests.charts.rendering import FULLNAME, Manifest, Release
 from tests.waiting import wait_until
 
 PROCESSES = ("stream", "windows", "signals", "alerts", "executor")
@@ -89,6 +89,17 @@ class LiveRelease:
             wait_until(lambda name=name: self.cluster.pod(name) is None, gone, SECONDS)  # type: ignore[misc]
             del self.pods[component]
 
+    def exit_code(self, pod: str) -> int:
+        """How the container of a pod ended the last time."""
+        ends = [
+            container["state"]["terminated"]["exitCode"]
+            for _, one in self.cluster.history("pods")
+            if one["metadata"]["name"] == pod
+            for container in one["status"].get("containerStatuses", [])
+            if "terminated" in container["state"]
+        ]
+        return int(ends[-1])
+
     def is_ready(self, pod: str) -> bool:
         """What its readiness probe answers; without one whether it runs."""
         manifest = self.cluster.pod(pod)
@@ -114,7 +125,7 @@ class LiveRelease:
 
     def execute(self, component: str, *command: str) -> subprocess.CompletedProcess[str]:
         """`kubectl exec`."""
-        environment = self.cluster.running(self.pods[component]).environment
+        environment = self.cluster.environments()[self.pods[component]]
         return subprocess.run(
             command, env=environment, cwd=environment["HOME"],
             capture_output=True, text=True, check=False, timeout=SECONDS,
@@ -123,15 +134,47 @@ class LiveRelease:
     def test(self, release: Release | None = None) -> tuple[int, str]:
         """`helm test` of what is about the live side: exit code, and what it said."""
         pod = (release or self.release).workloads()["test-live"]
-        name = f"{pod['metadata']['name']}-{len(self.cluster.history('pods'))}"
-        name = self.cluster.run_pod({**pod, "metadata": {**pod["metadata"], "name": name}})
+        metadata = {key: value for key, value in pod["metadata"].items() if key != "name"}
+        return self._once({**pod, "metadata": metadata}, pod["metadata"]["name"])
+
+    def run_as_flow(self, *command: str) -> tuple[int, str]:
+        """Run a command in a pod as a flow run has it: exit code, and what it said."""
+        job = self.release.job_template()["job_configuration"]["job_manifest"]
+        default = self.release.job_default
+        amounts = {name: default(f"{name}_request") for name in ("cpu", "memory")}
+        container = {
+            "name": "prefect-job",
+            "image": default("image"),
+            "args": [*command],
+            "env": default("env_value_from"),
+            "envFrom": default("env_from"),
+            "resources": {"requests": amounts},
+        }
+        spec = {
+            "restartPolicy": job["spec"]["template"]["spec"]["restartPolicy"],
+            "terminationGracePeriodSeconds": default("termination_grace_period_seconds"),
+            "containers": [container],
+        }
+        return self._once({"metadata": {"labels": {}}, "spec": spec}, "flow-run")
+
+    def knows(self, secret: str) -> set[str]:
+        """The pods that were ever started with something in a variable."""
+        return {
+            name
+            for name, variables in self.cluster.environments().items()
+            if secret in repr(variables)
+        }
+
+    def _once(self, template: Manifest, prefix: str) -> tuple[int, str]:
+        """Run a pod until it ends: exit code, and what it said."""
+        name = self.cluster.run_pod(template, prefix)
 
         def state() -> dict[str, Any]:
             made = self.cluster.pod(name)
             assert made is not None
             return dict(made["status"])
 
-        wait_until(lambda: state()["phase"] in ENDED, "helm test ends", SECONDS)
+        wait_until(lambda: state()["phase"] in ENDED, f"{name} ends", SECONDS)
         (container,) = state()["containerStatuses"]
         return container["state"]["terminated"]["exitCode"], self.cluster.log(name)
 

@@ -16,10 +16,12 @@ from database.connection import Database, open_database
 from servers.postgres.local import PostgresServer
 from servers.s3 import s3_server as local_s3
 from servers.valkey import local_valkey
+from tests.adapters.notifications.receivers import Webhook, webhook
 from tests.charts import given
 from tests.charts.kubernetes_api.cluster import Cluster
+from tests.charts.kubernetes_api.node import KILLED
 from tests.charts.live_release import PROCESSES, LiveRelease
-from tests.charts.rendering import FULLNAME, NAMESPACE, render
+from tests.charts.rendering import FULLNAME, NAMESPACE, merged, render
 from tests.database.conftest import postgres, url_of
 from tests.waiting import wait_until
 
@@ -27,8 +29,14 @@ __all__ = ["postgres"]
 
 pytestmark = pytest.mark.slow
 
-RELEASE = render(given.LIVE_API)
-IMPATIENT = render(given.LIVE_API, {"hooks": {"testSeconds": 3}})
+VALUES = merged(given.LIVE_API, given.NOTIFIED)
+RELEASE = render(VALUES)
+IMPATIENT = render(VALUES, {"hooks": {"testSeconds": 3}})
+SUMMARY = """
+from datetime import date
+from flows.trading.daily_summary import _tell
+_tell(date(2024, 1, 2), "as ever")
+"""
 BARS, GROUP = "trading:bars", "executor-paper"
 
 _ORDERS = """
@@ -60,9 +68,10 @@ class StoredOrder:
 
 @dataclass
 class Live:
-    """The release, and where its orders and its bus can be looked at."""
+    """The release, and where its orders, its bus and what it told people can be looked at."""
 
     release: LiveRelease
+    hook: Webhook
     database: Database
     bus: redis.Redis
 
@@ -89,11 +98,16 @@ def live(postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> 
         connection.execute(f"CREATE DATABASE {name}".encode())
     url = url_of(postgres, name)
     (folder / "node").mkdir()
-    with local_valkey(folder / "valkey") as bus, local_s3(folder / "s3") as store:
+    with (
+        local_valkey(folder / "valkey") as bus,
+        local_s3(folder / "s3") as store,
+        webhook() as hook,
+    ):
         secrets = {one["metadata"]["name"]: one["stringData"] for one in RELEASE.all("Secret")}
         secrets |= {
             "platform": {"url": url},
             "bus": {"url": bus.url},
+            "channels": {"notify": f"desk=json://user:hunter2@127.0.0.1:{hook.port}"},
             f"{FULLNAME}-store": {
                 "AWS_ACCESS_KEY_ID": store.identity.access_key,
                 "AWS_SECRET_ACCESS_KEY": store.identity.secret_key,
@@ -117,8 +131,10 @@ def live(postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> 
             release = LiveRelease(RELEASE, cluster)
             release.install()
             with open_database(url) as database, redis.Redis.from_url(bus.url, protocol=2) as told:
-                yield Live(release, database, told)
+                yield Live(release, hook, database, told)
             assert cluster.surprises() == []
+            # The image lets them write nowhere but below /tmp.
+            assert not list(cluster.folder.glob("*/start/*"))
 
 
 def test_helm_test_proves_a_bar_to_be_a_signal_and_an_order(live: Live) -> None:
@@ -140,6 +156,19 @@ def test_helm_test_fails_with_a_sentence_where_no_executor_runs(live: Live) -> N
     assert "Traceback" not in said
 
 
+def test_people_are_told_what_flow_runs_tell_which_know_no_channel(live: Live) -> None:
+    tried = live.release.execute("alerts", "trading", "alerts", "test", "desk")
+    assert (tried.returncode, tried.stdout) == (0, "desk  sent\n"), tried.stderr
+    code, said = live.release.run_as_flow("python", "-c", SUMMARY)
+    assert code == 0, said
+    wait_until(lambda: "Summary of 2024-01-02" in titles(live.hook), "the summary arrives", 60)
+    assert not live.release.knows("hunter2") - {live.release.pods["alerts"]}
+
+
+def titles(hook: Webhook) -> list[str]:
+    return [body["title"] for body in hook.bodies]
+
+
 def test_a_second_executor_waits_and_trades_when_the_first_is_gone(live: Live) -> None:
     second = live.release.another("executor")
     refusal = "Another executor trades in paper; stop it, or pass another --account."
@@ -159,10 +188,12 @@ def test_a_second_executor_waits_and_trades_when_the_first_is_gone(live: Live) -
 def test_an_upgrade_neither_loses_nor_doubles_an_open_order(live: Live) -> None:
     release = live.release
     there = with_open_orders(live)
+    ending = {release.pods[one] for one in (*PROCESSES, "api")}
     release.terminate(*PROCESSES, "api")
     release.wait_until_gone("executor")
     release.signal("windows", signal.SIGCONT)
     release.wait_until_gone(*(one for one in (*PROCESSES, "api") if one != "executor"))
+    assert KILLED not in {release.exit_code(pod) for pod in ending}
     assert live.open_orders() == there
     release.run_hook("prepare-database")
     assert live.open_orders() == there

@@ -125,6 +125,10 @@ class Cluster:
         """How a pod that is under way runs."""
         return self._do(lambda: self._api.node.pods[name])
 
+    def environments(self) -> dict[str, dict[str, str]]:
+        """The variables of each pod that was ever started, by its name."""
+        return self._do(lambda: dict(self._api.node.environments))
+
     def fault(self, flow_run: str, kind: str) -> None:
         """Let the next pod of a flow run have a misfortune."""
         self._do(lambda: self._api.node.faults.append(Fault(flow_run, kind)))

@@ -43,8 +43,8 @@ class Pod:
     """A pod under way, and why it has to stop, once it has.
 
     Attributes:
+        restarts: How often its container was started again.
         ports: Port of its container -> where that is on this machine.
-        environment: What its container was started with.
     """
 
     name: str
@@ -56,7 +56,6 @@ class Pod:
     process: asyncio.subprocess.Process | None = None
     restarts: int = 0
     ports: dict[int, int] = field(default_factory=dict)
-    environment: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -68,6 +67,7 @@ class Node:
         folder: For the pods' own files and logs.
         containers: What a container gets of the cluster.
         faults: Misfortunes to come.
+        environments: Pod name -> what its container was last started with.
         free: CPU and memory that there are for Jobs; None: enough. Pods for which there is no room
             wait as Pending.
         capacity: Pods that run at once, however little they ask for.
@@ -81,6 +81,7 @@ class Node:
     capacity: int = 6
     faults: list[Fault] = field(default_factory=list)
     pods: dict[str, Pod] = field(default_factory=dict)
+    environments: dict[str, dict[str, str]] = field(default_factory=dict)
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
     grown: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -227,14 +228,15 @@ class Node:
         home = self.folder / pod.name
         # The empty folder that the image has where the container starts.
         (home / "start").mkdir(parents=True, exist_ok=True)
-        pod.environment = self.containers.environment(pod, self._running(), home)
+        environment = self.containers.environment(pod, self._running(), home)
         if pod.fault:
-            pod.environment |= {
+            environment |= {
                 "PYTHONPATH": str(FAULT_FOLDER),
                 "STAND_IN_FAULT": "held" if pod.fault.kind == "evicted" else pod.fault.kind,
                 "STAND_IN_MARK": str(home / "held"),
             }
-        return pod.environment
+        self.environments[pod.name] = environment
+        return environment
 
     def _running(self) -> list[Pod]:
         return [pod for pod in self.pods.values() if pod.process is not None]
