@@ -115,7 +115,7 @@ LIVE_ROWS = [
                          ports("alerts")(release) >= {443, 587}), (True, True), given.LIVE),
     Row("live.notifications.key", "urls", secret_of("alerts", "TRADING_NOTIFY", "key"), "urls",
         given.NOTIFIED),
-    Row("live.notifications.ports", [25], ports("alerts"), {53, 5432, 6379, 25}, given.NOTIFIED),
+    Row("live.notifications.ports", [25], ports("alerts"), {53, 4200, 5432, 6379, 25}, given.NOTIFIED),
     Row("live.stream.existingSecret", "data-keys", _keys("stream"), ["data-keys"], given.LIVE),
     Row("live.stream.rate", 50, argument("stream", "--rate"), "50", given.LIVE),
     Row("live.stream.speed", 120, argument("stream", "--speed"), "120", given.LIVE),

@@ -273,6 +273,11 @@ def test_the_charts_alerts_are_those_of_the_server() -> None:
     assert {f"TradingFanout{one.title()}Down" for one in LIVE} <= down
 
 
+def test_the_notes_say_when_nobody_is_told() -> None:
+    assert "Nobody is told of alerts" in render(given.LIVE).notes
+    assert "Nobody is told of alerts" not in render(given.NOTIFIED).notes
+
+
 def test_the_notes_say_how_to_make_the_first_key() -> None:
     notes = render(given.LIVE).notes
     assert "trading keys create desk --role admin" in notes
