@@ -22,6 +22,8 @@ CROSS JOIN LATERAL (
 ) e
 WHERE s.ts = i.bar AND e.state NOT IN ('DENIED', 'REJECTED')
     AND (%(account)s::text IS NULL OR i.account_id = %(account)s)
+    AND (SELECT min(recorded_at) FROM order_event
+        WHERE (account_id, client_order_id) = (i.account_id, i.client_order_id)) >= %(since)s
 ORDER BY e.recorded_at DESC LIMIT 1
 """
 
@@ -51,11 +53,14 @@ class ProvenOrder:
     age_seconds: float
 
 
-def newest_proven_order(database: Database, account: str | None = None) -> ProvenOrder | None:
+def newest_proven_order(
+    database: Database, since: datetime, account: str | None = None
+) -> ProvenOrder | None:
     """The newest order of a live signal that was not refused; None without any.
 
     Args:
         database: The database.
+        since: Orders that were made before do not count; aware.
         account: Whose orders; None for those of any account.
 
     Raises:
@@ -65,4 +70,4 @@ def newest_proven_order(database: Database, account: str | None = None) -> Prove
         database.transaction() as connection,
         connection.cursor(row_factory=class_row(ProvenOrder)) as cursor,
     ):
-        return cursor.execute(_NEWEST, {"account": account}).fetchone()
+        return cursor.execute(_NEWEST, {"account": account, "since": since}).fetchone()

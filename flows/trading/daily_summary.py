@@ -20,8 +20,8 @@ from database.orders.risk import read_risk
 from database.orders.standing import read_standing
 from flows.boundary.documented import documented
 from flows.boundary.errors import domain_errors_fail_run
-from flows.boundary.settings import settings
 from flows.runs import rendering
+from flows.trading.addressees import addressees
 from flows.trading.parameters import AccountName, account_database
 from trading.instruments.clock import NEW_YORK
 from trading.portfolio.ledger import EventKind
@@ -64,7 +64,7 @@ async def daily_summary(
     ] = None,
     account: AccountName = None,
 ) -> list[AccountDay]:
-    """Sum up the day of each account in an artifact, and tell the channels of TRADING_NOTIFY.
+    """Sum up the day of each account in an artifact, and tell the channels of notifications.
 
     Each channel is told once of a day, however often this runs.
     """
@@ -117,10 +117,10 @@ def _text(days: Sequence[AccountDay], counts: DayCounts) -> str:
 
 def _tell(day: date, text: str) -> None:
     """Put the summary into the outbox; `trading live alerts` sends it."""
-    if channels := list(settings().notify):
-        with account_database(None) as (database, _):
-            title, identity = f"Summary of {day.isoformat()}", f"daily-summary:{day.isoformat()}"
-            tell(database, channels, (title, text), identity, datetime.now(UTC))
+    with account_database(None) as (database, _):
+        title, identity = f"Summary of {day.isoformat()}", f"daily-summary:{day.isoformat()}"
+        channels = addressees(database).channels
+        tell(database, channels, (title, text), identity, datetime.now(UTC))
 
 
 def _day(database: Database, account: str, start: datetime, end: datetime) -> AccountDay:

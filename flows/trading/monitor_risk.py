@@ -10,7 +10,7 @@ from prefect import flow
 from prefect.artifacts import acreate_markdown_artifact
 from prefect.logging import get_run_logger
 
-from database.alerts.evaluation import Addressees, evaluate, nanoseconds
+from database.alerts.evaluation import evaluate, nanoseconds
 from database.bars.reading import read_bars
 from database.connection import Database
 from database.orders.risk import read_risk
@@ -19,8 +19,8 @@ from flows.boundary.documented import documented
 from flows.boundary.errors import domain_errors_fail_run
 from flows.boundary.settings import settings
 from flows.runs import rendering
+from flows.trading.addressees import addressees
 from flows.trading.parameters import AccountName, Days, account_database
-from trading.alerts.delivery import quiet_hours
 from trading.alerts.observations import Finding, Survey
 from trading.arrays import Floats
 from trading.bars.intervals import Interval
@@ -75,7 +75,7 @@ def _told(name: str | None, days: int) -> dict[str, tuple[str, RiskReport]]:
     now = datetime.now(UTC)
     with account_database(name) as (database, known):
         survey = Survey("risk_limit", nanoseconds(now), findings(every))
-        evaluate(database, [survey], _addressees(), now)
+        evaluate(database, [survey], addressees(database), now)
     return {account.id: every[account.id] for account in known if account.id in every}
 
 
@@ -90,11 +90,6 @@ def findings(found: Mapping[str, tuple[str, RiskReport]]) -> tuple[Finding, ...]
         )
         for name, (_, report) in found.items()
     )
-
-
-def _addressees() -> Addressees:
-    asked = settings().notify_quiet
-    return Addressees(tuple(settings().notify), quiet_hours(asked) if asked else None)
 
 
 def _measured(days: int) -> dict[str, tuple[str, RiskReport]]:

@@ -134,11 +134,13 @@ def test_nobody_comes_in_but_to_the_api_and_for_metrics() -> None:
         assert rule["ports"] == [{"protocol": "TCP", "port": 9100}]
 
 
-def test_the_api_reaches_the_prefect_server() -> None:
+@pytest.mark.parametrize("component", ["api", "alerts"])
+def test_the_api_and_the_alerts_reach_the_prefect_server(component: str) -> None:
     release = render(given.LIVE_API)
-    assert 4200 in ports("api")(release)
-    assert "api" in admits(release, "server", 4200)
-    assert release.variables("api")["PREFECT_API_URL"]
+    assert 4200 in ports(component)(release)
+    assert component in admits(release, "server", 4200)
+    assert release.variables(component)["PREFECT_API_URL"]
+    assert "secretKeyRef" in release.variables(component)["PREFECT_API_AUTH_STRING"]
 
 
 def test_flow_runs_and_console_know_database_and_bus() -> None:
@@ -150,14 +152,16 @@ def test_flow_runs_and_console_know_database_and_bus() -> None:
 
 
 def test_time_is_that_of_the_prices() -> None:
-    assert release_clock(given.LIVE) == "events"
-    assert release_clock(given.REPLAYED) == "events"
-    assert release_clock(given.VENDOR) is None
-    assert release_clock(given.BROKER) is None
+    """Shown to fail with one process on the wall's clock: it would call made-up prices stale."""
+    assert clocks(given.LIVE_API) == {"events"}
+    assert clocks(merged(given.REPLAYED, given.LIVE_API)) == {"events"}
+    assert clocks(merged(given.VENDOR, given.LIVE_API)) == {"wall"}
+    assert clocks(merged(given.BROKER, given.LIVE_API)) == {"wall"}
 
 
-def release_clock(values: Values) -> str | None:
-    return render(values).arguments("executor").get("--clock")
+def clocks(values: Values) -> set[str | None]:
+    release = render(values)
+    return {release.arguments(one).get("--clock") for one in ("alerts", "executor", "api")}
 
 
 def test_probes_ask_what_answers_without_a_key() -> None:
@@ -267,6 +271,11 @@ def test_the_charts_alerts_are_those_of_the_server() -> None:
     assert groups[1:] == yaml.safe_load(ours.read_text())["groups"]
     down = {rule["alert"] for rule in groups[0]["rules"]}
     assert {f"TradingFanout{one.title()}Down" for one in LIVE} <= down
+
+
+def test_the_notes_say_when_nobody_is_told() -> None:
+    assert "Nobody is told of alerts" in render(given.LIVE).notes
+    assert "Nobody is told of alerts" not in render(given.NOTIFIED).notes
 
 
 def test_the_notes_say_how_to_make_the_first_key() -> None:

@@ -37,8 +37,10 @@ def check(*words: str) -> Result:
     return CliRunner().invoke(app, ["live", "check", "--wait", "0", *words])
 
 
-def say(database: Database, service: str, state: ServiceState = "running") -> None:
-    beat(database, service, "one", started_at=BAR, state=state, detail={})
+def say(
+    database: Database, service: str, state: ServiceState = "running", began: datetime = BAR
+) -> None:
+    beat(database, service, "one", started_at=began, state=state, detail={})
 
 
 def all_run(database: Database) -> None:
@@ -105,6 +107,17 @@ def test_an_order_counts_when_it_came_of_a_signal_on_a_live_bar(
     assert done.exit_code == 0, done.stderr
     assert "From bar to order: A at 2024-07-03 13:30 UTC (1m), rsi, buy 7, submitted" in done.stdout
     assert check("--order", "--account", "other").exit_code == 1
+
+
+def test_an_order_of_an_executor_that_is_gone_does_not_count(database: Database) -> None:
+    all_run(database)
+    store_bar_and_signal(database)
+    store_order(database)
+    assert check("--order").exit_code == 0
+    say(database, "executor", began=datetime.now(UTC))
+    done = check("--order")
+    assert done.exit_code == 1
+    assert "on a live bar since the executor began; look" in done.stderr
 
 
 def test_an_order_of_another_bar_does_not_count(database: Database) -> None:

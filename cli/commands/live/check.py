@@ -15,6 +15,7 @@ from servers.errors import FAILED, CommandError
 
 if TYPE_CHECKING:
     from database.connection import Database
+    from database.live.heartbeats import Heartbeat
     from database.live.proof import ProvenOrder
 
 PROCESSES = ("stream", "windows", "signals", "alerts", "executor")
@@ -31,7 +32,8 @@ class CheckOptions:
     """What is asked of the live side.
 
     Attributes:
-        order: Whether an order must have come of a signal on a live bar.
+        order: Whether an order must have come of a signal on a live bar since the executor that
+            runs now began.
         account: Whose order; None for that of any account.
         api: The API's address; None does not ask it.
         wait: Seconds in which it all has to come true.
@@ -75,19 +77,23 @@ def _missing(database: Database, options: CheckOptions) -> list[str]:
     if options.api and (fault := _fault(options.api)):
         clauses.append(f"the API at {options.api} {fault}")
     if options.order and _order(database, options) is None:
-        clauses.append("no order has come of a signal on a live bar")
+        clauses.append("no order has come of a signal on a live bar since the executor began")
     return clauses
 
 
 def _silent(database: Database) -> list[str]:
+    running = {beat.service for beat in _running(database)}
+    return [name for name in PROCESSES if name not in running]
+
+
+def _running(database: Database) -> list[Heartbeat]:
     from database.live.heartbeats import heartbeats  # noqa: PLC0415 - an extra brings it
 
-    running = {
-        beat.service
+    return [
+        beat
         for beat in heartbeats(database)
         if beat.state == "running" and beat.age_seconds < FRESH_SECONDS
-    }
-    return [name for name in PROCESSES if name not in running]
+    ]
 
 
 def _fault(api: str) -> str | None:
@@ -101,7 +107,9 @@ def _fault(api: str) -> str | None:
 def _order(database: Database, options: CheckOptions) -> ProvenOrder | None:
     from database.live.proof import newest_proven_order  # noqa: PLC0415 - an extra brings it
 
-    return newest_proven_order(database, options.account)
+    began = [beat.started_at for beat in _running(database) if beat.service == "executor"]
+    # One of an executor that is gone says nothing of those that run now.
+    return newest_proven_order(database, max(began), options.account) if began else None
 
 
 def _sentence(order: ProvenOrder) -> str:

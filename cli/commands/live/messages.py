@@ -14,6 +14,7 @@ from cli.commands.live.service import ServiceOptions, running
 from cli.commands.live.serving import member_name
 from cli.market_clock import market_clock
 from cli.settings import absolute
+from database.alerts.addressees import addressees_told
 from database.alerts.evaluation import Addressees
 from database.live.subscriptions import subscriptions
 from flows.operations.news_fetching import fetch_news
@@ -48,6 +49,8 @@ def serve_alerts(options: ServiceOptions, clock: Literal["wall", "events"]) -> N
         settings = service.settings
         known = channels(settings.notify)
         quiet = None if settings.notify_quiet is None else quiet_hours(settings.notify_quiet)
+        # Flow runs tell the same people, and know no URL.
+        told = addressees_told(known, settings.notify_quiet)
         member = member_name(service.name)
         watched = [
             service.bus.consume(s, _GROUP, member, "latest") for s in (Stream.BARS, Stream.SIGNALS)
@@ -60,7 +63,7 @@ def serve_alerts(options: ServiceOptions, clock: Literal["wall", "events"]) -> N
         )
         run_alerts(
             service.database_url, BusEnds(watched, service.bus), known, watch, threading.Event(),
-            per_minute=settings.notify_per_minute, turned=lambda: service.turn(_no_figures),
+            per_minute=settings.notify_per_minute, turned=lambda: service.turn(lambda: told),
         )  # fmt: skip
 
 

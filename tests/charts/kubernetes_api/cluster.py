@@ -6,12 +6,14 @@ import asyncio
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Self, TypeVar
 
 import kmock
 import yaml
 
-from tests.charts.kubernetes_api.node import Fault, Node
+from tests.charts.kubernetes_api.containers import Containers
+from tests.charts.kubernetes_api.node import Fault, Node, Pod
 from tests.charts.kubernetes_api.objects import Manifest, Objects
 from tests.charts.kubernetes_api.scheduler import Amounts
 from tests.charts.kubernetes_api.server import Api
@@ -31,6 +33,10 @@ class Cluster:
         image: The image there is.
         secrets: Secret name -> its keys.
         free: CPU and memory that its node has for Jobs; None: enough.
+        capacity: Pods that run at once.
+        configs: ConfigMap name -> its keys.
+        services: Services whose pods run here.
+        addresses: `host:port` of what runs elsewhere -> where that is.
     """
 
     def __init__(
@@ -42,10 +48,15 @@ class Cluster:
         image: str,
         secrets: Mapping[str, Mapping[str, str]],
         free: Amounts | None = None,
+        capacity: int = 6,
+        configs: Mapping[str, Mapping[str, str]] = MappingProxyType({}),
+        services: Sequence[Manifest] = (),
+        addresses: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self.folder = folder
         self._parts = {"namespace": namespace, "rules": rules}
-        self._node = {"image": image, "secrets": secrets, "free": free}
+        containers = Containers(image, secrets, configs, services, addresses)
+        self._node = {"containers": containers, "free": free, "capacity": capacity}
         self._errors: list[str] = []
         self._ready = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), daemon=True)
@@ -75,6 +86,49 @@ class Cluster:
             lambda: [(e["type"], e["object"]) for of, e in self._objects.history if of == kind]
         )
 
+    def run_job(self, manifest: Manifest) -> None:
+        """Create a Job, as Helm does with a hook."""
+
+        def create() -> None:
+            self._api.node.accept(self._objects.create("jobs", manifest))
+
+        self._do(create)
+
+    def run_pod(self, template: Manifest, name: str | None = None) -> str:
+        """Create a pod; its name.
+
+        Args:
+            template: A pod, or the template of a Deployment's.
+            name: What its name begins with, when it has none of its own.
+        """
+        of_it = {"generateName": f"{name}-", "namespace": self._parts["namespace"]}
+        manifest = {**template, "metadata": {**of_it, **template["metadata"]}}
+        return self._do(lambda: self._api.node.accept_pod(manifest))
+
+    def delete_pod(self, name: str) -> None:
+        """Ask a pod to end; it is gone when it has."""
+        self._do(lambda: self._api.node.delete_pod(name))
+
+    def delete_job(self, name: str) -> None:
+        """Delete a Job, and its pod with it."""
+        self._do(lambda: self._api.node.delete_job(name))
+
+    def job(self, name: str) -> Manifest:
+        """The Job of that name."""
+        return next(job for job in self.jobs() if job["metadata"]["name"] == name)
+
+    def pod(self, name: str) -> Manifest | None:
+        """The pod of that name; None when it is gone."""
+        return self._do(lambda: self._objects.get("pods", name))
+
+    def running(self, name: str) -> Pod:
+        """How a pod that is under way runs."""
+        return self._do(lambda: self._api.node.pods[name])
+
+    def environments(self) -> dict[str, dict[str, str]]:
+        """The variables of each pod that was ever started, by its name."""
+        return self._do(lambda: dict(self._api.node.environments))
+
     def fault(self, flow_run: str, kind: str) -> None:
         """Let the next pod of a flow run have a misfortune."""
         self._do(lambda: self._api.node.faults.append(Fault(flow_run, kind)))
@@ -96,6 +150,10 @@ class Cluster:
     def log(self, pod: str) -> str:
         """What a pod has printed."""
         return self._api.node.log(pod).read_text()
+
+    def logs(self, job: str) -> str:
+        """What the pods of a Job have printed."""
+        return "\n".join(path.read_text() for path in self.folder.glob(f"{job}-*.log"))
 
     def _surprises(self) -> list[str]:
         # Of a plain KubernetesError the API itself has noted what is a surprise.

@@ -1,4 +1,7 @@
-"""The Job controller and one node's kubelet: each Job gets one pod, each pod is a process."""
+"""The Job controller and one node's kubelet: each Job gets one pod, each pod is a process.
+
+Pods of no Job are run, too: once, or again and again, as their restart policy has it.
+"""
 
 from __future__ import annotations
 
@@ -6,17 +9,19 @@ import asyncio
 import contextlib
 import os
 import signal
-import sys
 from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.charts.kubernetes_api.containers import Containers, NotStartableError
 from tests.charts.kubernetes_api.objects import Manifest, Objects, now
 from tests.charts.kubernetes_api.scheduler import Amounts, Scheduler
 
 FAULT_FOLDER = Path(__file__).parent / "fault"
 KILLED = 137
+RESTART_SECONDS = 1.0
+"""Before a container that has ended is started again; a kubelet takes ever longer."""
 
 
 @dataclass(slots=True)
@@ -33,40 +38,36 @@ class Fault:
     kind: str
 
 
-class NotStartableError(Exception):
-    """A container that waits for something that is not there.
-
-    Args:
-        reason: The reason of its waiting state.
-    """
-
-    def __init__(self, reason: str, message: str) -> None:
-        self.reason = reason
-        super().__init__(message)
-
-
 @dataclass(eq=False)
 class Pod:
-    """A pod under way, and why it has to stop, once it has."""
+    """A pod under way, and why it has to stop, once it has.
+
+    Attributes:
+        restarts: How often its container was started again.
+        ports: Port of its container -> where that is on this machine.
+    """
 
     name: str
     job: str
     spec: Manifest
+    labels: Mapping[str, str]
     fault: Fault | None
     stop: asyncio.Future[str]
     process: asyncio.subprocess.Process | None = None
+    restarts: int = 0
+    ports: dict[int, int] = field(default_factory=dict)
 
 
 @dataclass
 class Node:
-    """Runs Jobs: starts their containers' commands as processes, and says how they ended.
+    """Runs pods: starts their containers' commands as processes, and says how they ended.
 
     Attributes:
         objects: The cluster's objects.
         folder: For the pods' own files and logs.
-        image: The one image there is.
-        secrets: Secret name -> its keys.
+        containers: What a container gets of the cluster.
         faults: Misfortunes to come.
+        environments: Pod name -> what its container was last started with.
         free: CPU and memory that there are for Jobs; None: enough. Pods for which there is no room
             wait as Pending.
         capacity: Pods that run at once, however little they ask for.
@@ -75,12 +76,12 @@ class Node:
 
     objects: Objects
     folder: Path
-    image: str
-    secrets: Mapping[str, Mapping[str, str]]
+    containers: Containers
     free: Amounts | None = None
     capacity: int = 6
     faults: list[Fault] = field(default_factory=list)
     pods: dict[str, Pod] = field(default_factory=dict)
+    environments: dict[str, dict[str, str]] = field(default_factory=dict)
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
     grown: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -90,6 +91,16 @@ class Node:
     def accept(self, job: Manifest) -> None:
         """Run a Job that was just created."""
         self._start(self._run_job(job))
+
+    def accept_pod(self, manifest: Manifest) -> str:
+        """Run a pod that is of no Job; its name."""
+        pod = self.objects.create("pods", {**manifest, "status": {"phase": "Pending"}})
+        self._start(self._run_alone(self._pod(pod, job="")))
+        return str(pod["metadata"]["name"])
+
+    def delete_pod(self, name: str) -> None:
+        """End a pod that is of no Job, as it asks to be ended."""
+        _stop(self.pods[name], "deleted")
 
     def delete_job(self, name: str) -> None:
         """As with the propagation policies Foreground and Background: its pod ends first."""
@@ -136,14 +147,7 @@ class Node:
                 "status": {"phase": "Pending"},
             },
         )
-        running = Pod(
-            name=pod["metadata"]["name"],
-            job=name,
-            spec=template["spec"],
-            fault=self._next_fault(labels),
-            stop=asyncio.get_running_loop().create_future(),
-        )
-        self.pods[name] = running
+        running = self._pod(pod, job=name)
         self.objects.update("jobs", name, status={"active": 1, "startTime": now()})
         deadline = spec.get("activeDeadlineSeconds")
         timer = None
@@ -158,9 +162,38 @@ class Node:
                 timer.cancel()
         self._finish(running, code, spec)
 
+    def _pod(self, manifest: Manifest, job: str) -> Pod:
+        """A pod under way, known by its Job's name or else by its own."""
+        name, labels = manifest["metadata"]["name"], manifest["metadata"]["labels"]
+        pod = Pod(
+            name=name,
+            job=job,
+            spec=manifest["spec"],
+            labels=labels,
+            fault=self._next_fault(labels),
+            stop=asyncio.get_running_loop().create_future(),
+        )
+        self.pods[job or name] = pod
+        return pod
+
+    async def _run_alone(self, pod: Pod) -> None:
+        always = pod.spec.get("restartPolicy", "Always") == "Always"
+        try:
+            while True:
+                code = await self._run_pod(pod)
+                if code is not None:
+                    self._show_ended(pod, code, failed=code != 0)
+                if not always or not await _before_stop(pod, asyncio.sleep(RESTART_SECONDS)):
+                    break
+                pod.restarts += 1
+        finally:
+            del self.pods[pod.name]
+        if pod.stop.done():
+            self.objects.delete("pods", pod.name)
+
     def _next_fault(self, labels: Mapping[str, str]) -> Fault | None:
         for fault in self.faults:
-            if fault.flow_run == labels["prefect.io/flow-run-name"]:
+            if fault.flow_run == labels.get("prefect.io/flow-run-name"):
                 self.faults.remove(fault)
                 return fault
         return None
@@ -192,46 +225,26 @@ class Node:
 
     def _environment(self, pod: Pod) -> dict[str, str]:
         """What the image and the pod set, and nothing of this process's own environment."""
-        (container,) = pod.spec["containers"]
-        if container["image"] != self.image:
-            raise NotStartableError(
-                "ImagePullBackOff", f'Back-off pulling image "{container["image"]}"'
-            )
         home = self.folder / pod.name
         # The empty folder that the image has where the container starts.
-        (home / "start").mkdir(parents=True)
-        environment = {
-            "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.defpath]),
-            "HOME": str(home),
-            "TMPDIR": str(home),
-            "PYTHONUNBUFFERED": "1",
-        }
-        for source in container.get("envFrom", []):
-            environment |= self._secret(source["secretRef"]["name"])
-        for variable in container.get("env", []):
-            if reference := variable.get("valueFrom"):
-                of = reference["secretKeyRef"]
-                environment[variable["name"]] = self._secret(of["name"])[of["key"]]
-            else:
-                environment[variable["name"]] = variable["value"]
+        (home / "start").mkdir(parents=True, exist_ok=True)
+        environment = self.containers.environment(pod, self._running(), home)
         if pod.fault:
             environment |= {
                 "PYTHONPATH": str(FAULT_FOLDER),
                 "STAND_IN_FAULT": "held" if pod.fault.kind == "evicted" else pod.fault.kind,
                 "STAND_IN_MARK": str(home / "held"),
             }
+        self.environments[pod.name] = environment
         return environment
 
-    def _secret(self, name: str) -> Mapping[str, str]:
-        if name not in self.secrets:
-            raise NotStartableError("CreateContainerConfigError", f'secret "{name}" not found')
-        return self.secrets[name]
+    def _running(self) -> list[Pod]:
+        return [pod for pod in self.pods.values() if pod.process is not None]
 
     async def _run_process(self, pod: Pod, environment: dict[str, str]) -> int:
-        (container,) = pod.spec["containers"]
-        with self.log(pod.name).open("wb") as log:
+        with self.log(pod.name).open("ab") as log:
             process = await asyncio.create_subprocess_exec(
-                *container["args"],
+                *self.containers.command(pod, self._running()),
                 env=environment,
                 cwd=self.folder / pod.name / "start",
                 stdin=asyncio.subprocess.DEVNULL,
@@ -256,6 +269,7 @@ class Node:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
         code = await exited
+        pod.process = None
         return code if code >= 0 else 128 - code
 
     async def _evict_when_held(self, pod: Pod, environment: Mapping[str, str]) -> None:
@@ -273,9 +287,7 @@ class Node:
             return
         failed = why is not None or code != 0
         if code is not None:
-            name = "OOMKilled" if code == KILLED else "Error" if code else "Completed"
-            ended = {"exitCode": code, "reason": name, "startedAt": now(), "finishedAt": now()}
-            self._show(pod, "Failed" if failed else "Succeeded", {"terminated": ended})
+            self._show_ended(pod, code, failed=failed)
         if why == "evicted":
             said = {"reason": "Evicted", "message": "The node was low on resource: memory."}
             self.objects.update("pods", pod.name, status={"phase": "Failed", **said})
@@ -306,6 +318,11 @@ class Node:
         status = {"phase": "Pending", "conditions": [unschedulable]}
         self.objects.update("pods", pod.name, status=status)
 
+    def _show_ended(self, pod: Pod, code: int, *, failed: bool) -> None:
+        name = "OOMKilled" if code == KILLED else "Error" if code else "Completed"
+        ended = {"exitCode": code, "reason": name, "startedAt": now(), "finishedAt": now()}
+        self._show(pod, "Failed" if failed else "Succeeded", {"terminated": ended})
+
     def _show(self, pod: Pod, phase: str, state: Manifest) -> None:
         (container,) = pod.spec["containers"]
         status = {
@@ -313,7 +330,7 @@ class Node:
             "image": container["image"],
             "imageID": "sha256:0" if phase != "Pending" else "",
             "ready": phase == "Running",
-            "restartCount": 0,
+            "restartCount": pod.restarts,
             "state": state,
         }
         parts = {"phase": phase, "startTime": now(), "containerStatuses": [status]}

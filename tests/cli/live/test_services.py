@@ -13,6 +13,7 @@ import pytest
 from cli.commands.live.processes import LiveProcess
 from cli.commands.live.serving import member_name
 from cli.commands.live.supervisor import Supervised, supervised
+from database.alerts.addressees import addressees_known
 from database.alerts.rules import put_rule
 from database.connection import Database
 from database.live.heartbeats import heartbeats
@@ -22,6 +23,7 @@ from servers.errors import USAGE, CommandError
 from servers.start_up import bound_port
 from tests.trading.alerts.given import bar
 from tests.waiting import wait_until
+from trading.alerts.delivery import quiet_hours
 from trading.alerts.rules import alert_rule
 from trading.events import AlertChanged, ArticleSeen, Event, Stream
 
@@ -70,7 +72,11 @@ def test_alerts_watches_the_bus_and_tells_how_it_does(
     rule = alert_rule({"name": "high", "kind": "price_above", "level": 100})
     put_rule(database, rule, "api", "k")
     port = bound_port(0)
-    one = begin("alerts", "--clock", "events", TRADING_METRICS_PORT=str(port))
+    one = begin(
+        "alerts", "--clock", "events", TRADING_METRICS_PORT=str(port),
+        TRADING_NOTIFY="desk=json://127.0.0.1:9/of-nobody mail=json://127.0.0.1:9",
+        TRADING_NOTIFY_QUIET="22:00-07:00 UTC",
+    )  # fmt: skip
     wait_until(lambda: answers_ready(port), f"it is ready: {one.log.read_text()}", 120)
     said = bus.tail(Stream.ALERTS, BEGINNING)
     bus.publish_many(Stream.BARS, [("AAPL", bar(0, 99.0)), ("AAPL", bar(1, 101.0))])
@@ -80,6 +86,10 @@ def test_alerts_watches_the_bus_and_tells_how_it_does(
     numbers = httpx.get(f"http://127.0.0.1:{port}/metrics").text
     assert 'trading_events_received_total{service="alerts",stream="bars"} 2.0' in numbers
     wait_until(lambda: state_of(database, "alerts") == "running", "it says that it runs", 60)
+    # Whoever else has something to tell finds out whom.
+    known = addressees_known(database)
+    assert (known.channels, known.quiet) == (("desk", "mail"), quiet_hours("22:00-07:00 UTC"))
+    assert "of-nobody" not in repr(heartbeats(database))
     one.stop()
     assert state_of(database, "alerts") == "stopped"
     assert (tmp_path / "alerts.log").exists()

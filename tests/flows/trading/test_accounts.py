@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import numpy as np
@@ -12,13 +12,15 @@ from pydantic import SecretStr
 
 from adapters.brokers.alpaca.broker import AlpacaBroker
 from adapters.brokers.alpaca.client import AlpacaClient
+from database.alerts.addressees import addressees_told
 from database.alerts.outbox import notifications
 from database.alerts.rules import put_rule
 from database.connection import Database
+from database.live.heartbeats import beat
 from database.orders.equity import EquityPoint
 from flows.boundary.settings import settings
 from flows.trading.analyze_trades import _shared_out
-from flows.trading.daily_summary import _days, _text
+from flows.trading.daily_summary import _days, _tell, _text
 from flows.trading.monitor_risk import _measured, _told
 from flows.trading.performance_report import daily_unit_returns
 from flows.trading.reconcile_orders import _looked, difference_to
@@ -96,6 +98,48 @@ def test_a_breach_alerts_once_and_ends(
     _told(None, 30)
     assert notifications(database)[0].title == f"[warning] limits resolved: {traded}"
     assert len(notifications(database)) == 3
+
+
+def test_those_of_the_process_that_sends_are_told_where_the_flow_names_nobody(
+    traded: str, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    day = date(2024, 1, 2)
+    _tell(day, "as ever")
+    assert notifications(database) == []
+    say_whom(database, "older", "mail")
+    say_whom(database, "newer", "desk night")
+    put_rule(database, alert_rule({"name": "limits", "kind": "risk_limit"}), "command", "k")
+    limits_of(monkeypatch, max_gross="0.9")
+    _told(None, 30)
+    for _ in range(2):
+        _tell(day, "as ever")
+    told = [(one.channel, one.title) for one in reversed(notifications(database))]
+    breach, summary = f"[warning] limits firing: {traded}", "Summary of 2024-01-02"
+    assert told == [("desk", breach), ("night", breach), ("desk", summary), ("night", summary)]
+    # A flow that names somebody tells them.
+    monkeypatch.setenv("TRADING_NOTIFY", "own=json://127.0.0.1:9")
+    settings.cache_clear()
+    _tell(date(2024, 1, 3), "as ever")
+    assert notifications(database)[0].channel == "own"
+
+
+def test_quiet_hours_are_those_of_the_process_that_sends(
+    traded: str, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hour = timedelta(hours=1)
+    until = datetime.now(UTC) + hour
+    say_whom(database, "one", "desk", f"{until - 2 * hour:%H:%M}-{until:%H:%M} UTC")
+    put_rule(database, alert_rule({"name": "limits", "kind": "risk_limit"}), "command", "k")
+    limits_of(monkeypatch, max_gross="0.9")
+    _told(None, 30)
+    [told] = notifications(database)
+    assert told.not_before == until.replace(second=0, microsecond=0)
+
+
+def say_whom(database: Database, instance: str, channels: str, quiet: str | None = None) -> None:
+    """Be a process that sends to these channels."""
+    told = addressees_told(channels.split(), quiet)
+    beat(database, "alerts", instance, started_at=moment(START), state="stopped", detail=told)
 
 
 def limits_of(monkeypatch: pytest.MonkeyPatch, **limits: str) -> None:

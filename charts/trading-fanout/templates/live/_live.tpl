@@ -26,6 +26,11 @@
 {{- if has .Values.live.source (list "alpaca" "polygon") }}true{{ end -}}
 {{- end }}
 
+{{/* Whose time it is, for those that compare it with prices: where these are of the past, it is theirs. */}}
+{{- define "trading-fanout.live.clock" -}}
+--clock={{ ternary "wall" "events" (eq (include "trading-fanout.live.hasVendor" .) "true") }}
+{{- end }}
+
 {{/* What `kubectl exec` has to be told for a command that needs the database. */}}
 {{- define "trading-fanout.live.commandPod" -}}
 {{- printf "deployment/%s-%s" (include "trading-fanout.fullname" .) (ternary "console" "windows" .Values.console.enabled) -}}
