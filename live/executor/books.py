@@ -7,7 +7,7 @@ what was written. There is one writer: whoever holds the account's lock.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -19,7 +19,7 @@ from database.orders.equity import EquityPoint, write_equity
 from database.orders.events import Recorded, order_named, record_events, record_intent, rounded
 from database.orders.events import working_orders as read_working
 from database.orders.intents import created_since, intent_names, moment_of, nanoseconds_of
-from database.orders.ledger import add_ledger_event, is_booked, read_ledger
+from database.orders.ledger import add_ledger_event, booked_among, read_ledger
 from database.orders.risk import StoredRisk, locked_risk, read_risk, step_risk
 from database.orders.standing import last_prices
 from database.orders.targets import StoredTarget, read_targets, write_target
@@ -107,6 +107,10 @@ class Books:
     def ledger(self) -> list[LedgerEvent]:
         """The whole ledger, read anew."""
         return read_ledger(self._database, self._account)
+
+    def ledger_of(self, symbols: Collection[str]) -> list[LedgerEvent]:
+        """What of the ledger is of these symbols, read anew."""
+        return read_ledger(self._database, self._account, symbols=symbols)
 
     @property
     def seen(self) -> dict[str, int]:
@@ -258,7 +262,7 @@ class Books:
 
         Args:
             events: What it brings.
-            identity: The action's; `has_earned` knows by it.
+            identity: The action's; `earned_among` knows by it.
             reason: Why, for a reader.
 
         Returns:
@@ -274,9 +278,10 @@ class Books:
             self.desk.book(events)
         return is_new
 
-    def has_earned(self, identity: str) -> bool:
-        """Whether `book_earned` booked that before."""
-        return is_booked(self._database, self._account, f"{identity}:0")
+    def earned_among(self, identities: Collection[str]) -> set[str]:
+        """Those of the identities that `book_earned` booked before."""
+        first = {f"{identity}:0": identity for identity in identities}
+        return {first[found] for found in booked_among(self._database, self._account, first)}
 
     # The watch.
 

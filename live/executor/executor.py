@@ -196,8 +196,7 @@ class Executor:
         """All bars of one start: fills, then marks, then the watch."""
         if self._paper is not None:
             self._paper.at(self._now())
-            for bar in bars:
-                self._actions.look(self._paper, bar.symbol, ts)
+            self._actions.look(self._paper, [bar.symbol for bar in bars], ts)
             updates = [
                 u for bar in bars for u in self._paper.on_bar(bar.symbol, bar.ts, bar_units(bar))
             ]
