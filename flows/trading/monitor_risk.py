@@ -10,7 +10,8 @@ from prefect import flow
 from prefect.artifacts import acreate_markdown_artifact
 from prefect.logging import get_run_logger
 
-from database.alerts.evaluation import Addressees, evaluate, nanoseconds
+from database.alerts.evaluation import evaluate
+from database.alerts.telling import Addressees, nanoseconds
 from database.bars.reading import read_bars
 from database.connection import Database
 from database.orders.risk import read_risk
@@ -20,7 +21,6 @@ from flows.boundary.errors import domain_errors_fail_run
 from flows.boundary.settings import settings
 from flows.runs import rendering
 from flows.trading.parameters import AccountName, Days, account_database
-from trading.alerts.delivery import quiet_hours
 from trading.alerts.observations import Finding, Survey
 from trading.arrays import Floats
 from trading.bars.intervals import Interval
@@ -73,9 +73,10 @@ def _told(name: str | None, days: int) -> dict[str, tuple[str, RiskReport]]:
     """What the account of that name or all risk, after the alert rules have seen all."""
     every = _measured(days)
     now = datetime.now(UTC)
+    addressees = Addressees.of(settings().notify, settings().notify_quiet)
     with account_database(name) as (database, known):
         survey = Survey("risk_limit", nanoseconds(now), findings(every))
-        evaluate(database, [survey], _addressees(), now)
+        evaluate(database, [survey], addressees, now)
     return {account.id: every[account.id] for account in known if account.id in every}
 
 
@@ -90,11 +91,6 @@ def findings(found: Mapping[str, tuple[str, RiskReport]]) -> tuple[Finding, ...]
         )
         for name, (_, report) in found.items()
     )
-
-
-def _addressees() -> Addressees:
-    asked = settings().notify_quiet
-    return Addressees(tuple(settings().notify), quiet_hours(asked) if asked else None)
 
 
 def _measured(days: int) -> dict[str, tuple[str, RiskReport]]:

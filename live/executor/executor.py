@@ -17,10 +17,12 @@ from itertools import groupby
 from adapters.brokers.errors import BrokerError, OutcomeUnknownError
 from adapters.brokers.paper import PaperBroker
 from adapters.brokers.protocol import Broker, OrderUpdate, UpdateStream
+from database.alerts.telling import Addressees
 from database.connection import Database
 from database.orders.intents import nanoseconds_of
 from database.orders.targets import StoredTarget
-from live.executor.books import Books, OnFlag, no_flag
+from live.executor.alerting import AccountAlerts
+from live.executor.books import Books
 from live.executor.cancellation import Cancellation
 from live.executor.corporate_actions import CorporateActions
 from live.executor.halting import Halting
@@ -60,8 +62,7 @@ class Executor:
         hours: The exchange's.
         broker_of: Makes the broker of the books as they are.
         now: The time.
-        on_halted: Told when a halt is done, with its reason.
-        on_flag: Told of an order that a person must look at, and why.
+        addressees: Who is told of what a person must look at.
         at_step: Told of each step.
     """
 
@@ -73,15 +74,15 @@ class Executor:
         broker_of: Callable[[Books], Broker],
         now: Callable[[], datetime],
         *,
-        on_halted: Callable[[str], None] = no_step,
-        on_flag: OnFlag = no_flag,
+        addressees: Addressees,
         at_step: Callable[[str], None] = no_step,
     ) -> None:
         self._policy = policy
         self._hours = hours
         self._now = now
         self._at_step = at_step
-        self.books = Books(database, policy.account, now, on_flag)
+        alerts = AccountAlerts(policy.account, addressees)
+        self.books = Books(database, policy.account, now, alerts)
         self.broker = broker_of(self.books)
         self._paper = self.broker if isinstance(self.broker, PaperBroker) else None
         self._submission = Submission(self.books, self.broker, now, self._may_send, at_step)
@@ -105,7 +106,7 @@ class Executor:
             cancellation=self._cancellation,
             reconcile=self.reconcile,
             now=now,
-            on_halted=on_halted,
+            alerts=alerts,
         )
         self._actions = CorporateActions(database, policy, hours, self.books, self._cancellation)
         self._limits = policy.live_limits

@@ -21,6 +21,7 @@ from adapters.brokers.paper import PaperBroker, Terms
 from adapters.brokers.protocol import Broker
 from cli.commands.live.service import Service, ServiceOptions, running
 from cli.settings import settings_in_force
+from database.alerts.telling import Addressees
 from database.connection import Database
 from database.orders.accounts import ensure_account, only_executor
 from database.orders.intents import moment_of
@@ -124,10 +125,8 @@ def run_executor(options: ExecutorOptions) -> None:
         )
         publishing = Publishing(database, policy.account, service.bus)
         executor = Executor(
-            database, policy, hours, broker_of, clock,
-            on_halted=lambda why: publishing.halted(why, time.time_ns()),
-            on_flag=lambda order, flag: publishing.flagged(order, flag, time.time_ns()),
-        )  # fmt: skip
+            database, policy, hours, broker_of, clock, addressees=_addressees(settings)
+        )
         stack.callback(executor.close)
         executor.start()
         process = ExecutorProcess(
@@ -244,7 +243,10 @@ def carry_out_halt(database: Database, account: str, settings: Settings) -> None
         costs=Assumptions().costs(), limits=settings.risk_limits,
     )  # fmt: skip
     # Ending orders and positions takes no confirmation, real money or not.
-    executor = Executor(database, policy, hours, lambda _: _alpaca(settings), clock)
+    executor = Executor(
+        database, policy, hours, lambda _: _alpaca(settings), clock,
+        addressees=_addressees(settings),
+    )  # fmt: skip
     with contextlib.closing(executor):
         executor.start()
         deadline = time.monotonic() + HALT_SECONDS
@@ -298,6 +300,10 @@ def _alpaca(settings: Settings) -> AlpacaBroker:
         settings.alpaca_key_id, settings.alpaca_secret_key, settings.alpaca_trading_url
     )
     return AlpacaBroker(client)
+
+
+def _addressees(settings: Settings) -> Addressees:
+    return Addressees.of(settings.notify, settings.notify_quiet)
 
 
 def _is_live(settings: Settings, options: ExecutorOptions) -> bool:

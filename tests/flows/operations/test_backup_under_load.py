@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from adapters.notifications.protocol import Delivery
-from database.alerts.evaluation import Addressees
+from database.alerts.telling import Addressees
 from database.alerts.outbox import notifications
 from database.alerts.rules import put_rule
 from database.connection import Database, open_database
