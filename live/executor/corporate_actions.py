@@ -14,7 +14,7 @@ from database.actions import actions_until
 from database.connection import Database
 from database.orders.intents import moment_of, nanoseconds_of
 from live.executor.books import Books
-from live.executor.cancellation import Cancellation
+from live.executor.orders.cancellation import Cancellation
 from live.executor.policy import Policy
 from trading.backtest.events import happening_of
 from trading.execution.hours import TradingHours

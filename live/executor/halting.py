@@ -17,8 +17,8 @@ from database.connection import Database
 from database.orders.risk import finish_halt
 from live.executor.alerting import AccountAlerts
 from live.executor.books import Books
-from live.executor.cancellation import Cancellation
-from live.executor.submission import Submission
+from live.executor.orders.cancellation import Cancellation
+from live.executor.orders.submission import Submission
 from trading.execution.desk import TrackedOrder
 from trading.execution.intent import Intent
 from trading.orders.model import Leg, Order, Side, TimeInForce, client_order_id
