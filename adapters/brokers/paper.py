@@ -19,6 +19,7 @@ from adapters.brokers.protocol import (
     BrokerOrder,
     BrokerStatus,
     OrderUpdate,
+    refuse_attached_exits,
 )
 from trading.bars.intervals import Interval
 from trading.execution.comparison import Held
@@ -115,8 +116,7 @@ class PaperBroker:
         """Take an order; it fills in a bar after the last one that was seen."""
         if order.client_order_id in self._slips:
             raise DuplicateOrderError(order.client_order_id)
-        if order.stop_loss is not None or order.take_profit is not None:
-            raise OrderRejectedError("exits are sent as orders of their own")
+        refuse_attached_exits(order)
         if to_units(order.quantity, "quantity") % self._book(order.symbol).increment:
             raise OrderRejectedError(f"{order.quantity} is no multiple of the increment")
         return self._accept(order, self._seen(order.symbol), self._now)

@@ -28,6 +28,7 @@ from trading.backtest.result import Result
 from trading.backtest.targets import TargetOrders
 from trading.backtest.terms import Terms
 from trading.orders.fills import Costs
+from trading.orders.model import Side as OrderSide
 from trading.risk.limits import RiskLimits
 from trading.strategies.protocol import BUY, HOLD, SELL, Signals
 
@@ -115,6 +116,24 @@ def test_a_replay_on_paper_trades_as_the_backtest_did(
         (o.order.client_order_id, o.state.value, o.reason, o.order.quantity)
         for o in expected.orders
     )
+
+
+def test_a_limit_of_orders_a_minute_refuses_the_same_entries_and_no_exit(
+    database: Database,
+) -> None:
+    rows, signals = market(12), signals_of(12)
+    costs, limits = Assumptions(capital=Decimal(50_000)), RiskLimits(max_orders_per_minute=1)
+    expected = backtest(rows, signals, costs, limits)
+    policy = policy_of("p", SYMBOLS, costs=costs.costs(), limits=limits, capital=costs.capital)
+    world = World(database, policy, hours_of(40))
+    walk(world, world.executor(), rows, clock_of(ROWS).starts.tolist(), by_row(signals))
+    assert orders(database) == sorted(
+        (o.order.client_order_id, o.state.value, o.reason, o.order.quantity)
+        for o in expected.orders
+    )
+    refused = [o.order.side for o in expected.orders if o.reason == "RATE"]
+    assert len(refused) > 3
+    assert set(refused) == {OrderSide.BUY}
 
 
 def test_behind_alpacas_stand_in_it_trades_as_the_backtest_did(database: Database) -> None:
