@@ -170,6 +170,19 @@ class PaperBroker:
         """Take a deposit or an adjustment that was booked beside it."""
         self._account.apply(event)
 
+    def expire(self, now: int) -> list[OrderUpdate]:
+        """End the orders whose session is over, also of symbols of which no bar has come since.
+
+        Args:
+            now: The start of a bar of any symbol, nanoseconds since 1970 in UTC.
+        """
+        ended = []
+        for book in self._books.values():
+            before = tuple(book.orders)
+            book.expire(now)
+            ended += [working for working in before if working.state.is_end]
+        return [self._update(w, [], _moment(now), _moment(w.good_until or now)) for w in ended]
+
     def on_bar(self, symbol: str, start: int, bar: Bar) -> list[OrderUpdate]:
         """What a closed bar did to the orders of its symbol; nothing when it came before.
 

@@ -201,9 +201,9 @@ class Executor:
         if self._paper is not None:
             self._paper.at(self._now())
             self._actions.look(self._paper, [bar.symbol for bar in bars], ts)
-            updates = [
-                u for bar in bars for u in self._paper.on_bar(bar.symbol, bar.ts, bar_units(bar))
-            ]
+            updates = self._paper.expire(ts)
+            for bar in bars:
+                updates += self._paper.on_bar(bar.symbol, bar.ts, bar_units(bar))
             self._at_step("bar matched")
             self.books.happened_together(
                 [(u.order.order.client_order_id, u.events, "") for u in updates]
