@@ -236,7 +236,7 @@ def test_an_executor_refuses_what_it_cannot_trade_with(wrong: dict[str, str], sa
 
 
 def test_an_executor_follows_a_strategy_of_a_user_s_own_by_the_name_in_its_signals() -> None:
-    given = EXECUTOR | {"strategy": "tests.live.executor.given_strategy:GivenStrategy"}
+    given = EXECUTOR | {"strategy": "tests.live.executor.process.given_strategy:GivenStrategy"}
     assert policy_of(ExecutorOptions(**given), Settings()).strategy == "given"
 
 

@@ -53,9 +53,9 @@ class Session:
         """Start it, and wait until its books agree with the broker's."""
         before = self.agreed
         command = [
-            sys.executable, "-m", "tests.live.executor.open_all_day", "live", "executor",
+            sys.executable, "-m", "tests.live.executor.process.open_all_day", "live", "executor",
             "--symbols", "AAPL,MSFT", "--interval", INTERVAL,
-            "--strategy", "tests.live.executor.given_strategy:GivenStrategy",
+            "--strategy", "tests.live.executor.process.given_strategy:GivenStrategy",
             "--broker", "alpaca", "--account", ACCOUNT,
         ]  # fmt: skip
         with self.log.open("ab") as log:
