@@ -24,6 +24,7 @@ import numpy as np
 
 from adapters.brokers.paper import PaperBroker, Terms
 from benchmarks.measuring import cpu_seconds
+from database.alerts.telling import Addressees
 from database.connection import Database, open_database
 from database.orders.accounts import ensure_account
 from database.orders.events import record_events, record_intent
@@ -68,7 +69,7 @@ def executor_of(database: Database, account: str, clock: Clock) -> Executor:
     def broker_of(books: Books) -> PaperBroker:
         return PaperBroker(books.ledger, books.desk.working.values(), terms, clock(), books.seen)
 
-    executor = Executor(database, policy, hours, broker_of, clock)
+    executor = Executor(database, policy, hours, broker_of, clock, addressees=Addressees())
     executor.start()
     return executor
 

@@ -13,7 +13,7 @@ _COLUMNS = ("symbol", "kind", "ex_date", "value", "currency", "known_at")
 
 _READ = f"""
 SELECT {", ".join(_COLUMNS)} FROM corporate_action
-WHERE symbol = %s AND ex_date <= %s ORDER BY ex_date, kind
+WHERE symbol = ANY(%s) AND ex_date <= %s ORDER BY ex_date, kind, symbol
 """  # noqa: S608 - our own names
 
 
@@ -28,10 +28,12 @@ def replace_actions(database: Database, actions: Collection[CorporateAction]) ->
         return replace_rows(connection, "corporate_action", _COLUMNS, rows)
 
 
-def actions_until(database: Database, symbol: str, last: date) -> list[CorporateAction]:
-    """The symbol's actions with an `ex_date` at or before `last`, in order of time."""
+def actions_until(
+    database: Database, symbols: Collection[str], last: date
+) -> list[CorporateAction]:
+    """The symbols' actions with an `ex_date` at or before `last`, in order of time."""
     with database.transaction() as connection:
-        found = connection.execute(_READ, [symbol, last]).fetchall()
+        found = connection.execute(_READ, [list(symbols), last]).fetchall()
     return [
         CorporateAction(
             symbol=name, kind=ActionKind(kind), ex_date=day, value=value, currency=currency,

@@ -19,6 +19,7 @@ from adapters.brokers.protocol import (
     BrokerOrder,
     BrokerStatus,
     OrderUpdate,
+    refuse_attached_exits,
 )
 from trading.bars.intervals import Interval
 from trading.execution.comparison import Held
@@ -115,8 +116,7 @@ class PaperBroker:
         """Take an order; it fills in a bar after the last one that was seen."""
         if order.client_order_id in self._slips:
             raise DuplicateOrderError(order.client_order_id)
-        if order.stop_loss is not None or order.take_profit is not None:
-            raise OrderRejectedError("exits are sent as orders of their own")
+        refuse_attached_exits(order)
         if to_units(order.quantity, "quantity") % self._book(order.symbol).increment:
             raise OrderRejectedError(f"{order.quantity} is no multiple of the increment")
         return self._accept(order, self._seen(order.symbol), self._now)
@@ -169,6 +169,19 @@ class PaperBroker:
     def booked(self, event: LedgerEvent) -> None:
         """Take a deposit or an adjustment that was booked beside it."""
         self._account.apply(event)
+
+    def expire(self, now: int) -> list[OrderUpdate]:
+        """End the orders whose session is over, also of symbols of which no bar has come since.
+
+        Args:
+            now: The start of a bar of any symbol, nanoseconds since 1970 in UTC.
+        """
+        ended = []
+        for book in self._books.values():
+            before = tuple(book.orders)
+            book.expire(now)
+            ended += [working for working in before if working.state.is_end]
+        return [self._update(w, [], _moment(now), _moment(w.good_until or now)) for w in ended]
 
     def on_bar(self, symbol: str, start: int, bar: Bar) -> list[OrderUpdate]:
         """What a closed bar did to the orders of its symbol; nothing when it came before.

@@ -9,6 +9,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Protocol
 
+from adapters.brokers.errors import OrderRejectedError
 from trading.execution.comparison import Held
 from trading.orders.history import OrderEvent, OrderEventKind
 from trading.orders.model import Order
@@ -186,3 +187,19 @@ class Broker(Protocol):
 
     def close(self) -> None:
         """End the connections; safe to call twice."""
+
+
+def refuse_attached_exits(order: Order) -> None:
+    """Refuse an order that a stop loss or take profit hangs on: no broker gets one from us.
+
+    Strategies say targets, so that only a program with orders of its own comes here. An order
+    that was taken without its stop would be worse than none.
+
+    Raises:
+        OrderRejectedError: It has one.
+    """
+    if order.stop_loss is not None or order.take_profit is not None:
+        raise OrderRejectedError(
+            "a stop loss or take profit that hangs on an order is not sent: send the order "
+            "without, and close by a target or an order of its own"
+        )

@@ -16,7 +16,8 @@ def executor(
     *,
     symbols: Annotated[str, typer.Option(help="What it trades, e.g. AAPL,MSFT.", metavar="NAMES")],
     strategy: Annotated[
-        str, typer.Option(help="Whose signals it follows.", metavar="NAME")
+        str,
+        typer.Option(help="Whose signals it follows; see trading strategy list.", metavar="NAME"),
     ] = DEFAULT_STRATEGY,
     fingerprint: Annotated[
         str | None,

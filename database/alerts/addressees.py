@@ -8,9 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from database.alerts.evaluation import Addressees
-from database.connection import Database
-from trading.alerts.delivery import quiet_hours
+from database.alerts.telling import Addressees, Connection
 
 _LAST = """
 SELECT detail ->> 'channels', detail ->> 'quiet' FROM service_heartbeat
@@ -29,15 +27,24 @@ def addressees_told(channels: Iterable[str], quiet: str | None) -> Mapping[str, 
     return {"channels": " ".join(channels), **hours}
 
 
-def addressees_known(database: Database) -> Addressees:
+def addressees_known(connection: Connection) -> Addressees:
     """Who is told by the sender that runs or ran last; nobody before the first one.
 
-    Raises:
-        DatabaseError: The database does not answer.
+    Args:
+        connection: In a transaction.
     """
-    with database.transaction() as connection:
-        row = connection.execute(_LAST).fetchone()
+    row = connection.execute(_LAST).fetchone()
     if row is None:
         return Addressees()
     channels, quiet = row
-    return Addressees(tuple(channels.split()), None if quiet is None else quiet_hours(quiet))
+    return Addressees.of(channels.split(), quiet)
+
+
+def named_or_known(named: Addressees, connection: Connection) -> Addressees:
+    """Those that are named by whoever tells; where nobody is, those of the sender.
+
+    Args:
+        named: Of the settings of whoever tells.
+        connection: In a transaction.
+    """
+    return named if named.channels else addressees_known(connection)

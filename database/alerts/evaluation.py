@@ -4,23 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, timedelta
+from dataclasses import asdict
+from datetime import datetime
 from functools import lru_cache
 
-import psycopg
-from psycopg.rows import TupleRow
 from psycopg.types.json import Jsonb
 
 from database.alerts.locks import lock_rules
+from database.alerts.telling import Addressees, Connection, moment, nanoseconds, tell_change
 from database.connection import Database
-from trading.alerts.delivery import QuietHours, not_before
 from trading.alerts.evaluation import Evaluation, Key, evaluated, keys_needed
 from trading.alerts.machine import AlertState, Change
 from trading.alerts.observations import Clock, Observation
 from trading.alerts.rules import AlertRule, alert_rule
-
-Connection = psycopg.Connection[TupleRow]
 
 _RULES = "SELECT definition::text FROM alert_rule WHERE enabled ORDER BY name"
 
@@ -38,29 +34,6 @@ ON CONFLICT (rule, subject) DO UPDATE
 SET (state, since, last_sent_at, memory)
     = (excluded.state, excluded.since, excluded.last_sent_at, excluded.memory)
 """
-
-_TELL = """
-INSERT INTO alert_event (rule, subject, kind, severity, message, at, identity)
-VALUES (%s, %s, %s, %s, %s, %s, %s) ON CONFLICT (identity) DO NOTHING RETURNING id
-"""
-
-_NOTIFY = """
-INSERT INTO notification (event_id, channel, title, body, identity, state, not_before)
-VALUES (%s, %s, %s, %s, %s, 'waiting', %s) ON CONFLICT (identity) DO NOTHING
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class Addressees:
-    """Who is told.
-
-    Attributes:
-        channels: The channels there are, by name.
-        quiet: When only what is critical is sent.
-    """
-
-    channels: tuple[str, ...] = ()
-    quiet: QuietHours | None = None
 
 
 def evaluate(
@@ -137,34 +110,8 @@ def _save(connection: Connection, found: Evaluation) -> None:
 def _tell(
     connection: Connection, rule: AlertRule, change: Change, addressees: Addressees, now: datetime
 ) -> bool:
-    """Store what there is to tell and for whom; whether that is new."""
-    row = connection.execute(
-        _TELL,
-        [
-            change.rule, change.subject, change.kind, change.severity, change.message,
-            moment(change.at), change.identity,
-        ],
-    ).fetchone()  # fmt: skip
-    if row is None:
-        return False
-    if change.kind == "resolved" and not rule.notify_resolved:
-        return True
-    title = f"[{change.severity}] {change.rule} {change.kind}: {change.subject}"
-    first = not_before(now, change.severity, addressees.quiet)
-    for channel in rule.channels or addressees.channels:
-        values = [row[0], channel, title, change.message, f"{change.identity}:{channel}", first]
-        connection.execute(_NOTIFY, values)
-    return True
-
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-def moment(since_1970: int) -> datetime:
-    """Nanoseconds since 1970 as an aware datetime, to the microsecond."""
-    return _EPOCH + timedelta(microseconds=since_1970 // 1000)
-
-
-def nanoseconds(at: datetime) -> int:
-    """An aware datetime as nanoseconds since 1970."""
-    return (at - _EPOCH) // timedelta(microseconds=1) * 1000
+    """Tell those of the rule; whether that is new."""
+    return tell_change(
+        connection, change, addressees, now, channels=rule.channels,
+        notifies=change.kind != "resolved" or rule.notify_resolved,
+    )  # fmt: skip

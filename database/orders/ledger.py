@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 
 import psycopg
@@ -20,23 +21,30 @@ SELECT at, symbol, kind, quantity, price, fee, order_id FROM (
     SELECT place, at, symbol, kind, quantity, price, 0, '' FROM ledger_event
     WHERE account_id = %(account)s
 ) events
-WHERE %(until)s::timestamptz IS NULL OR at <= %(until)s
+WHERE (%(until)s::timestamptz IS NULL OR at <= %(until)s)
+    AND (%(symbols)s::text[] IS NULL OR symbol = ANY(%(symbols)s))
 ORDER BY place
 """
 
 
 def read_ledger(
-    database: Database, account: str, until: datetime | None = None
+    database: Database,
+    account: str,
+    until: datetime | None = None,
+    symbols: Collection[str] | None = None,
 ) -> list[LedgerEvent]:
-    """All events of an account in the order in which they were booked.
+    """The events of an account in the order in which they were booked.
 
     Args:
         database: The database.
         account: The account's name.
         until: Leave out what happened after it.
+        symbols: Leave out what is of no symbol among them; None for all events.
     """
+    asked = None if symbols is None else list(symbols)
+    values = {"account": account, "until": until, "symbols": asked}
     with database.transaction() as connection:
-        rows = connection.execute(_READ, {"account": account, "until": until}).fetchall()
+        rows = connection.execute(_READ, values).fetchall()
     return [
         LedgerEvent(
             nanoseconds_of(at),
@@ -51,13 +59,14 @@ def read_ledger(
     ]
 
 
-def is_booked(database: Database, account: str, identity: str) -> bool:
-    """Whether the account's ledger has an event of that identity."""
+def booked_among(database: Database, account: str, identities: Collection[str]) -> set[str]:
+    """Those of the identities of which the account's ledger has an event."""
     with database.transaction() as connection:
-        row = connection.execute(
-            "SELECT FROM ledger_event WHERE account_id = %s AND identity = %s", [account, identity]
-        ).fetchone()
-    return row is not None
+        rows = connection.execute(
+            "SELECT identity FROM ledger_event WHERE account_id = %s AND identity = ANY(%s)",
+            [account, list(identities)],
+        ).fetchall()
+    return {identity for (identity,) in rows}
 
 
 def add_ledger_event(

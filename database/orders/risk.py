@@ -134,8 +134,21 @@ def halt(
     return read_risk(database, account)
 
 
-def finish_halt(database: Database, account: str, *, detail: Mapping[str, object]) -> StoredRisk:
-    """Write down that the broker has no order, and no position where those were to be closed."""
+def finish_halt(
+    database: Database,
+    account: str,
+    *,
+    detail: Mapping[str, object],
+    tell: Callable[[psycopg.Connection[TupleRow], str], None],
+) -> StoredRisk:
+    """Write down that the broker has no order, and no position where those were to be closed.
+
+    Args:
+        database: The database.
+        account: The account's name.
+        detail: What is held, for the audit trail.
+        tell: Tells people within the same transaction; takes the reason.
+    """
     with database.transaction() as connection:
         before = locked_risk(connection, account)
         _write(
@@ -146,6 +159,7 @@ def finish_halt(database: Database, account: str, *, detail: Mapping[str, object
             connection, who="executor", action="halted", subject=account,
             why=before.memory.reason, detail=detail,
         )  # fmt: skip
+        tell(connection, before.memory.reason)
     return read_risk(database, account)
 
 

@@ -1,10 +1,9 @@
 """Whom flows tell."""
 
-from database.alerts.addressees import addressees_known
-from database.alerts.evaluation import Addressees
+from database.alerts.addressees import named_or_known
+from database.alerts.telling import Addressees
 from database.connection import Database
 from flows.boundary.settings import settings
-from trading.alerts.delivery import quiet_hours
 
 
 def addressees(database: Database) -> Addressees:
@@ -15,7 +14,6 @@ def addressees(database: Database) -> Addressees:
     Raises:
         DatabaseError: The database does not answer.
     """
-    if not settings().notify:
-        return addressees_known(database)
-    asked = settings().notify_quiet
-    return Addressees(tuple(settings().notify), quiet_hours(asked) if asked else None)
+    named = Addressees.of(settings().notify, settings().notify_quiet)
+    with database.transaction() as connection:
+        return named_or_known(named, connection)

@@ -10,7 +10,8 @@ from prefect import flow
 from prefect.artifacts import acreate_markdown_artifact
 from prefect.logging import get_run_logger
 
-from database.alerts.evaluation import evaluate, nanoseconds
+from database.alerts.evaluation import evaluate
+from database.alerts.telling import nanoseconds
 from database.bars.reading import read_bars
 from database.connection import Database
 from database.orders.risk import read_risk

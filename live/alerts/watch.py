@@ -14,10 +14,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from database.alerts.evaluation import Addressees, evaluate
+from database.alerts.evaluation import evaluate
 from database.alerts.log import AlertEvent, note_published, unpublished_events
 from database.alerts.rules import replace_file_rules
 from database.alerts.surveys import surveys
+from database.alerts.telling import Addressees
 from database.connection import Database
 from live.alerts.ports import BusEnds, Surveyor
 from live.alerts.rules_file import rules_in

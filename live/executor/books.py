@@ -6,12 +6,13 @@ what was written. There is one writer: whoever holds the account's lock.
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 
 import numpy as np
+import psycopg
+from psycopg.rows import TupleRow
 
 from database.connection import Database
 from database.orders.accounts import account_named
@@ -19,10 +20,11 @@ from database.orders.equity import EquityPoint, write_equity
 from database.orders.events import Recorded, order_named, record_events, record_intent, rounded
 from database.orders.events import working_orders as read_working
 from database.orders.intents import created_since, intent_names, moment_of, nanoseconds_of
-from database.orders.ledger import add_ledger_event, is_booked, read_ledger
+from database.orders.ledger import add_ledger_event, booked_among, read_ledger
 from database.orders.risk import StoredRisk, locked_risk, read_risk, step_risk
 from database.orders.standing import last_prices
 from database.orders.targets import StoredTarget, read_targets, write_target
+from live.executor.alerting import AccountAlerts
 from trading.execution.desk import Desk, Price, TrackedOrder
 from trading.execution.intent import Intent
 from trading.orders.history import OrderEvent, OrderEventKind
@@ -32,18 +34,8 @@ from trading.risk.limits import Code, RiskLimits, TradingState
 from trading.risk.watch import RiskState, Thresholds, paid_in, watched
 from trading.units import from_units, price_units, to_money, to_units
 
-LOG = logging.getLogger(__name__)
-
 Denies = Callable[[TradingState], Code | None]
 """Why the gate refuses an order in a state; None when it does not."""
-
-
-OnFlag = Callable[[TrackedOrder, str], None]
-"""Takes an order, and a flag that was not raised before: see `trading.orders.history`."""
-
-
-def no_flag(order: TrackedOrder, flag: str) -> None:
-    """Nothing."""
 
 
 class Books:
@@ -53,7 +45,7 @@ class Books:
         database: Where they are kept.
         account: The account's name.
         now: The time, for what is written down.
-        on_flag: Told of each thing about an order that a person must look at, once.
+        alerts: Told of each thing about an order that a person must look at.
 
     Attributes:
         desk: Positions, working orders, prices.
@@ -67,13 +59,13 @@ class Books:
         database: Database,
         account: str,
         now: Callable[[], datetime],
-        on_flag: OnFlag = no_flag,
+        alerts: AccountAlerts,
     ) -> None:
         account_named(database, account)
         self._database = database
         self._account = account
         self._now = now
-        self._on_flag = on_flag
+        self._alerts = alerts
         self.desk = Desk()
         self.load()
 
@@ -107,6 +99,10 @@ class Books:
     def ledger(self) -> list[LedgerEvent]:
         """The whole ledger, read anew."""
         return read_ledger(self._database, self._account)
+
+    def ledger_of(self, symbols: Collection[str]) -> list[LedgerEvent]:
+        """What of the ledger is of these symbols, read anew."""
+        return read_ledger(self._database, self._account, symbols=symbols)
 
     @property
     def seen(self) -> dict[str, int]:
@@ -188,7 +184,7 @@ class Books:
         known = [(self.order(name), events, theirs) for name, events, theirs in told]
         with self._database.transaction() as connection:
             recorded = [
-                (order, record_events(connection, order, events, theirs))
+                (order, self._record(connection, order, events, theirs))
                 for order, events, theirs in known
                 if order is not None
             ]
@@ -197,15 +193,19 @@ class Books:
         else:
             for before, after in recorded:
                 self._take(before, after.order)
-        for before, after in recorded:
-            self._flag(before, after.order)
         return [after for _, after in recorded]
 
-    def _flag(self, before: TrackedOrder, after: TrackedOrder) -> None:
-        for flag in after.status.flags:
-            if flag not in before.status.flags:
-                LOG.warning("Order %s of %s: %s", after.name, after.intent.order.symbol, flag)
-                self._on_flag(after, flag)
+    def _record(
+        self,
+        connection: psycopg.Connection[TupleRow],
+        before: TrackedOrder,
+        events: Sequence[OrderEvent],
+        broker_order_id: str,
+    ) -> Recorded:
+        """Write what happened to an order, and what of it a person must look at."""
+        recorded = record_events(connection, before, events, broker_order_id)
+        self._alerts.flagged(connection, before, recorded.order)
+        return recorded
 
     def _take(self, before: TrackedOrder, after: TrackedOrder) -> None:
         booked = {fill.execution_id for fill in before.status.fills}
@@ -235,9 +235,8 @@ class Books:
                 intent,
                 [OrderEvent(kind=OrderEventKind.INITIALIZED, at=intent.created_at)],
             )
-            recorded = record_events(connection, order, events, broker_order_id)
+            recorded = self._record(connection, order, events, broker_order_id)
         self._take(order, recorded.order)
-        self._flag(order, recorded.order)
 
     def book(self, event: LedgerEvent, identity: str, reason: str = "") -> bool:
         """Book a deposit or an adjustment, once; what it brings is no gain to the watch."""
@@ -258,7 +257,7 @@ class Books:
 
         Args:
             events: What it brings.
-            identity: The action's; `has_earned` knows by it.
+            identity: The action's; `earned_among` knows by it.
             reason: Why, for a reader.
 
         Returns:
@@ -274,9 +273,10 @@ class Books:
             self.desk.book(events)
         return is_new
 
-    def has_earned(self, identity: str) -> bool:
-        """Whether `book_earned` booked that before."""
-        return is_booked(self._database, self._account, f"{identity}:0")
+    def earned_among(self, identities: Collection[str]) -> set[str]:
+        """Those of the identities that `book_earned` booked before."""
+        first = {f"{identity}:0": identity for identity in identities}
+        return {first[found] for found in booked_among(self._database, self._account, first)}
 
     # The watch.
 

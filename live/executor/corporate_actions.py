@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, time
 from decimal import Decimal
 
@@ -13,13 +14,13 @@ from database.actions import actions_until
 from database.connection import Database
 from database.orders.intents import moment_of, nanoseconds_of
 from live.executor.books import Books
-from live.executor.cancellation import Cancellation
+from live.executor.orders.cancellation import Cancellation
 from live.executor.policy import Policy
 from trading.backtest.events import happening_of
 from trading.execution.hours import TradingHours
 from trading.instruments.actions import ActionKind, CorporateAction
 from trading.instruments.clock import NEW_YORK
-from trading.portfolio.ledger import EventKind
+from trading.portfolio.ledger import EventKind, LedgerEvent
 from trading.units import to_units
 
 LOG = logging.getLogger(__name__)
@@ -57,37 +58,54 @@ class CorporateActions:
         self._cancellation = cancellation
         self._looked: dict[str, int] = {}
 
-    def look(self, paper: PaperBroker, symbol: str, ts: int) -> None:
-        """Book what took effect, when the bar is the symbol's first one of its session.
+    def look(self, paper: PaperBroker, symbols: Iterable[str], ts: int) -> None:
+        """Book what took effect for the symbols whose first bar of a session this is.
+
+        However many symbols and actions there are, the database is read three times at most.
 
         Args:
             paper: The broker, which has to know.
-            symbol: Whose bar has come.
-            ts: The bar's start, nanoseconds since 1970 in UTC.
+            symbols: Whose bars have come.
+            ts: The bars' start, nanoseconds since 1970 in UTC.
         """
         session = self._hours.session(ts)
-        if session <= self._looked.get(symbol, -1):
-            return
-        self._looked[symbol] = session
-        if session < 0 or not (
-            self._books.desk.account.quantity(symbol) or self._books.desk.orders_of(symbol)
-        ):
+        first = [s for s in dict.fromkeys(symbols) if session > self._looked.get(s, -1)]
+        self._looked.update(dict.fromkeys(first, session))
+        concerned = [symbol for symbol in first if self._concerns(symbol)]
+        if not concerned:
             return
         day = moment_of(int(self._hours.opens[session])).astimezone(NEW_YORK).date()
-        found = actions_until(self._database, symbol, day)
+        found = actions_until(self._database, concerned, day)
+        for action in found:
+            if action.kind is ActionKind.SPLIT:
+                self._end_orders(action.symbol, self._effective(action))
         # Of one day splits come first: a dividend is per new share.
-        for action in sorted(found, key=lambda a: (a.ex_date, a.kind is ActionKind.DIVIDEND)):
-            self._apply(paper, action, ts)
+        found.sort(key=lambda a: (a.ex_date, a.kind is ActionKind.DIVIDEND))
+        self._book(paper, found, ts)
+
+    def _concerns(self, symbol: str) -> bool:
+        """Whether anything is held or ordered that an action could change."""
+        desk = self._books.desk
+        return bool(desk.account.quantity(symbol) or desk.orders_of(symbol))
+
+    def _book(self, paper: PaperBroker, actions: Sequence[CorporateAction], ts: int) -> None:
+        """Book those of the actions that were not booked before and apply, in their order."""
+        booked = self._books.earned_among([_identity(action) for action in actions])
+        new = [action for action in actions if _identity(action) not in booked]
+        if not new:
+            return
+        moves: dict[str, list[LedgerEvent]] = {action.symbol: [] for action in new}
+        for event in self._books.ledger_of(moves):
+            moves[event.symbol].append(event)
+        for action in new:
+            # What is booked here is no trade, so it changes the answer for none of the others.
+            if self._applies(action, moves[action.symbol]):
+                self._apply(paper, action, ts)
 
     def _apply(self, paper: PaperBroker, action: CorporateAction, ts: int) -> None:
-        symbol, since = action.symbol, self._effective(action)
-        if action.kind is ActionKind.SPLIT:
-            self._end_orders(symbol, since)
-        identity = f"{action.kind.value}:{symbol}:{action.ex_date.isoformat()}"
-        if self._books.has_earned(identity) or not self._applies(action, since, identity):
-            return
-        step = to_units(self._policy.increments.get(symbol, Decimal(1)), "increment")
+        step = to_units(self._policy.increments.get(action.symbol, Decimal(1)), "increment")
         made = happening_of(action, step).events(self._books.desk.account, ts)
+        identity = _identity(action)
         if made and self._books.book_earned(made, identity, str(action.value)):
             LOG.info("Booked the %s of %s", identity, action.value)
             for event in made:
@@ -108,13 +126,15 @@ class CorporateActions:
         place = int(np.searchsorted(self._hours.opens, midnight))
         return int(self._hours.opens[min(place, len(self._hours.opens) - 1)])
 
-    def _applies(self, action: CorporateAction, since: int, identity: str) -> bool:
-        """Whether what is held now is what was held when an action took effect."""
-        moves = [
-            event
-            for event in self._books.ledger
-            if event.symbol == action.symbol and event.kind in _MOVES
-        ]
+    def _applies(self, action: CorporateAction, ledger: Iterable[LedgerEvent]) -> bool:
+        """Whether what is held now is what was held when an action took effect.
+
+        Args:
+            action: The action.
+            ledger: All events of its symbol from before this look.
+        """
+        since = self._effective(action)
+        moves = [event for event in ledger if event.kind in _MOVES]
         if not sum(event.quantity for event in moves if event.timestamp < since):
             return False
         is_late = any(
@@ -122,6 +142,11 @@ class CorporateActions:
         )
         if is_late or action.currency != "USD":
             why = "shares were traded since" if is_late else f"it is paid in {action.currency}"
-            LOG.error("The %s is not booked: %s; see docs/orders.md", identity, why)
+            LOG.error("The %s is not booked: %s; see docs/orders.md", _identity(action), why)
             return False
         return True
+
+
+def _identity(action: CorporateAction) -> str:
+    """What makes an action the same one when it is looked at again."""
+    return f"{action.kind.value}:{action.symbol}:{action.ex_date.isoformat()}"

@@ -9,36 +9,31 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
-from decimal import Decimal
 from itertools import groupby
 
 from adapters.brokers.errors import BrokerError, OutcomeUnknownError
 from adapters.brokers.paper import PaperBroker
 from adapters.brokers.protocol import Broker, OrderUpdate, UpdateStream
+from database.alerts.telling import Addressees
 from database.connection import Database
 from database.orders.intents import nanoseconds_of
-from database.orders.targets import StoredTarget
-from live.executor.books import Books, OnFlag, no_flag
-from live.executor.cancellation import Cancellation
+from live.executor.alerting import AccountAlerts
+from live.executor.books import Books
 from live.executor.corporate_actions import CorporateActions
 from live.executor.halting import Halting
+from live.executor.orders.cancellation import Cancellation
+from live.executor.orders.decisions import Decisions
+from live.executor.orders.submission import Submission
 from live.executor.policy import Policy
-from live.executor.quantities import bar_units, wanted_by
+from live.executor.quantities import bar_units
 from live.executor.reconciliation import Reconciliation
-from live.executor.submission import Submission
 from trading.events import BarClosed, SignalMade
 from trading.execution.desk import TrackedOrder
 from trading.execution.hours import TradingHours
-from trading.execution.intent import Intent
-from trading.execution.signal_target import signal_target
-from trading.execution.target_order import target_order
-from trading.orders.model import Leg, Order
+from trading.orders.model import Leg
 from trading.portfolio.ledger import deposit
-from trading.risk.gate import denial
-from trading.risk.guards import EVERYWHERE
-from trading.risk.limits import Code, TradingState
+from trading.risk.limits import TradingState
 from trading.units import to_units
 
 LOG = logging.getLogger(__name__)
@@ -60,8 +55,7 @@ class Executor:
         hours: The exchange's.
         broker_of: Makes the broker of the books as they are.
         now: The time.
-        on_halted: Told when a halt is done, with its reason.
-        on_flag: Told of an order that a person must look at, and why.
+        addressees: Who is told of what a person must look at.
         at_step: Told of each step.
     """
 
@@ -73,15 +67,15 @@ class Executor:
         broker_of: Callable[[Books], Broker],
         now: Callable[[], datetime],
         *,
-        on_halted: Callable[[str], None] = no_step,
-        on_flag: OnFlag = no_flag,
+        addressees: Addressees,
         at_step: Callable[[str], None] = no_step,
     ) -> None:
         self._policy = policy
         self._hours = hours
         self._now = now
         self._at_step = at_step
-        self.books = Books(database, policy.account, now, on_flag)
+        alerts = AccountAlerts(policy.account, addressees)
+        self.books = Books(database, policy.account, now, alerts)
         self.broker = broker_of(self.books)
         self._paper = self.broker if isinstance(self.broker, PaperBroker) else None
         self._submission = Submission(self.books, self.broker, now, self._may_send, at_step)
@@ -105,7 +99,17 @@ class Executor:
             cancellation=self._cancellation,
             reconcile=self.reconcile,
             now=now,
-            on_halted=on_halted,
+            alerts=alerts,
+        )
+        self._decisions = Decisions(
+            policy=policy,
+            hours=hours,
+            books=self.books,
+            submission=self._submission,
+            cancellation=self._cancellation,
+            now=now,
+            reconciling=lambda: self.reconciling,
+            at_step=at_step,
         )
         self._actions = CorporateActions(database, policy, hours, self.books, self._cancellation)
         self._limits = policy.live_limits
@@ -125,7 +129,7 @@ class Executor:
     def handle(self, bars: Iterable[BarClosed], signals: Iterable[SignalMade]) -> None:
         """Take what the bus brought: bar by bar, and of each its fills before its signals."""
         own_bars = [b for b in bars if b.interval == self._policy.interval]
-        own_signals = [s for s in signals if self._follows(s)]
+        own_signals = [s for s in signals if self._decisions.follows(s)]
         order = {symbol: place for place, symbol in enumerate(self._policy.symbols)}
         timeline: list[tuple[int, int, int, BarClosed | SignalMade]] = [
             *((b.ts, 0, order.get(b.symbol, len(order)), b) for b in own_bars),
@@ -136,11 +140,11 @@ class Executor:
             events = [event for *_, event in group]
             if is_signal:
                 for event in events:
-                    self._signal(event)  # type: ignore[arg-type]
-                self._decide_all()
+                    self._decisions.take(event)  # type: ignore[arg-type]
+                self._decisions.make()
             else:
                 self._bars(ts, events)  # type: ignore[arg-type]
-        self._decide_all()
+        self._decisions.make()
 
     def receive(self, wait_seconds: float = 0.0) -> int:
         """Take what the broker says; how much it was."""
@@ -157,7 +161,7 @@ class Executor:
         for update in updates:
             self._update(update)
         if updates:
-            self._decide_all()
+            self._decisions.make()
         return len(updates)
 
     def tick(self) -> None:
@@ -171,7 +175,7 @@ class Executor:
             self.reconcile("schedule")
         self._submission.resolve()
         self._halting.go_on(self._last_bar)
-        self._decide_all()
+        self._decisions.make()
 
     def reconcile(self, cause: str) -> bool:
         """Make the books and the broker's agree; nothing is sent until they do."""
@@ -182,7 +186,7 @@ class Executor:
         self.reconciling = False
         self._connects = 0
         self._reconcile_at = self._now() + self._policy.reconcile_every
-        self._decide_all()
+        self._decisions.make()
         return True
 
     def close(self) -> None:
@@ -196,11 +200,10 @@ class Executor:
         """All bars of one start: fills, then marks, then the watch."""
         if self._paper is not None:
             self._paper.at(self._now())
+            self._actions.look(self._paper, [bar.symbol for bar in bars], ts)
+            updates = self._paper.expire(ts)
             for bar in bars:
-                self._actions.look(self._paper, bar.symbol, ts)
-            updates = [
-                u for bar in bars for u in self._paper.on_bar(bar.symbol, bar.ts, bar_units(bar))
-            ]
+                updates += self._paper.on_bar(bar.symbol, bar.ts, bar_units(bar))
             self._at_step("bar matched")
             self.books.happened_together(
                 [(u.order.order.client_order_id, u.events, "") for u in updates]
@@ -213,133 +216,7 @@ class Executor:
             self.books.watch(ts, self._hours.session(ts), self._limits)
             self._halting.go_on(self._last_bar)
 
-    # Signals.
-
-    def _follows(self, signal: SignalMade) -> bool:
-        policy = self._policy
-        return (
-            signal.strategy == policy.strategy
-            and signal.interval == policy.interval
-            and signal.symbol in policy.symbols
-            and policy.fingerprint in {None, signal.fingerprint}
-        )
-
-    def _signal(self, signal: SignalMade) -> None:
-        """Keep what the signal wants, when that is something else than before."""
-        before = self.books.targets.get(signal.symbol)
-        if before is not None and signal.ts <= before.bar:
-            return  # it came before, or corrects a bar that was acted on
-        wanted = signal_target(signal.signal, signal.target, allow_short=self._policy.allow_short)
-        held = before.target if before is not None else 0.0
-        target = held if wanted is None else wanted
-        is_same = target == held and (before is None or before.is_decided)
-        if is_same and not (before is not None and self._owes_exit(before)):
-            return
-        self.books.note(
-            StoredTarget(
-                strategy=signal.strategy,
-                symbol=signal.symbol,
-                fingerprint=signal.fingerprint,
-                interval=signal.interval,
-                bar=signal.ts,
-                available_at=signal.available_at,
-                close=Decimal(repr(signal.close)),
-                target=target,
-                is_decided=False,
-            )
-        )
-
-    def _owes_exit(self, target: StoredTarget) -> bool:
-        """Whether a position is still there whose exit was denied: it is tried again each bar."""
-        held = self.books.desk.account.quantity(target.symbol)
-        return target.exit_denied and held != 0 and target.target * held <= 0
-
-    def _decide_all(self) -> None:
-        for symbol in self._policy.symbols:
-            target = self.books.targets.get(symbol)
-            if target is not None and not target.is_decided:
-                self._decide(target)
-
-    def _decide(self, target: StoredTarget) -> None:
-        """Make the order of a target, once its bar is known, the books agree, nothing works."""
-        late = self._nanoseconds() - target.available_at > self._policy.bar_length
-        price = self.books.desk.prices.get(target.symbol)
-        if not late:
-            if price is None or price.known_at < target.available_at or self.reconciling:
-                return
-            if self._works(target.symbol):
-                return
-        order = target_order(
-            wanted_by(target, self._policy),
-            equity=self.books.desk.account.equity,
-            position=self.books.desk.account.quantity(target.symbol),
-            only_reduces=self._only_reduces(target.symbol),
-        )
-        if self.books.ledger_is_empty:
-            LOG.error(
-                "No order in %s: no cash is known of, as the broker has none or was never reached",
-                target.symbol,
-            )
-        if order is None or order.client_order_id in self.books.desk.names:
-            self.books.note(replace(target, is_decided=True))
-            return
-        self._intend(target, order)
-
-    def _works(self, symbol: str) -> bool:
-        """Whether orders of the symbol still work after their cancel was asked for."""
-        for tracked in self.books.desk.orders_of(symbol):
-            try:
-                self._cancellation.ask(tracked)
-            except BrokerError as error:
-                LOG.warning("Order %s is not cancelled yet: %s", tracked.name, error)
-        return bool(self.books.desk.orders_of(symbol))
-
-    def _only_reduces(self, symbol: str) -> bool:
-        return self.books.risk.state is not TradingState.ACTIVE or self._is_locked(symbol)
-
-    def _is_locked(self, symbol: str) -> bool:
-        trips = self.books.desk.account.trips
-        now = self._nanoseconds()
-        return any(
-            {symbol, EVERYWHERE} & set(guard.locks(trips, frozenset(), now))
-            for guard in self._policy.guards
-        )
-
-    def _intend(self, target: StoredTarget, order: Order) -> None:
-        now, desk = self._now(), self.books.desk
-        exposure = desk.exposure(order.symbol)
-        reduces = exposure.reduces(order.side, to_units(order.quantity, "quantity"))
-
-        def denies(state: TradingState) -> Code | None:
-            situation = desk.situation(
-                order,
-                state=state,
-                now=nanoseconds_of(now),
-                costs=self._policy.costs,
-                reconciling=self.reconciling,
-                takes_orders=self._hours.takes_orders(nanoseconds_of(now), self._policy.bar_length),
-                decided_at=target.available_at,
-                locked=self._is_locked(order.symbol),
-            )
-            return denial(order, situation, self._limits)
-
-        def decided(code: Code | None) -> StoredTarget:
-            return replace(target, is_decided=True, exit_denied=code is not None and reduces)
-
-        intent = Intent(
-            account=self._policy.account,
-            order=order,
-            fingerprint=target.fingerprint,
-            interval=target.interval,
-            bar=target.bar,
-            created_at=now,
-        )
-        self._at_step("decided")
-        tracked, code = self.books.intend(intent, denies, decided)
-        if code is None:
-            self._submission.send(tracked)
-        else:
-            LOG.info("Order %s of %s is denied: %s", tracked.name, order.symbol, code.value)
+    # Sending again.
 
     def _may_send(self, order: TrackedOrder) -> bool:
         """Whether an order may be sent again: none that is older than a bar, none in a halt."""

@@ -15,9 +15,10 @@ from adapters.brokers.errors import BrokerError
 from adapters.brokers.protocol import Broker
 from database.connection import Database
 from database.orders.risk import finish_halt
+from live.executor.alerting import AccountAlerts
 from live.executor.books import Books
-from live.executor.cancellation import Cancellation
-from live.executor.submission import Submission
+from live.executor.orders.cancellation import Cancellation
+from live.executor.orders.submission import Submission
 from trading.execution.desk import TrackedOrder
 from trading.execution.intent import Intent
 from trading.orders.model import Leg, Order, Side, TimeInForce, client_order_id
@@ -42,7 +43,7 @@ class Halting:
         cancellation: Cancels all others.
         reconcile: Makes both books agree, should the broker hold what ours do not.
         now: The time.
-        on_halted: Told when the halt is done.
+        alerts: Tells people when the halt is done.
     """
 
     def __init__(
@@ -56,7 +57,7 @@ class Halting:
         cancellation: Cancellation,
         reconcile: Callable[[str], bool],
         now: Callable[[], datetime],
-        on_halted: Callable[[str], None],
+        alerts: AccountAlerts,
     ) -> None:
         self._database = database
         self._account = account
@@ -67,7 +68,7 @@ class Halting:
         self._reconcile = reconcile
         self._reconcile_at = now()
         self._now = now
-        self._on_halted = on_halted
+        self._alerts = alerts
 
     def go_on(self, bar: int) -> None:
         """Do what can be done now.
@@ -91,8 +92,9 @@ class Halting:
         if risk.closes_positions and left:
             self._ask_again()
             return
-        self._books.risk = finish_halt(self._database, self._account, detail={"positions": left})
-        self._on_halted(risk.memory.reason)
+        self._books.risk = finish_halt(
+            self._database, self._account, detail={"positions": left}, tell=self._alerts.halted
+        )
 
     def _ask_again(self) -> None:
         """The broker holds what our books do not: have them agree, and go on from there."""

@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import logging
-
 from database.connection import Database
 from database.orders.intents import nanoseconds_of
 from database.orders.publishing import UnpublishedEvent, mark_published, unpublished_events
 from live.bus.port import Bus
-from live.errors import BusError
-from trading.events import AlertChanged, OrderChanged, Stream
-from trading.execution.desk import TrackedOrder
-
-LOG = logging.getLogger(__name__)
+from trading.events import OrderChanged, Stream
 
 
 class Publishing:
@@ -43,35 +37,6 @@ class Publishing:
             self._bus.publish_many(Stream.ORDERS, told)
             mark_published(self._database, [event.id for event in waiting])
         return len(waiting)
-
-    def halted(self, reason: str, at: int) -> None:
-        """Tell that a halt is done."""
-        event = AlertChanged(
-            rule="risk-state",
-            subject=self._account,
-            kind="firing",
-            severity="critical",
-            message=f"Account {self._account} is HALTED: {reason}.",
-            at=at,
-            identity=f"halted:{self._account}:{at}",
-        )
-        self._bus.publish(Stream.ALERTS, self._account, event)
-
-    def flagged(self, order: TrackedOrder, flag: str, at: int) -> None:
-        """Tell of an order that a person must look at; a bus that is gone stops no trading."""
-        event = AlertChanged(
-            rule="order-flag",
-            subject=self._account,
-            kind="firing",
-            severity="warning",
-            message=f"Order {order.name} of {order.intent.order.symbol}: {flag}.",
-            at=at,
-            identity=f"flag:{self._account}:{order.name}:{flag}",
-        )
-        try:
-            self._bus.publish(Stream.ALERTS, self._account, event)
-        except BusError as error:
-            LOG.warning("The bus is not told of an order to look at: %s", error)
 
     def _event(self, event: UnpublishedEvent) -> OrderChanged:
         return OrderChanged(

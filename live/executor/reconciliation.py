@@ -15,8 +15,8 @@ from database.orders.events import rounded
 from database.orders.intents import nanoseconds_of
 from database.orders.reconciliations import begin_reconciliation, end_reconciliation
 from live.executor.books import Books
-from live.executor.cancellation import Cancellation
-from live.executor.submission import Submission
+from live.executor.orders.cancellation import Cancellation
+from live.executor.orders.submission import Submission
 from trading.execution.comparison import Difference, DifferenceKind, Held, compared
 from trading.execution.desk import TrackedOrder, is_sent
 from trading.execution.intent import Intent

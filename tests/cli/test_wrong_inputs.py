@@ -205,6 +205,15 @@ def test_a_damaged_file_ends_a_query_in_one_sentence(lake: Lake) -> None:
         run_sql("SELECT count(close) FROM bronze", "table", str(lake.folder))
 
 
+EXECUTOR: dict[str, Any] = {
+    "account": "paper", "broker": "paper", "confirm_account": None, "symbols": "AAPL",
+    "strategy": "rsi_reversion", "fingerprint": None, "interval": "1m", "capital": "100000",
+    "fees_bps": "1", "slippage_bps": "1", "participation": "0.025", "allocation": None,
+    "allow_short": False, "clock": "wall", "minutes": None, "json": False,
+    "service": ServiceOptions(server_dir=Path()),
+}  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
@@ -212,21 +221,23 @@ def test_a_damaged_file_ends_a_query_in_one_sentence(lake: Lake) -> None:
         ({"allocation": "-1"}, "allocation='-1' is not a number from 0 to"),
         ({"symbols": "a b"}, "symbol='a b' is not a symbol name"),
         ({"account": "a b/c"}, "account='a b/c' is not 1 to 64 of"),
-        ({"interval": "9z"}, "interval='9z' is not 1m, 3m"),
+        ({"interval": "9z"}, "interval='9z' is not one of 1m, 3m"),
+        # Nobody makes live bars of a day, nor signals of a strategy that does not exist.
+        ({"interval": "1d"}, "interval='1d' is not one of 1m, 3m"),
+        ({"strategy": "nosuch"}, "strategy='nosuch' is not one of bollinger_reversion, macd_cross"),
+        ({"strategy": "a:B"}, "strategy='a:B' is not a class that can be imported"),
     ],
 )
 def test_an_executor_refuses_what_it_cannot_trade_with(wrong: dict[str, str], said: str) -> None:
-    given: dict[str, Any] = {
-        "account": "paper", "broker": "paper", "confirm_account": None, "symbols": "AAPL",
-        "strategy": "rsi_reversion", "fingerprint": None, "interval": "1m", "capital": "100000",
-        "fees_bps": "1", "slippage_bps": "1", "participation": "0.025", "allocation": None,
-        "allow_short": False, "clock": "wall", "minutes": None, "json": False,
-        "service": ServiceOptions(server_dir=Path()),
-    }  # fmt: skip
-    assert policy_of(ExecutorOptions(**given), Settings()).symbols == ("AAPL",)
+    assert policy_of(ExecutorOptions(**EXECUTOR), Settings()).symbols == ("AAPL",)
     with pytest.raises(ParameterError) as refused:
-        policy_of(ExecutorOptions(**given | wrong), Settings())
+        policy_of(ExecutorOptions(**EXECUTOR | wrong), Settings())
     assert str(refused.value).startswith(said)
+
+
+def test_an_executor_follows_a_strategy_of_a_user_s_own_by_the_name_in_its_signals() -> None:
+    given = EXECUTOR | {"strategy": "tests.live.executor.process.given_strategy:GivenStrategy"}
+    assert policy_of(ExecutorOptions(**given), Settings()).strategy == "given"
 
 
 @pytest.mark.parametrize("option", ["--rate inf", "--speed inf", "--rate nan", "--minutes nan"])

@@ -125,18 +125,18 @@ DIVIDEND = replace(
 def test_actions_are_known_by_their_ex_date(database: Database) -> None:
     other = replace(SPLIT, symbol="TSLA", value=5.0)
     assert replace_actions(database, [SPLIT, DIVIDEND, other]) == 3
-    assert actions_until(database, "AAPL", date(2020, 8, 30)) == [DIVIDEND]
-    assert actions_until(database, "AAPL", date(2020, 8, 31)) == [DIVIDEND, SPLIT]
+    assert actions_until(database, ["AAPL"], date(2020, 8, 30)) == [DIVIDEND]
+    assert actions_until(database, ["AAPL"], date(2020, 8, 31)) == [DIVIDEND, SPLIT]
     assert replace_actions(database, [SPLIT, DIVIDEND, other]) == 0
     assert replace_actions(database, [replace(SPLIT, value=7.0)]) == 4
-    assert [a.value for a in actions_until(database, "AAPL", date(2021, 1, 1))] == [7.0]
+    assert [a.value for a in actions_until(database, ["AAPL"], date(2021, 1, 1))] == [7.0]
 
 
 def test_actions_that_contradict_each_other_are_refused(database: Database) -> None:
     replace_actions(database, [SPLIT])
     with pytest.raises(DatabaseError, match="corporate_action_pkey"):
         replace_actions(database, [DIVIDEND, SPLIT, replace(SPLIT, value=5.0)])
-    assert actions_until(database, "AAPL", date(2021, 1, 1)) == [SPLIT]
+    assert actions_until(database, ["AAPL"], date(2021, 1, 1)) == [SPLIT]
 
 
 GAP = SessionGap(

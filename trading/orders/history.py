@@ -18,9 +18,13 @@ from fractions import Fraction
 from trading.orders.states import OrderState, transition
 
 LATE_FILL, OVERFILL, UNKNOWN_STATE = "LATE_FILL", "OVERFILL", "UNKNOWN_STATE"
-"""What a person must look at: a fill after the end, more filled than asked for, a state of the
-broker's that we do not know (the order counts as alive)."""
 
+FLAGS = {
+    LATE_FILL: "filled after its end, and the fill is booked",
+    OVERFILL: "filled by more than was asked for, and all of it is booked",
+    UNKNOWN_STATE: "is in a state of the broker's that we do not know, and counts as alive",
+}
+"""What a person must look at about an order, and what it means."""
 
 LOST = "LOST"
 """Why we take an order for rejected that the broker did not know after it was sent three times.

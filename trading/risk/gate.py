@@ -61,8 +61,9 @@ class Situation:
 def denial(order: Order, now: Situation, limits: RiskLimits) -> Code | None:
     """Why the order may not be sent; None when it may.
 
-    An order that can only make a position smaller passes while the account is reducing and is
-    held to no limit of size: an exit must not be refused for being large.
+    An order that can only make a position smaller passes while the account is reducing, and is
+    held to no limit of size or number: an exit must not be refused for being large, nor for the
+    entries that came before it. It counts against the number all the same.
     """
     quantity = to_units(order.quantity, "quantity")
     reduces = now.exposure.reduces(order.side, quantity)
@@ -71,12 +72,12 @@ def denial(order: Order, now: Situation, limits: RiskLimits) -> Code | None:
         return code
     if _would_wash(order, now):
         return Code.WASH
-    if (
-        limits.max_orders_per_minute is not None
-        and now.recent_orders >= limits.max_orders_per_minute
-    ):
+    if reduces:
+        return None
+    most = limits.max_orders_per_minute
+    if most is not None and now.recent_orders >= most:
         return Code.RATE
-    return None if reduces else _too_large(order, quantity, now, limits)
+    return _too_large(order, quantity, now, limits)
 
 
 def _closed(now: Situation, *, reduces: bool) -> Code | None:

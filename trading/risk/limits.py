@@ -71,7 +71,9 @@ class RiskLimits(BaseModel):
     max_price_age: int | None = Field(
         None, gt=0, description="Seconds after which the last price is stale.", examples=[120]
     )
-    max_orders_per_minute: int | None = Field(None, gt=0, description="Orders within a minute.")
+    max_orders_per_minute: int | None = Field(
+        None, gt=0, description="Orders within a minute, beyond which only exits pass."
+    )
     max_drawdown: Decimal | None = Field(
         None, gt=0, le=1, description="Fall of the net asset value per unit from its peak at "
         "which trading halts until a person resumes it.", examples=["0.2"],

@@ -10,7 +10,12 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, TypeVar
 
 from adapters.brokers.errors import OrderRejectedError, OutcomeUnknownError
-from adapters.brokers.protocol import BrokerOrder, BrokerStatus, OrderUpdate
+from adapters.brokers.protocol import (
+    BrokerOrder,
+    BrokerStatus,
+    OrderUpdate,
+    refuse_attached_exits,
+)
 from adapters.market_data.protocol import SourceError
 from adapters.market_data.rest.symbols import our_symbol, vendor_symbol
 from trading.execution.intent import ADOPTED
@@ -50,8 +55,7 @@ def request_of(order: Order) -> dict[str, str]:
     Raises:
         OrderRejectedError: Alpaca does not take such an order, or we do not send it.
     """
-    if order.stop_loss is not None or order.take_profit is not None:
-        raise OrderRejectedError("exits are sent as orders of their own")
+    refuse_attached_exits(order)
     try:
         symbol = vendor_symbol(order.symbol)
     except SourceError as error:

@@ -21,6 +21,7 @@ from adapters.brokers.paper import PaperBroker, Terms
 from adapters.brokers.protocol import Broker
 from cli.commands.live.service import Service, ServiceOptions, running
 from cli.settings import settings_in_force
+from database.alerts.telling import Addressees
 from database.connection import Database
 from database.orders.accounts import ensure_account, only_executor
 from database.orders.intents import moment_of
@@ -34,11 +35,12 @@ from live.executor.publishing import Publishing
 from live.stream.publishing import last_time_told
 from servers.errors import FAILED, USAGE, CommandError
 from trading.backtest.assumptions import Assumptions
-from trading.bars.intervals import Interval
+from trading.bars.intervals import MINUTE_INTERVALS, Interval
 from trading.errors import ParameterError
 from trading.execution.hours import TradingHours
 from trading.instruments.calendar import sessions
 from trading.instruments.symbols import checked_symbol
+from trading.strategies.registry import BUILT_IN, strategy_named
 
 if TYPE_CHECKING:
     from flows.boundary.settings import Settings
@@ -63,7 +65,7 @@ class ExecutorOptions:
         broker: Who takes the orders.
         confirm_account: The number of the account with real money.
         symbols: What is traded, separated by commas.
-        strategy: Whose signals are followed.
+        strategy: Whose signals are followed: a name, or a class as `package.module:Class`.
         fingerprint: Of which version and parameters; None for any.
         interval: Of bars and signals.
         capital: Dollars that a paper account begins with.
@@ -123,10 +125,8 @@ def run_executor(options: ExecutorOptions) -> None:
         )
         publishing = Publishing(database, policy.account, service.bus)
         executor = Executor(
-            database, policy, hours, broker_of, clock,
-            on_halted=lambda why: publishing.halted(why, time.time_ns()),
-            on_flag=lambda order, flag: publishing.flagged(order, flag, time.time_ns()),
-        )  # fmt: skip
+            database, policy, hours, broker_of, clock, addressees=_addressees(settings)
+        )
         stack.callback(executor.close)
         executor.start()
         process = ExecutorProcess(
@@ -134,7 +134,8 @@ def run_executor(options: ExecutorOptions) -> None:
             clock=clock, report=lambda handled: service.turn(lambda: handled),
         )  # fmt: skip
         typer.echo(
-            f"Trading {len(policy.symbols)} symbols in {policy.account} ({options.broker}).",
+            f"Trading {len(policy.symbols)} symbols in {policy.account} ({options.broker}) on "
+            f"{policy.interval} bars and signals of {policy.strategy}.",
             err=True,
         )
         handled = process.run(_after(options.minutes))
@@ -189,12 +190,17 @@ def policy_of(options: ExecutorOptions, settings: Settings) -> Policy:
     if not _ACCOUNT.fullmatch(options.account):
         allowed = "1 to 64 of A-Z a-z 0-9 . _ -, beginning with a letter or digit"
         raise ParameterError("account", options.account, allowed, "call it e.g. paper-2")
-    known = {interval.value: interval for interval in Interval}
+    known = {interval.value: interval for interval in MINUTE_INTERVALS}
     if options.interval not in known:
-        raise ParameterError("interval", options.interval, ", ".join(known), "choose one of them")
+        raise ParameterError(
+            "interval",
+            options.interval,
+            f"one of {', '.join(known)}",
+            "pass one that live bars have",
+        )
     return Policy(
         account=options.account,
-        strategy=options.strategy,
+        strategy=_name_in_signals(options.strategy),
         fingerprint=options.fingerprint,
         interval=known[options.interval],
         symbols=symbols,
@@ -212,6 +218,18 @@ def policy_of(options: ExecutorOptions, settings: Settings) -> Policy:
     )
 
 
+def _name_in_signals(strategy: str) -> str:
+    """The name that a strategy's signals carry.
+
+    A user's own is given as a class, as to whatever makes the signals: those of a plain name that
+    nobody knows would be waited for without an end.
+
+    Raises:
+        ParameterError: There is none of that name.
+    """
+    return strategy if strategy in BUILT_IN else strategy_named(strategy).name
+
+
 def carry_out_halt(database: Database, account: str, settings: Settings) -> None:
     """Do at Alpaca what a halt asks for, where no executor runs that would.
 
@@ -225,7 +243,10 @@ def carry_out_halt(database: Database, account: str, settings: Settings) -> None
         costs=Assumptions().costs(), limits=settings.risk_limits,
     )  # fmt: skip
     # Ending orders and positions takes no confirmation, real money or not.
-    executor = Executor(database, policy, hours, lambda _: _alpaca(settings), clock)
+    executor = Executor(
+        database, policy, hours, lambda _: _alpaca(settings), clock,
+        addressees=_addressees(settings),
+    )  # fmt: skip
     with contextlib.closing(executor):
         executor.start()
         deadline = time.monotonic() + HALT_SECONDS
@@ -279,6 +300,10 @@ def _alpaca(settings: Settings) -> AlpacaBroker:
         settings.alpaca_key_id, settings.alpaca_secret_key, settings.alpaca_trading_url
     )
     return AlpacaBroker(client)
+
+
+def _addressees(settings: Settings) -> Addressees:
+    return Addressees.of(settings.notify, settings.notify_quiet)
 
 
 def _is_live(settings: Settings, options: ExecutorOptions) -> bool:

@@ -15,7 +15,7 @@ from cli.commands.live.serving import member_name
 from cli.market_clock import market_clock
 from cli.settings import absolute
 from database.alerts.addressees import addressees_told
-from database.alerts.evaluation import Addressees
+from database.alerts.telling import Addressees
 from database.live.subscriptions import subscriptions
 from flows.operations.news_fetching import fetch_news
 from live.alerts.ports import BusEnds, Surveyor
@@ -23,7 +23,6 @@ from live.alerts.process import run_alerts
 from live.alerts.watch import WatchOptions
 from live.news import run_news
 from storage.directory import open_directory
-from trading.alerts.delivery import quiet_hours
 from trading.events import Stream
 
 NEWS_BACK = timedelta(hours=24)
@@ -48,7 +47,6 @@ def serve_alerts(options: ServiceOptions, clock: Literal["wall", "events"]) -> N
     ):
         settings = service.settings
         known = channels(settings.notify)
-        quiet = None if settings.notify_quiet is None else quiet_hours(settings.notify_quiet)
         # Flow runs tell the same people, and know no URL.
         told = addressees_told(known, settings.notify_quiet)
         member = member_name(service.name)
@@ -56,7 +54,7 @@ def serve_alerts(options: ServiceOptions, clock: Literal["wall", "events"]) -> N
             service.bus.consume(s, _GROUP, member, "latest") for s in (Stream.BARS, Stream.SIGNALS)
         ]
         watch = WatchOptions(
-            addressees=Addressees(tuple(known), quiet),
+            addressees=Addressees.of(known, settings.notify_quiet),
             rules_file=Path(settings.alerts_file),
             surveyors=_surveyors(),
             clock=market,

@@ -87,7 +87,8 @@ def test_alerts_watches_the_bus_and_tells_how_it_does(
     assert 'trading_events_received_total{service="alerts",stream="bars"} 2.0' in numbers
     wait_until(lambda: state_of(database, "alerts") == "running", "it says that it runs", 60)
     # Whoever else has something to tell finds out whom.
-    known = addressees_known(database)
+    with database.transaction() as connection:
+        known = addressees_known(connection)
     assert (known.channels, known.quiet) == (("desk", "mail"), quiet_hours("22:00-07:00 UTC"))
     assert "of-nobody" not in repr(heartbeats(database))
     one.stop()

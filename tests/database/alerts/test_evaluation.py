@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import psycopg
 import pytest
 
-from database.alerts.evaluation import Addressees, evaluate
+from database.alerts.evaluation import evaluate
 from database.alerts.log import (
     alert_events,
     firing_alerts,
@@ -16,6 +16,7 @@ from database.alerts.log import (
 )
 from database.alerts.outbox import notifications
 from database.alerts.rules import put_rule, remove_rule, replace_file_rules, stored_rules
+from database.alerts.telling import Addressees
 from database.connection import Database, open_database
 from database.errors import DatabaseError
 from tests.trading.alerts.given import OPEN, bar, signal

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from database.alerts.evaluation import Addressees, evaluate
+from database.alerts.evaluation import evaluate
 from database.alerts.locks import become_sender
 from database.alerts.outbox import (
     Notification,
@@ -17,6 +17,7 @@ from database.alerts.outbox import (
     resolve_unknown,
 )
 from database.alerts.rules import put_rule
+from database.alerts.telling import Addressees
 from database.connection import Database, open_database
 from tests.trading.alerts.given import OPEN, bar
 from tests.waiting import wait_until

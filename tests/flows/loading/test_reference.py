@@ -56,7 +56,7 @@ def test_a_rename_and_a_reused_symbol_are_as_the_history_has_them(
     assert name_on(database, "META", date(2022, 6, 9)) == ("F1", "Meta Platforms")
     assert name_on(database, "MSFT", date(1990, 1, 1)) == ("MSFT", "Microsoft")
     assert [p.symbol for p in symbols_of(database, "F1")] == ["FB", "META"]
-    assert actions_until(database, "AAPL", date(2021, 1, 1)) == [SPLIT]
+    assert actions_until(database, ["AAPL"], date(2021, 1, 1)) == [SPLIT]
     assert copy_reference(database, lake.directory) == 0
 
 

@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from adapters.notifications.protocol import Delivery
-from database.alerts.evaluation import Addressees
 from database.alerts.outbox import notifications
 from database.alerts.rules import put_rule
+from database.alerts.telling import Addressees
 from database.connection import Database, open_database
 from database.live.bars import save_live_bars
 from database.orders.events import order_named

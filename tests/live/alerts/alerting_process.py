@@ -14,7 +14,7 @@ from types import FrameType
 from pydantic import SecretStr
 
 from adapters.notifications.apprise_channel import channels
-from database.alerts.evaluation import Addressees
+from database.alerts.telling import Addressees
 from live.alerts.ports import BusEnds
 from live.alerts.process import run_alerts
 from live.alerts.watch import WatchOptions

@@ -9,8 +9,8 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from adapters.notifications.apprise_channel import channels
-from database.alerts.evaluation import Addressees
 from database.alerts.rules import put_rule
+from database.alerts.telling import Addressees
 from database.connection import Database
 from live.alerts.ports import BusEnds
 from live.alerts.process import run_alerts

@@ -11,10 +11,10 @@ from typing import Any
 import psycopg
 import pytest
 
-from database.alerts.evaluation import Addressees
 from database.alerts.log import alert_events, firing_alerts
 from database.alerts.outbox import notifications
 from database.alerts.rules import put_rule, stored_rules
+from database.alerts.telling import Addressees
 from database.connection import Database
 from live.alerts.ports import BusEnds
 from live.alerts.session import session_open

@@ -15,7 +15,6 @@ from tests.live.executor.test_crashes import see, states, world_of
 from tests.live.executor.test_start import adjustments
 from tests.live.executor.world import Clock, World, hours_of, policy_of
 from tests.trading.backtest.markets import START
-from trading.orders.history import UNKNOWN_STATE
 from trading.orders.model import Side as OrderSide
 from trading.portfolio.ledger import EventKind
 from trading.risk.limits import TradingState
@@ -35,10 +34,14 @@ def test_an_order_in_a_state_that_we_do_not_know_works_on_and_is_told_once(
     [tracked] = executor.books.desk.working.values()
     # It may fill, so it counts against the limits, and so it does after a restart.
     assert executor.books.desk.exposure("AAPL").worst == 100 * 10**9
-    assert world.flagged == [(tracked.name, UNKNOWN_STATE)]
+    told = (
+        f"Order {tracked.name} of AAPL is in a state of the broker's that we do not know, and "
+        "counts as alive (UNKNOWN_STATE)."
+    )
+    assert world.flagged == [told]
     executor = world.executor()
     assert not executor.reconciling
-    assert world.flagged == [(tracked.name, UNKNOWN_STATE)]
+    assert world.flagged == [told]
     # It is cancelled before an order the other way is made, or, as here, fills.
     side.theirs.fill(order, Decimal(100), Decimal(100))
     executor.receive()

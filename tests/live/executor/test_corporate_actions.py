@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import logging
-from datetime import date
+from collections.abc import Sequence
+from datetime import date, timedelta
 from decimal import Decimal
+from typing import Any, Self
 
+import psycopg
 import pytest
+from psycopg.rows import TupleRow
 
 from database.actions import replace_actions
 from database.connection import Database
@@ -154,3 +158,79 @@ def test_one_that_is_known_after_a_trade_is_told_and_not_booked(
         see(world, executor, 2, 0, 99.0)
     assert "dividend:AAPL:2024-01-03 is not booked: shares were traded since" in caplog.text
     assert EventKind.DIVIDEND not in {event.kind for event in read_ledger(database, "p")}
+
+
+class CountingCursor(psycopg.Cursor[TupleRow]):
+    """A cursor that counts what it asks the database."""
+
+    reads = 0
+
+    def execute(self, query: Any, *values: Any, **options: Any) -> Self:
+        type(self).reads += str(query).lstrip().startswith("SELECT")
+        return super().execute(query, *values, **options)
+
+
+def reads_of_a_session_s_start(world: World, actions: Sequence[CorporateAction]) -> int:
+    """How often a session's first bar reads the database where so many actions are known."""
+    replace_actions(world.database, actions)
+    executor = world.executor()
+    CountingCursor.reads = 0
+    world.database.rows.cursor_factory = CountingCursor
+    see(world, executor, 2, 0, 25.0)
+    world.database.rows.cursor_factory = psycopg.Cursor
+    return CountingCursor.reads
+
+
+def test_a_session_s_start_reads_as_much_for_many_actions_as_for_one(
+    world: World, database: Database
+) -> None:
+    """Those of the years before are neither booked nor asked for one by one."""
+    old = [
+        CorporateAction(
+            symbol="AAPL", kind=ActionKind.DIVIDEND, value=0.1,
+            ex_date=date(2020, 1, 1) + timedelta(days=30 * number),
+        )
+        for number in range(40)
+    ]  # fmt: skip
+    holding(world, world.executor())
+    one, many = (reads_of_a_session_s_start(world, actions) for actions in (old[:1], old))
+    assert one == many
+    assert {event.kind for event in read_ledger(database, "p")} == {
+        EventKind.DEPOSIT, EventKind.FILL,
+    }  # fmt: skip
+
+
+FOUR_DAYS = [date(2024, 1, 3) + timedelta(days=number) for number in range(4)]
+OF_FOUR_DAYS = [
+    CorporateAction(symbol=symbol, kind=kind, ex_date=day, value=value)
+    for symbol, kind, day, value in [
+        ("AAPL", ActionKind.DIVIDEND, FOUR_DAYS[0], 0.3),
+        ("AAPL", ActionKind.SPLIT, FOUR_DAYS[1], 3.0),
+        ("AAPL", ActionKind.DIVIDEND, FOUR_DAYS[1], 0.2),
+        ("AAPL", ActionKind.DIVIDEND, FOUR_DAYS[2], 0.1),
+        ("AAPL", ActionKind.SPLIT, FOUR_DAYS[3], 0.4),
+        ("MSFT", ActionKind.DIVIDEND, FOUR_DAYS[2], 0.7),
+    ]
+]
+
+
+@pytest.mark.parametrize("days", [(1, 2, 3, 4), (4,), (2, 4), (3, 4)])
+def test_what_several_sessions_bring_comes_to_the_same_however_late_it_is_seen(
+    database: Database, days: Sequence[int]
+) -> None:
+    policy = policy_of("p", ["AAPL", "MSFT"], allocation=Decimal("0.5"))
+    world = World(database, policy, hours_of(10), Clock(START))
+    executor = world.executor()
+    for row, signal in ((0, "buy"), (1, None)):
+        see(world, executor, 0, row, 100.0, signal=signal)
+        see(world, executor, 0, row, 100.0, signal=signal, symbol="MSFT")
+    assert executor.books.held("AAPL") == executor.books.held("MSFT") == 50
+    replace_actions(database, OF_FOUR_DAYS)
+    for day in days:
+        for symbol in ("AAPL", "MSFT"):
+            see(world, executor, day, 0, 100.0, symbol=symbol)
+    # 50 shares become 150, and those 60; each dividend is of the shares of its day.
+    assert executor.books.held("AAPL") == 60
+    dividends = Decimal(50) * (Decimal("0.3") + Decimal("0.7")) + 150 * Decimal("0.3")
+    assert to_dollars(executor.books.desk.account.cash) == dividends
+    assert not world.executor().reconciling

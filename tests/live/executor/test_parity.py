@@ -28,6 +28,7 @@ from trading.backtest.result import Result
 from trading.backtest.targets import TargetOrders
 from trading.backtest.terms import Terms
 from trading.orders.fills import Costs
+from trading.orders.model import Side as OrderSide
 from trading.risk.limits import RiskLimits
 from trading.strategies.protocol import BUY, HOLD, SELL, Signals
 
@@ -62,8 +63,9 @@ def backtest(
     signals: dict[str, list[int]],
     assumptions: Assumptions,
     limits: RiskLimits,
+    count: int = ROWS,
 ) -> Result:
-    made = market_of(rows, clock_of(ROWS))
+    made = market_of(rows, clock_of(count))
     own = [
         Signals(np.array([signals[s][row] for row in made.rows[column]], np.int8))
         for column, s in enumerate(made.symbols)
@@ -115,6 +117,43 @@ def test_a_replay_on_paper_trades_as_the_backtest_did(
         (o.order.client_order_id, o.state.value, o.reason, o.order.quantity)
         for o in expected.orders
     )
+
+
+def test_a_limit_of_orders_a_minute_refuses_the_same_entries_and_no_exit(
+    database: Database,
+) -> None:
+    rows, signals = market(12), signals_of(12)
+    costs, limits = Assumptions(capital=Decimal(50_000)), RiskLimits(max_orders_per_minute=1)
+    expected = backtest(rows, signals, costs, limits)
+    policy = policy_of("p", SYMBOLS, costs=costs.costs(), limits=limits, capital=costs.capital)
+    world = World(database, policy, hours_of(40))
+    walk(world, world.executor(), rows, clock_of(ROWS).starts.tolist(), by_row(signals))
+    assert orders(database) == sorted(
+        (o.order.client_order_id, o.state.value, o.reason, o.order.quantity)
+        for o in expected.orders
+    )
+    refused = [o.order.side for o in expected.orders if o.reason == "RATE"]
+    assert len(refused) > 3
+    assert set(refused) == {OrderSide.BUY}
+
+
+def test_an_order_of_a_symbol_without_bars_ends_with_its_session(database: Database) -> None:
+    """What no longer works takes nothing from what others may buy."""
+    flat = (100.0, 100.0, 100.0, 100.0, 1e6)
+    rows: dict[str, list[Row | None]] = {"AAPL": [flat] * 6 + [None] * 4, "MSFT": [flat] * 10}
+    signals = {"AAPL": [HOLD] * 5 + [BUY] + [HOLD] * 4, "MSFT": [HOLD] * 7 + [BUY, HOLD, HOLD]}
+    limits = RiskLimits(max_gross=Decimal("0.6"))
+    free = Assumptions(capital=Decimal(10_000), fees_bps=Decimal(0), slippage_bps=Decimal(0))
+    made = {row: {s: NAMES[own[row]] for s, own in signals.items()} for row in range(10)}
+    expected = backtest(rows, signals, free, limits, count=10)
+    policy = policy_of("p", tuple(rows), costs=free.costs(), limits=limits)
+    world = World(database, policy, hours_of(10))
+    walk(world, world.executor(), rows, clock_of(10).starts.tolist(), made)
+    assert orders(database) == sorted(
+        (o.order.client_order_id, o.state.value, o.reason, o.order.quantity)
+        for o in expected.orders
+    )
+    assert sorted(str(state) for _, state, *_ in orders(database)) == ["EXPIRED", "FILLED"]
 
 
 def test_behind_alpacas_stand_in_it_trades_as_the_backtest_did(database: Database) -> None:

@@ -12,6 +12,8 @@ import numpy as np
 
 from adapters.brokers.paper import PaperBroker, Terms
 from adapters.brokers.protocol import Broker
+from database.alerts.log import alert_events
+from database.alerts.telling import Addressees
 from database.connection import Database
 from database.orders.accounts import BrokerName, ensure_account
 from live.executor.books import Books
@@ -88,8 +90,7 @@ class World:
         clock: The time.
         broker: Makes the broker of a new executor; None for the paper broker.
         at_step: Told of each step.
-        halted: What `on_halted` was told.
-        flagged: What `on_flag` was told: names and flags.
+        addressees: Who is told of what a person must look at.
     """
 
     database: Database
@@ -98,8 +99,7 @@ class World:
     clock: Clock = field(default_factory=Clock)
     broker: Callable[[Books], Broker] | None = None
     at_step: Callable[[str], None] = no_step
-    halted: list[str] = field(default_factory=list)
-    flagged: list[tuple[str, str]] = field(default_factory=list)
+    addressees: Addressees = field(default_factory=Addressees)
 
     def __post_init__(self) -> None:
         name: BrokerName = "paper" if self.broker is None else "alpaca"
@@ -109,11 +109,20 @@ class World:
         """A new process: it starts from the database and the broker."""
         executor = Executor(
             self.database, self.policy, self.hours, self.broker or self._paper, self.clock,
-            on_halted=self.halted.append,
-            on_flag=lambda order, flag: self.flagged.append((order.name, flag)), at_step=self._step,
+            addressees=self.addressees, at_step=self._step,
         )  # fmt: skip
         executor.start()
         return executor
+
+    @property
+    def halted(self) -> list[str]:
+        """What was told of halts that are done, the first one first."""
+        return [event.message for event in alert_events(self.database, rule="risk-state")][::-1]
+
+    @property
+    def flagged(self) -> list[str]:
+        """What was told of orders that a person must look at, the first one first."""
+        return [event.message for event in alert_events(self.database, rule="order-flag")][::-1]
 
     def _step(self, name: str) -> None:
         self.at_step(name)  # as it is by then

@@ -85,7 +85,9 @@ ONLY_POWER = RiskLimits(buying_power=Decimal(1))
         (order("99"), {}, ONLY_POWER, None),
         (order("100", Side.SELL), {}, ONLY_POWER, Code.BUYING_POWER),
         (order("60"), {"gross": 5_000 * MONEY}, ONLY_POWER, Code.BUYING_POWER),
-        # An exit is held to no size.
+        # An exit is held to no size, and to no number.
+        (order(side=Side.SELL), {"recent_orders": 3, "exposure": HELD}, ALL, None),
+        (order("11", Side.SELL), {"recent_orders": 3, "exposure": HELD}, ALL, Code.RATE),
         (order("90", Side.SELL), {"exposure": Exposure(90 * UNIT), "gross": 9_000 * MONEY}, ALL,
          None),
     ],

@@ -50,7 +50,7 @@ def test_the_kill_switch_is_durable_before_anything_is_cancelled(database: Datab
         executor.tick()
     assert side.theirs.open() == []
     assert read_risk(database, "a").shown == "HALTED"
-    assert world.halted == ["too hot"]
+    assert world.halted == ["Account a is HALTED: too hot."]
 
 
 def test_the_kill_switch_says_halted_only_when_the_broker_is_flat(database: Database) -> None:
@@ -118,7 +118,7 @@ def test_a_halt_without_closing_keeps_positions(database: Database) -> None:
     executor.tick()
     assert read_risk(database, "a").shown == "HALTED"
     assert side.theirs.positions["AAPL"] == 100
-    assert world.halted == ["wait"]
+    assert world.halted == ["Account a is HALTED: wait."]
 
 
 def test_what_is_still_being_halted_is_not_resumed(database: Database) -> None:

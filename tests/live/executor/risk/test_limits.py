@@ -173,7 +173,7 @@ def test_a_drawdown_at_the_limit_halts_closes_and_stays(database: Database) -> N
     assert executor.books.held("AAPL") == 0
     executor.tick()
     assert read_risk(database, "p").shown == "HALTED"
-    assert world.halted == ["drawdown"]
+    assert world.halted == ["Account p is HALTED: drawdown."]
     executor = world.executor()
     see(world, executor, 4, 95.0, signal="sell")
     see(world, executor, 5, 95.0, signal="buy")

@@ -28,7 +28,7 @@ from trading.events import BarClosed, SignalMade, Stream
 from trading.portfolio.ledger import EventKind
 
 ACCOUNT = "a"
-HOUR = 3600 * 10**9
+INTERVAL, LENGTH = "55m", 55 * 60 * 10**9
 
 
 class Session:
@@ -53,8 +53,9 @@ class Session:
         """Start it, and wait until its books agree with the broker's."""
         before = self.agreed
         command = [
-            sys.executable, "-m", "tests.live.executor.open_all_day", "live", "executor",
-            "--symbols", "AAPL,MSFT", "--strategy", "given", "--interval", "1h",
+            sys.executable, "-m", "tests.live.executor.process.open_all_day", "live", "executor",
+            "--symbols", "AAPL,MSFT", "--interval", INTERVAL,
+            "--strategy", "tests.live.executor.process.given_strategy:GivenStrategy",
             "--broker", "alpaca", "--account", ACCOUNT,
         ]  # fmt: skip
         with self.log.open("ab") as log:
@@ -77,8 +78,8 @@ class Session:
         """Have a bar of 100 dollars close now, and its signal come."""
         self._bars += 1
         now = time.time_ns()
-        bar = BarClosed(symbol, "1h", now - HOUR, *(100.0,) * 4, 1e6, now)
-        made = SignalMade("given", "f", symbol, "1h", bar.ts, word, 100.0, now)  # type: ignore[arg-type]
+        bar = BarClosed(symbol, INTERVAL, now - LENGTH, *(100.0,) * 4, 1e6, now)
+        made = SignalMade("given", "f", symbol, INTERVAL, bar.ts, word, 100.0, now)  # type: ignore[arg-type]
         self.bus.publish(Stream.BARS, symbol, bar)
         self.bus.publish(Stream.SIGNALS, symbol, made)
 

@@ -1,6 +1,6 @@
 """`trading live executor` where the exchange never closes, for tests that trade at any hour.
 
-`python -m tests.live.executor.open_all_day live executor --symbols ...`
+`python -m tests.live.executor.process.open_all_day live executor --symbols ...`
 """
 
 from __future__ import annotations
