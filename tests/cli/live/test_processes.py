@@ -8,7 +8,7 @@ import pytest
 from typer.main import get_command
 
 from cli.app import app
-from cli.commands.live.processes import (
+from cli.commands.live.all_in_one.processes import (
     LiveProcess,
     Places,
     account_of,

@@ -10,9 +10,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from cli.commands.live.processes import LiveProcess
-from cli.commands.live.serving import member_name
-from cli.commands.live.supervisor import Supervised, supervised
+from cli.commands.live.all_in_one.processes import LiveProcess
+from cli.commands.live.all_in_one.supervisor import Supervised, supervised
+from cli.commands.live.services.serving import member_name
 from database.alerts.rules import put_rule
 from database.connection import Database
 from database.live.heartbeats import heartbeats
