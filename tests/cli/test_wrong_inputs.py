@@ -213,6 +213,7 @@ def test_a_damaged_file_ends_a_query_in_one_sentence(lake: Lake) -> None:
         ({"symbols": "a b"}, "symbol='a b' is not a symbol name"),
         ({"account": "a b/c"}, "account='a b/c' is not 1 to 64 of"),
         ({"interval": "9z"}, "interval='9z' is not 1m, 3m"),
+        ({"strategy": "nosuch"}, "strategy='nosuch' is not one of"),
     ],
 )
 def test_an_executor_refuses_what_it_cannot_trade_with(wrong: dict[str, str], said: str) -> None:
@@ -224,6 +225,9 @@ def test_an_executor_refuses_what_it_cannot_trade_with(wrong: dict[str, str], sa
         "service": ServiceOptions(server_dir=Path()),
     }  # fmt: skip
     assert policy_of(ExecutorOptions(**given), Settings()).symbols == ("AAPL",)
+    # Signals carry the name of the class, not where it is.
+    own = given | {"strategy": "tests.own_strategies:Momentum"}
+    assert policy_of(ExecutorOptions(**own), Settings()).strategy == "momentum"
     with pytest.raises(ParameterError) as refused:
         policy_of(ExecutorOptions(**given | wrong), Settings())
     assert str(refused.value).startswith(said)

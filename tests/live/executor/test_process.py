@@ -54,7 +54,7 @@ class Session:
         before = self.agreed
         command = [
             sys.executable, "-m", "tests.live.executor.open_all_day", "live", "executor",
-            "--symbols", "AAPL,MSFT", "--strategy", "given", "--interval", "1h",
+            "--symbols", "AAPL,MSFT", "--strategy", "rsi_reversion", "--interval", "1h",
             "--broker", "alpaca", "--account", ACCOUNT,
         ]  # fmt: skip
         with self.log.open("ab") as log:
@@ -78,7 +78,7 @@ class Session:
         self._bars += 1
         now = time.time_ns()
         bar = BarClosed(symbol, "1h", now - HOUR, *(100.0,) * 4, 1e6, now)
-        made = SignalMade("given", "f", symbol, "1h", bar.ts, word, 100.0, now)  # type: ignore[arg-type]
+        made = SignalMade("rsi_reversion", "f", symbol, "1h", bar.ts, word, 100.0, now)  # type: ignore[arg-type]
         self.bus.publish(Stream.BARS, symbol, bar)
         self.bus.publish(Stream.SIGNALS, symbol, made)
 

@@ -39,6 +39,7 @@ from trading.errors import ParameterError
 from trading.execution.hours import TradingHours
 from trading.instruments.calendar import sessions
 from trading.instruments.symbols import checked_symbol
+from trading.strategies.registry import BUILT_IN, strategy_named
 
 if TYPE_CHECKING:
     from flows.boundary.settings import Settings
@@ -194,7 +195,7 @@ def policy_of(options: ExecutorOptions, settings: Settings) -> Policy:
         raise ParameterError("interval", options.interval, ", ".join(known), "choose one of them")
     return Policy(
         account=options.account,
-        strategy=options.strategy,
+        strategy=_followed(options.strategy),
         fingerprint=options.fingerprint,
         interval=known[options.interval],
         symbols=symbols,
@@ -210,6 +211,15 @@ def policy_of(options: ExecutorOptions, settings: Settings) -> Policy:
         else _number("allocation", options.allocation, Decimal(100)),
         capital=_number("capital", options.capital, Decimal(10) ** 12),
     )
+
+
+def _followed(strategy: str) -> str:
+    """The name under which a strategy signals: that of a class of one's own is in the class.
+
+    Raises:
+        ParameterError: There is no such strategy, so that nothing would ever be traded.
+    """
+    return strategy if strategy in BUILT_IN else strategy_named(strategy).name
 
 
 def carry_out_halt(database: Database, account: str, settings: Settings) -> None:
