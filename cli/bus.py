@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cli.extras import needs_extra
 from cli.options import DEFAULT_FOLDER
-from servers.errors import USAGE, CommandError
 from servers.valkey import local_valkey
 
 if TYPE_CHECKING:
@@ -37,6 +37,21 @@ def bus_url(settings: Settings, server_dir: Path = DEFAULT_FOLDER) -> Iterator[s
         yield server.url
 
 
+def check_bus(settings: Settings) -> None:
+    """Refuse a bus that cannot be one, before anything is started.
+
+    Raises:
+        CommandError: What a bus needs is not installed.
+        ParameterError: `TRADING_BUS_URL` cannot be used.
+        BusError: Kafka's client is not installed.
+    """
+    if settings.bus_url is None:
+        return
+    with needs_extra("live"):
+        from live.bus.opening import check_bus_url  # noqa: PLC0415 - of an extra
+    check_bus_url(settings.bus_url.get_secret_value())
+
+
 @contextlib.contextmanager
 def opened_bus(
     settings: Settings, url: str, patience_seconds: float | None = None
@@ -53,13 +68,8 @@ def opened_bus(
         ParameterError: The URL cannot be used.
         BusError: It cannot be reached.
     """
-    try:
+    with needs_extra("live"):
         from live.bus.opening import open_bus  # noqa: PLC0415 - an extra brings what it needs
-    except ModuleNotFoundError as error:
-        raise CommandError(
-            f"This command needs {error.name}; install the extra, e.g. with uv sync --extra live.",
-            USAGE,
-        ) from None
     from live.bus.reconnection import PATIENCE_SECONDS  # noqa: PLC0415 - as above
     from live.bus.retention import Retention  # noqa: PLC0415 - as above
 

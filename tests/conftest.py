@@ -31,7 +31,7 @@ hypothesis.settings.register_profile("without-deadline", deadline=None)
 hypothesis.settings.register_profile("thorough", deadline=None, max_examples=10_000)
 hypothesis.settings.load_profile("without-deadline")
 
-_FOLDER_VARIABLE = "TRADING_TEST_SERVER_FOLDER"
+_FOLDER_VARIABLE = "TEST_SERVER_FOLDER"
 _REGISTERS_BLOCKS = "PREFECT_SERVER_REGISTER_BLOCKS_ON_START"
 _lifeline = pytest.StashKey[int]()
 

@@ -60,7 +60,7 @@ class SessionS3:
 @pytest.fixture(scope="session")
 def s3_server() -> SessionS3:
     """The session's S3 server."""
-    folder = Path(os.environ["TRADING_TEST_SERVER_FOLDER"])
+    folder = Path(os.environ["TEST_SERVER_FOLDER"])
     address = folder / "s3.json"
     with (folder / "s3-start.lock").open("a") as turn:
         fcntl.flock(turn, fcntl.LOCK_EX)

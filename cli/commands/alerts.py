@@ -15,24 +15,51 @@ from cli.settings import installation
 from database.alerts.log import FiringAlert, firing_alerts
 from database.alerts.rules import StoredRule, put_rule, remove_rule, stored_rules
 from database.connection import open_database
+from live.alerts.rules_file import rules_in
+from servers.errors import FAILED
 from trading.alerts.rules import alert_rule
-from trading.errors import ParameterError
+from trading.errors import ParameterError, TradingError
 
 _LISTS = ("symbols", "channels", "signals", "subjects")
 """Fields that hold several values, written with commas between them."""
 
 
-def run_list(server_dir: Path, *, as_object: bool) -> None:
-    """Print all rules and what fires."""
-    with database_url(installation(), server_dir) as url, open_database(url) as database:
+def run_list(server_dir: Path, *, as_object: bool) -> int:
+    """Print all rules and what fires; returns the exit code.
+
+    A file of rules that cannot be used is said to be so: its rules are not those in force.
+    """
+    settings = installation()
+    with database_url(settings, server_dir) as url, open_database(url) as database:
         rules, firing = stored_rules(database), firing_alerts(database)
+    fault = _fault(Path(settings.alerts_file))
     if as_object:
         content = {
             "rules": [_described(stored) for stored in rules],
             "firing": [_firing(alert) for alert in firing],
+            "file_error": fault,
         }
         typer.echo(json.dumps(content))
-        return
+    else:
+        _print(rules, firing)
+    if fault is None:
+        return 0
+    typer.echo(f"The alert rules stay as they were: {fault}", err=True)
+    return FAILED
+
+
+def _fault(file: Path) -> str | None:
+    """What is wrong with the file of rules; None where it is not there, or is as it should be."""
+    if not file.exists():
+        return None
+    try:
+        rules_in(file)
+    except TradingError as error:
+        return str(error)
+    return None
+
+
+def _print(rules: Sequence[StoredRule], firing: Sequence[FiringAlert]) -> None:
     if not rules:
         typer.echo("There are no alert rules yet; trading alerts add --help shows how to add one.")
     for stored in rules:

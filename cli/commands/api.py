@@ -13,9 +13,15 @@ from typing import TYPE_CHECKING, Literal
 
 import typer
 
+from cli.bus import check_bus
 from cli.database import database_url
 from cli.pipeline.failures import named_server
-from cli.settings import absolute, installation
+from cli.settings import (
+    existing_lake,
+    installation,
+    settings_before_a_server,
+    settings_in_force,
+)
 from servers.errors import USAGE, CommandError
 
 if TYPE_CHECKING:
@@ -64,7 +70,7 @@ def run_api(options: ApiOptions) -> None:
 
     Raises:
         CommandError: The address cannot be listened on, or keys are needed and there are none.
-        ParameterError, DatabaseError: The database or the bus cannot be used.
+        ParameterError, DatabaseError: The database, the bus or the lake cannot be used.
     """
     try:
         import uvicorn  # noqa: PLC0415 - an extra brings it
@@ -78,7 +84,13 @@ def run_api(options: ApiOptions) -> None:
             f"This command needs {error.name}; install the extra, e.g. with uv sync --extra live.",
             USAGE,
         ) from None
+    # What cannot be used is refused before a database is started.
+    check_bus(settings_in_force())
+    early = settings_before_a_server()
+    lake_dir = None if early is None else existing_lake(options.lake_dir, early.lake_dir)
     settings = installation()
+    named_server(settings)  # the settings' credentials, where a block has them
+    lake_dir = lake_dir or existing_lake(options.lake_dir, settings.lake_dir)
     loopback = is_loopback(options.host)
     needs_keys = options.require_keys or not loopback
     with contextlib.ExitStack() as running:
@@ -86,7 +98,7 @@ def run_api(options: ApiOptions) -> None:
         listening = running.enter_context(contextlib.closing(_listening(options)))
         if needs_keys:
             _check_keys(url)
-        services = _services(options, settings, url, needs_keys=needs_keys)
+        services = _services(options, settings, url, lake_dir, needs_keys=needs_keys)
         bus = settings.bus_url.get_secret_value() if settings.bus_url else None
         desk = desk_routes(
             services,
@@ -154,19 +166,20 @@ def _check_keys(url: str) -> None:
             )
 
 
-def _services(options: ApiOptions, settings: Settings, url: str, *, needs_keys: bool) -> Services:
+def _services(
+    options: ApiOptions, settings: Settings, url: str, lake_dir: str, *, needs_keys: bool
+) -> Services:
     from api.prefect_runs import PrefectRuns  # noqa: PLC0415 - as above
     from api.services import Services  # noqa: PLC0415 - an extra brings what it needs
     from cli.live_feed import BusFeed  # noqa: PLC0415 - as above
     from database.api.pool import DatabasePool  # noqa: PLC0415 - as above
 
-    named_server(settings)  # the settings' credentials, where a block has them
     prefect = os.environ.get("PREFECT_API_URL")
     bus = settings.bus_url.get_secret_value() if settings.bus_url else None
     cache, counts = _shared(bus)
     return Services(
         database=DatabasePool(url),
-        lake_dir=absolute(options.lake_dir or settings.lake_dir, "lake_dir"),
+        lake_dir=lake_dir,
         keys_needed=needs_keys,
         feed=BusFeed(bus) if bus else None,
         runs=PrefectRuns(prefect, _prefect_headers()) if prefect else None,

@@ -22,7 +22,7 @@ from cli.commands.up import STARTING
 from cli.display.progress import progress_display
 from cli.pipeline.credentials import use_credentials_block
 from cli.pipeline.pipeline import Pipeline, point_to_the_ui, quiet_prefect, worker_for
-from cli.settings import absolute, existing_lake, installation
+from cli.settings import absolute, existing_lake, installation, settings_before_a_server
 from lake.backtests.account import account
 from lake.backtests.request import HELD_BACK, BacktestRequest
 from servers.connection import leases_of, prefect_connection, say_whose_server
@@ -108,6 +108,8 @@ def run_backtest(wish: Wish, options: BacktestOptions) -> int:
     started = time.monotonic()
     search = _search(wish)
     _request(wish, search, "", None)  # refuses what is no value at all
+    early = settings_before_a_server()
+    checked = None if early is None else _checked(wish, search, early)
     with contextlib.ExitStack() as running:
         with progress_display() as display:
             display.phase(STARTING)
@@ -117,7 +119,7 @@ def run_backtest(wish: Wish, options: BacktestOptions) -> int:
             settings = installation()
             say_whose_server(connection)
             use_credentials_block(settings, connection)
-            request = _checked(wish, search, settings)
+            request = checked or _checked(wish, search, settings)
             job_per = options.job_per or settings.job_per.value
             asked = _parameters(request, search, options) | {"job_per": job_per}
             pipeline = Pipeline(connection, settings, options.server_dir, display)

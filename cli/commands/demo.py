@@ -19,9 +19,10 @@ from cli.pipeline.sample_data import (
     SAMPLE_CONTRACTS,
     check_market_data,
     ensure_market_data,
+    lacks_market_data,
     takes_default_input,
 )
-from cli.settings import absolute, installation, job_environment
+from cli.settings import absolute, installation, job_environment, settings_before_a_server
 from lake.market.inputs import open_market_data
 from servers.connection import prefect_connection, say_whose_server
 from servers.errors import USAGE, CommandError
@@ -82,6 +83,7 @@ def run_demo(options: DemoOptions) -> int:
     started = time.monotonic()
     selected(options.contracts)  # what is wrong with it is told before anything is started
     named = options.input_dir is not None
+    selection = _selection_before_a_server(options)
     with contextlib.ExitStack() as running:
         with progress_display() as display:
             display.phase(STARTING)
@@ -98,7 +100,7 @@ def run_demo(options: DemoOptions) -> int:
             parameters = orchestrator_parameters(options, settings)
             if options.make_sample or default_input:
                 _make_sample(parameters["input_dir"], options.contracts, display)
-            parameters |= _checked(parameters, options.contracts)
+            parameters |= selection or _checked(parameters, options.contracts)
             pipeline = Pipeline(connection, settings, options.server_dir, display)
             pipeline.prepare()
             orchestration = pipeline.run(parameters, writable=parameters["output_dir"])
@@ -120,6 +122,23 @@ def run_demo(options: DemoOptions) -> int:
             with contextlib.suppress(KeyboardInterrupt):
                 wait_for_end(children | {log: worker})
     return exit_code
+
+
+def _selection_before_a_server(options: DemoOptions) -> dict[str, Any] | None:
+    """The choice of contracts, where the input is there before a server is.
+
+    Raises:
+        CommandError, TradingError: A folder or the choice cannot be used.
+    """
+    early = None if options.s3 else settings_before_a_server()
+    if early is None:
+        return None
+    parameters = orchestrator_parameters(options, early)
+    makes_sample = options.make_sample or (options.input_dir is None and takes_default_input(early))
+    if makes_sample and lacks_market_data(parameters["input_dir"]):
+        check_writable(open_directory(parameters["output_dir"], "output_dir"), "output_dir")
+        return None
+    return _checked(parameters, options.contracts)
 
 
 def selected(contracts: str | None) -> dict[str, Any]:

@@ -16,8 +16,8 @@ from cli.pipeline.credentials import use_credentials_block
 from cli.pipeline.failures import with_failures
 from cli.pipeline.pipeline import Pipeline, point_to_the_ui, quiet_prefect, tell
 from cli.pipeline.query import PartitionQuery, as_json, read_status, request_of
-from cli.settings import installation
-from lake.dataset import PartitionStatus
+from cli.settings import installation, settings_before_a_server
+from lake.dataset import PartitionStatus, SymbolStatus
 from lake.keys import Partition
 from lake.market.request import MarketRequest
 from servers.connection import prefect_connection, say_whose_server
@@ -61,6 +61,8 @@ def run_redo(query: PartitionQuery, options: RedoOptions) -> int:
         CommandError, TradingError: It could not be started.
     """
     started = time.monotonic()
+    early = settings_before_a_server()
+    looked = None if early is None else _looked(early, query)
     with progress_display() as display:
         display.phase(STARTING)
         with prefect_connection(options.server_dir, options.port) as connection:
@@ -68,8 +70,7 @@ def run_redo(query: PartitionQuery, options: RedoOptions) -> int:
             settings = installation()
             say_whose_server(connection)
             use_credentials_block(settings, connection)
-            request = request_of(settings, query)
-            statuses = read_status(request, query)  # what is wrong is told before the server is up
+            request, statuses = looked or _looked(settings, query)
             pipeline = Pipeline(connection, settings, options.server_dir, display)
             pipeline.prepare()
             statuses = with_failures(request.output_dir.location, statuses)
@@ -88,6 +89,14 @@ def run_redo(query: PartitionQuery, options: RedoOptions) -> int:
         )
     point_to_the_ui(connection, serve=False)
     return exit_code
+
+
+def _looked(
+    settings: Settings, query: PartitionQuery
+) -> tuple[MarketRequest, list[SymbolStatus[Partition]]]:
+    """What is asked about, and how it stands."""
+    request = request_of(settings, query)
+    return request, read_status(request, query)
 
 
 def _parameters(

@@ -20,6 +20,7 @@ from cli.settings import installation, job_environment
 from cli.stop_signals import interrupt_held
 from flows.deploy.deployments import ANALYZE_SYMBOL, INGEST_MARKET_DATA, ORCHESTRATOR
 from flows.runs.commands import run_command
+from lake.errors import EXPECTED
 from lake.market.inputs import open_market_data
 from servers.connection import Connection, leases_of, prefect_connection, say_whose_server
 from servers.errors import USAGE, CommandError
@@ -27,7 +28,6 @@ from servers.postgres.local import local_postgres
 from servers.postgres.prefect_database import VARIABLE, prefect_database_url
 from servers.process import log_tail
 from servers.worker import process_worker
-from trading.errors import TradingError
 
 STARTING = "Starting (a Prefect server needs 5 to 15 seconds)"
 _LOOK_SECONDS = 0.5
@@ -76,7 +76,7 @@ def run_up(options: UpOptions) -> None:
                 ensure_market_data(settings.input_dir, SAMPLE_CONTRACTS)
             _register(settings.work_pool, connection, options)
             worker = running.enter_context(process_worker(settings.work_pool, log, jobs))
-        contracts = _contracts(settings.input_dir)
+        contracts = usable_contracts(settings.input_dir)
         typer.echo(
             instructions(connection, settings.work_pool, contracts, schedules=options.schedules)
         )
@@ -109,11 +109,11 @@ def wait_for_end(children: Mapping[Path, Child]) -> None:
     raise CommandError(f"The local {log.stem} ended by itself; the end of {log}:\n{log_tail(log)}")
 
 
-def _contracts(input_dir: str) -> Sequence[str]:
+def usable_contracts(input_dir: str) -> Sequence[str]:
     """The contracts of the market data; none where there are no data that can be used."""
     try:
         return open_market_data(input_dir).contracts
-    except TradingError:
+    except EXPECTED:
         return ()
 
 

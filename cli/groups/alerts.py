@@ -19,12 +19,15 @@ def list_alerts(*, server_dir: ServerDir = DEFAULT_FOLDER, json_output: Json = F
     \b
     Examples:
       trading alerts list
+
+    \b
+    Exit codes: 0 done, 1 failed or the file of rules cannot be used, 2 wrong usage.
     """  # noqa: D301 - \b is how Click keeps lines as they are
     with exit_codes(as_json=json_output):
         with needs_extra("live"):
             from cli.commands.alerts import run_list  # noqa: PLC0415 - --help stays quick
 
-        run_list(server_dir, as_object=json_output)
+        raise typer.Exit(run_list(server_dir, as_object=json_output))
 
 
 def add_alert(

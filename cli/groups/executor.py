@@ -88,11 +88,11 @@ def executor(
     Exit codes: 0 ended by itself, 1 failed, 2 wrong usage or the account is in use, 130 Ctrl-C.
     """  # noqa: D301 - \b is how Click keeps lines as they are
     with exit_codes(as_json=json_output):
-        from cli.commands.live.executor import (  # noqa: PLC0415 - --help stays quick
+        from cli.commands.live.services.executor import (  # noqa: PLC0415 - --help stays quick
             ExecutorOptions,
             run_executor,
         )
-        from cli.commands.live.service import ServiceOptions  # noqa: PLC0415 - as above
+        from cli.commands.live.services.service import ServiceOptions  # noqa: PLC0415 - as above
 
         run_executor(
             ExecutorOptions(

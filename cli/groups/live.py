@@ -117,8 +117,8 @@ def run(
             raise CommandError(
                 "--schedules needs the Prefect server; leave out --no-prefect.", USAGE
             )
+        from cli.commands.live.all_in_one.trading_live import run_live  # noqa: PLC0415 - --help stays quick
         from cli.commands.live.options import LiveOptions, SignalOptions, StreamOptions  # noqa: PLC0415
-        from cli.commands.live.trading_live import run_live  # noqa: PLC0415 - --help stays quick
 
         options = LiveOptions(
             stream=StreamOptions(
@@ -164,8 +164,8 @@ def stream(
     """  # noqa: D301 - \b is how Click keeps lines as they are
     with exit_codes():
         from cli.commands.live.options import StreamOptions  # noqa: PLC0415 - --help stays quick
-        from cli.commands.live.service import ServiceOptions  # noqa: PLC0415 - as above
-        from cli.commands.live.serving import serve_stream  # noqa: PLC0415 - as above
+        from cli.commands.live.services.service import ServiceOptions  # noqa: PLC0415 - as above
+        from cli.commands.live.services.serving import serve_stream  # noqa: PLC0415 - as above
 
         service = ServiceOptions(
             server_dir=server_dir, log_dir=log_dir, metrics_port=metrics_port,
@@ -204,8 +204,8 @@ def windows(
     Exit codes: 1 failed, 2 wrong usage, 130 Ctrl-C, 143 SIGTERM.
     """  # noqa: D301 - \b is how Click keeps lines as they are
     with exit_codes():
-        from cli.commands.live.service import ServiceOptions  # noqa: PLC0415 - --help stays quick
-        from cli.commands.live.serving import serve_windows  # noqa: PLC0415 - as above
+        from cli.commands.live.services.service import ServiceOptions  # noqa: PLC0415 - --help stays quick
+        from cli.commands.live.services.serving import serve_windows  # noqa: PLC0415 - as above
 
         service = ServiceOptions(
             server_dir=server_dir, log_dir=log_dir, metrics_port=metrics_port,
@@ -236,8 +236,8 @@ def signals(
     """  # noqa: D301 - \b is how Click keeps lines as they are
     with exit_codes():
         from cli.commands.live.options import SignalOptions  # noqa: PLC0415 - --help stays quick
-        from cli.commands.live.service import ServiceOptions  # noqa: PLC0415 - as above
-        from cli.commands.live.serving import serve_signals  # noqa: PLC0415 - as above
+        from cli.commands.live.services.service import ServiceOptions  # noqa: PLC0415 - as above
+        from cli.commands.live.services.serving import serve_signals  # noqa: PLC0415 - as above
 
         service = ServiceOptions(
             server_dir=server_dir, log_dir=log_dir, metrics_port=metrics_port,
@@ -273,8 +273,8 @@ def watch_alerts(
     """  # noqa: D301 - \b is how Click keeps lines as they are
     with exit_codes():
         with needs_extra("live"):
-            from cli.commands.live.messages import serve_alerts  # noqa: PLC0415 - --help stays quick
-        from cli.commands.live.service import ServiceOptions  # noqa: PLC0415 - as above
+            from cli.commands.live.services.messages import serve_alerts  # noqa: PLC0415 - --help stays quick
+        from cli.commands.live.services.service import ServiceOptions  # noqa: PLC0415 - as above
 
         service = ServiceOptions(
             server_dir=server_dir, log_dir=log_dir, metrics_port=metrics_port,
@@ -308,8 +308,8 @@ def follow_news(
     """  # noqa: D301 - \b is how Click keeps lines as they are
     with exit_codes():
         with needs_extra("live"):
-            from cli.commands.live.messages import serve_news  # noqa: PLC0415 - --help stays quick
-        from cli.commands.live.service import ServiceOptions  # noqa: PLC0415 - as above
+            from cli.commands.live.services.messages import serve_news  # noqa: PLC0415 - --help stays quick
+        from cli.commands.live.services.service import ServiceOptions  # noqa: PLC0415 - as above
 
         service = ServiceOptions(
             server_dir=server_dir, log_dir=log_dir, metrics_port=metrics_port,

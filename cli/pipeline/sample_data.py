@@ -57,6 +57,18 @@ def ensure_market_data(input_dir: str, contracts: int) -> bool:
     return True
 
 
+def lacks_market_data(input_dir: str) -> bool:
+    """Whether a folder holds no market data at all.
+
+    Args:
+        input_dir: A local path or fsspec URL.
+
+    Raises:
+        TradingError: The folder cannot be looked at.
+    """
+    return len(_missing(input_dir)) == len(FILES)
+
+
 def check_market_data(input_dir: str) -> None:
     """Make sure that there are market data where somebody said that they are.
 
@@ -67,7 +79,7 @@ def check_market_data(input_dir: str) -> None:
         CommandError: There are none.
         TradingError: The folder cannot be looked at.
     """
-    if len(_missing(input_dir)) == len(FILES):
+    if lacks_market_data(input_dir):
         raise CommandError(
             f"input_dir={input_dir!r} holds no market data; correct it, or pass --make-sample to "
             "have sample data made there.",

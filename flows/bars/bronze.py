@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import Annotated, Any
 
 from prefect import flow
@@ -34,6 +34,7 @@ from flows.runs.dataset_run import DatasetSummary
 from flows.runs.observing import observer
 from lake.bronze.contents import Series, check_sessions, gap_records
 from lake.bronze.request import BronzeRequest, usual_grain
+from lake.bronze.serving import serving_sources
 from lake.grain import Grain
 from lake.reference.refresh import refresh_actions
 from lake.reference.universes import read_universe
@@ -202,40 +203,14 @@ def checked_sources(sources: Sequence[BarSource], request: BronzeRequest) -> lis
     """Those of the sources that have bars as asked for, each known to let us in.
 
     Raises:
-        ParameterError: None has bars of the interval, or so far back.
+        ParameterError: A source is named twice, or none has bars of the interval, or so far back.
         AccessError: One refuses the key.
         SourceError: One cannot be reached.
     """
-    names = [source.name for source in sources]
-    if len(set(names)) != len(names):
-        allowed = "a list of different sources"
-        raise ParameterError("sources", names, allowed, "name each once")
-    interval = request.interval
-    serving = [source for source in sources if interval in source.capability.reach]
-    if not serving:
-        served = sorted({i.value for s in sources for i in s.capability.intervals})
-        allowed = f"an interval that {' or '.join(names)} has"
-        next_step = f"choose from {', '.join(served)}, or name another source"
-        raise ParameterError("interval", interval.value, allowed, next_step)
-    if request.only is None:
-        _check_reach(serving, request)
+    serving = serving_sources(sources, request)
     for source in serving:
         source.check_access()
     return serving
-
-
-def _check_reach(sources: Sequence[BarSource], request: BronzeRequest) -> None:
-    now = datetime.now(UTC)
-    reaches = [s.capability.reach[request.interval].earliest(now) for s in sources]
-    limits = [moment for moment in reaches if moment is not None]
-    if len(limits) < len(reaches):
-        return  # one of them has no limit
-    since = min(limits).astimezone(NEW_YORK).date()
-    if request.first < since:
-        who = " or ".join(source.name for source in sources)
-        allowed = f"a day from {since.isoformat()} on, from when {who} has {request.interval} bars"
-        next_step = f"pass start={since.isoformat()}, or name another source"
-        raise ParameterError("start", request.first.isoformat(), allowed, next_step)
 
 
 async def _accounted(

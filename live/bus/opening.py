@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from live.bus.port import Bus
 from live.bus.reconnection import PATIENCE_SECONDS
 from live.bus.redis_streams.bus import RedisBus
+from live.bus.redis_streams.connection import RedisConnection
 from live.bus.redis_streams.readers import LEASE_SECONDS
 from live.bus.refusal import url_refusal
 from live.bus.retention import Retention
@@ -45,18 +48,50 @@ def open_bus(
     raise url_refusal()
 
 
+def check_bus_url(url: str) -> None:
+    """Refuse a URL that names no bus, without asking anything of it.
+
+    Args:
+        url: As `open_bus` takes it.
+
+    Raises:
+        ParameterError: It cannot be used; nothing of it is repeated.
+        BusError: Kafka is not installed.
+    """
+    scheme = urlsplit(url).scheme
+    if scheme in _REDIS:
+        RedisConnection(url).close()
+    elif scheme == "kafka":
+        with _needs_kafka():
+            from live.bus.kafka.connection import Brokers  # noqa: PLC0415 - of the extra `kafka`
+        Brokers.of(url).admin()
+    else:
+        raise url_refusal()
+
+
 def _kafka(url: str, retention: Retention, lease_seconds: float, patience_seconds: float) -> Bus:
-    try:
+    with _needs_kafka():
         from live.bus.kafka.bus import KafkaBus  # noqa: PLC0415 - of the extra `kafka`
         from live.bus.kafka.readers import SHORTEST_SESSION_SECONDS  # noqa: PLC0415 - as above
-    except ModuleNotFoundError:
-        raise BusError(
-            "A bus on Kafka needs confluent-kafka; install it with `uv sync --extra live --extra "
-            "kafka`."
-        ) from None
     return KafkaBus(
         url,
         retention,
         patience_seconds=patience_seconds,
         session_seconds=max(lease_seconds, SHORTEST_SESSION_SECONDS),
     )
+
+
+@contextlib.contextmanager
+def _needs_kafka() -> Iterator[None]:
+    """Say how to get Kafka's client when an import of the block finds that it is missing.
+
+    Raises:
+        BusError: It is.
+    """
+    try:
+        yield
+    except ModuleNotFoundError:
+        raise BusError(
+            "A bus on Kafka needs confluent-kafka; install it with `uv sync --extra live --extra "
+            "kafka`."
+        ) from None

@@ -30,7 +30,7 @@ def until_connected(
 
     Args:
         ask: What to do; done twice it must do no harm.
-        lost: The errors that mean that there is no connection.
+        lost: The errors that mean that there is no connection. One of ours is raised as it is.
         place: Where the bus is, without a secret.
         patience_seconds: How long to go on.
 
@@ -44,6 +44,8 @@ def until_connected(
             return ask()
         except lost as error:
             if time.monotonic() + pause > deadline:
+                if isinstance(error, BusUnreachableError):
+                    raise
                 raise BusUnreachableError(
                     f"The bus at {place} cannot be reached ({type(error).__name__}); start it "
                     "again, or correct TRADING_BUS_URL."

@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from cli.app import app
-from cli.commands.live import executor as executor_command
+from cli.commands.live.services import executor as executor_command
 from database.connection import Database
 from database.orders.accounts import ensure_account, only_executor
 from database.orders.audit import audit_trail

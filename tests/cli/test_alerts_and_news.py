@@ -49,7 +49,27 @@ def test_rules_are_added_changed_listed_and_removed() -> None:
     # What is printed is what the command takes.
     assert answer("alerts", "add", "high", "price_above", *fields)["status"] == "unchanged"
     assert run("alerts", "remove", "high").stdout == "The rule high is removed.\n"
-    assert answer("alerts", "list") == {"rules": [], "firing": []}
+    assert answer("alerts", "list") == {"rules": [], "firing": [], "file_error": None}
+
+
+def test_a_file_of_rules_that_cannot_be_used_is_said_beside_the_rules_in_force(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    answer("alerts", "add", "high", "price_above", "level=250")
+    file = tmp_path / "alerts.yaml"
+    monkeypatch.setenv("TRADING_ALERTS_FILE", str(file))
+    settings.cache_clear()
+    assert run("alerts", "list").exit_code == 0  # it need not be there
+    file.write_text("rules:\n  - {name: low, kind: price_below, level: 3}\n")
+    assert run("alerts", "list").exit_code == 0
+    file.write_text("rules: [")
+    done = run("alerts", "list")
+    assert done.exit_code == 1
+    assert done.stdout.startswith("high  price_above  ")
+    assert done.stderr.startswith(f"The alert rules stay as they were: {file}: is no YAML that can")
+    told = answer("alerts", "list", exit_code=1)
+    assert [rule["name"] for rule in told["rules"]] == ["high"]
+    assert told["file_error"] in done.stderr
 
 
 @pytest.mark.parametrize(

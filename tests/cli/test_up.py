@@ -5,14 +5,16 @@ import contextlib
 import re
 import subprocess
 import sys
+from datetime import date
 from pathlib import Path
 
 import pytest
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.actions import WorkPoolCreate
 
-from cli.commands.up import instructions, wait_for_end
+from cli.commands.up import instructions, usable_contracts, wait_for_end
 from cli.pipeline.pipeline import worker_for
+from cli.pipeline.sample_data import write_sample
 from servers.connection import Connection
 from servers.errors import CommandError
 from servers.prefect import LocalServer
@@ -53,6 +55,12 @@ def test_without_market_data_they_are_to_be_fetched_first() -> None:
     text = instructions(Connection("http://prefect.example/api", None), "trading", [])
     assert "deployment run ingest-market-data/ingest-market-data\n" in text
     assert "orchestrator" not in text
+
+
+def test_a_folder_of_the_users_that_has_no_market_data_yet_stops_nothing(tmp_path: Path) -> None:
+    assert usable_contracts(str(tmp_path / "input")) == ()
+    write_sample(str(tmp_path / "input"), 2, date(2024, 1, 2), date(2024, 1, 2), seed=1)
+    assert len(usable_contracts(str(tmp_path / "input"))) == 2
 
 
 def test_a_server_that_was_there_before_needs_no_export_and_is_not_stopped() -> None:

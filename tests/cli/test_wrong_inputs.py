@@ -21,8 +21,8 @@ from cli.commands.lake.question import LakeQuestion, ingest_requests, stored_req
 from cli.commands.lake.selection import Selection, check_symbols
 from cli.commands.lake.sql import run_sql
 from cli.commands.live.differing import run_differences
-from cli.commands.live.executor import ExecutorOptions, policy_of
-from cli.commands.live.service import ServiceOptions
+from cli.commands.live.services.executor import ExecutorOptions, policy_of
+from cli.commands.live.services.service import ServiceOptions
 from cli.settings import settings_in_force
 from flows.boundary.settings import Settings, settings
 from servers.errors import USAGE, CommandError

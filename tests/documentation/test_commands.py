@@ -201,7 +201,7 @@ def check_export(command: Sequence[str], config: pytest.Config) -> None:
     (assignment,) = command
     name = assignment.partition("=")[0]
     ours = {f"TRADING_{field.upper()}" for field in Settings.model_fields}
-    assert name in {"PREFECT_API_URL", *ours}
+    assert name in {"PREFECT_API_URL", "PYTHONPATH", *ours}
 
 
 CHECKS: dict[str, Callable[[Sequence[str], pytest.Config], None]] = {

@@ -24,7 +24,7 @@ mount -t overlay -o "lowerdir=/usr,upperdir=$1/upper,workdir=$1/work" overlay "$
 @pytest.fixture(scope="session")
 def image() -> Root:
     """The image that the Dockerfile makes, in the session's folder and gone with it."""
-    session = Path(os.environ["TRADING_TEST_SERVER_FOLDER"])
+    session = Path(os.environ["TEST_SERVER_FOLDER"])
     folder, built = session / "image", session / "image.pickle"
     with (session / "image.lock").open("a") as turn:
         fcntl.flock(turn, fcntl.LOCK_EX)

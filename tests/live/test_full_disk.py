@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from cli.commands.live.processes import LiveProcess
-from cli.commands.live.supervisor import Supervised
+from cli.commands.live.all_in_one.processes import LiveProcess
+from cli.commands.live.all_in_one.supervisor import Supervised
 from database.connection import Database
 from database.live.heartbeats import heartbeats
 from lake.reading import read

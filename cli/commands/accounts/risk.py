@@ -72,7 +72,7 @@ def run_halt(
 
 def _without_executor(database: Database, account: str) -> StoredRisk | None:
     """Carry the halt out here where no executor runs; None where one does."""
-    from cli.commands.live.executor import carry_out_halt  # noqa: PLC0415 - of the extra `live`
+    from cli.commands.live.services.executor import carry_out_halt  # noqa: PLC0415 - of the extra `live`
     from database.orders.accounts import only_executor  # noqa: PLC0415 - an extra brings it
     from database.orders.risk import read_risk  # noqa: PLC0415 - see above
 

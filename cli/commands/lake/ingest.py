@@ -27,16 +27,18 @@ from cli.pipeline.credentials import use_credentials_block
 from cli.pipeline.failures import named_server
 from cli.pipeline.pipeline import Pipeline, point_to_the_ui, quiet_prefect, worker_for
 from cli.pipeline.query import as_json
-from cli.settings import absolute, installation
+from cli.settings import absolute, installation, settings_before_a_server
 from flows.runs.commands import shell_command
 from lake.bronze.contents import Series, gap_records, keys_between
 from lake.bronze.request import BronzeRequest
+from lake.bronze.serving import serving_sources
 from servers.connection import leases_of, prefect_connection, say_whose_server
 from servers.errors import FAILED
 from storage.checks import check_writable
 from storage.directory import open_directory
 
 if TYPE_CHECKING:
+    from adapters.market_data.bar_source import BarSource
     from cli.pipeline.flow_in_process import EndedFlow
     from flows.boundary.settings import Settings
 
@@ -189,6 +191,8 @@ def _joined(parts: Sequence[tuple[BronzeRequest, frozenset[str]]], question: Lak
 
 def _run(asked: Callable[[Settings], list[Ask]], options: IngestOptions) -> int:
     started = time.monotonic()
+    early = settings_before_a_server()
+    asks = None if early is None else _checked(asked, early)
     with ExitStack() as running:
         with progress_display() as display:
             display.phase(STARTING)
@@ -197,11 +201,10 @@ def _run(asked: Callable[[Settings], list[Ask]], options: IngestOptions) -> int:
             settings = installation()
             say_whose_server(connection)
             use_credentials_block(settings, connection)
-            asks = asked(settings)
+            asks = _checked(asked, settings) if asks is None else asks
             if not asks:
                 typer.echo(as_json({"status": COMPLETED, "runs": []}) if options.json else NOTHING)
                 return 0
-            _check(asks, settings)
             pipeline = Pipeline(connection, settings, options.server_dir, display)
             pipeline.prepare()
             asyncio.run(_check_sources(asks))
@@ -215,16 +218,33 @@ def _run(asked: Callable[[Settings], list[Ask]], options: IngestOptions) -> int:
     return 0 if all(end.status == COMPLETED for end in ended) else FAILED
 
 
-def _check(asks: Sequence[Ask], settings: Settings) -> None:
-    """Refuse what can be known to be wrong before the server is up."""
+def _checked(asked: Callable[[Settings], list[Ask]], settings: Settings) -> list[Ask]:
+    """What is asked; refuses what can be known to be wrong without a server or a vendor."""
+    asks = asked(settings)
     for ask in asks:
-        for name in ask.names:
-            if not _lacks_key(name, settings):
-                files = name is SourceName.FILES
-                folder = ask.request.source_dir if files else None
-                zone = ask.request.timezone if files else None
-                bar_source(name, settings.keys, source_dir=folder, timezone=zone)
+        known = [_source(ask, name, settings) for name in ask.names]
+        found = [source for source in known if source is not None]
+        if len(found) == len(known):
+            serving_sources(found, ask.request)
+        for source in found:
+            if source.name == SourceName.FILES:
+                source.check_access()
         check_writable(open_directory(ask.request.lake_dir, "lake_dir"), "lake_dir")
+    return asks
+
+
+def _source(ask: Ask, name: SourceName, settings: Settings) -> BarSource | None:
+    """A source; None where its key may be in a block of the server."""
+    if _lacks_key(name, settings):
+        return None
+    # In a chain with `files` its parameters are no other's.
+    own = name is SourceName.FILES or SourceName.FILES not in ask.names
+    return bar_source(
+        name,
+        settings.keys,
+        source_dir=ask.request.source_dir if own else None,
+        timezone=ask.request.timezone if own else None,
+    )
 
 
 def _lacks_key(name: SourceName, settings: Settings) -> bool:

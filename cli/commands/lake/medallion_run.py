@@ -16,7 +16,7 @@ from cli.commands.up import STARTING, Child, wait_for_end
 from cli.display.progress import progress_display
 from cli.pipeline.credentials import use_credentials_block
 from cli.pipeline.pipeline import Pipeline, point_to_the_ui, quiet_prefect, worker_for
-from cli.settings import installation, job_environment
+from cli.settings import installation, job_environment, settings_before_a_server
 from servers.connection import leases_of, prefect_connection, say_whose_server
 from servers.errors import FAILED, CommandError
 from servers.worker import process_worker
@@ -66,6 +66,8 @@ def run_medallion(
     """
     started = time.monotonic()
     require_extra("talib")
+    early = settings_before_a_server()
+    wanted = None if early is None else asked(early)
     with contextlib.ExitStack() as running:
         with progress_display() as display:
             display.phase(STARTING)
@@ -75,7 +77,8 @@ def run_medallion(
             settings = installation()
             say_whose_server(connection)
             use_credentials_block(settings, connection)
-            parameters = {"job_per": options.job_per or settings.job_per.value, **asked(settings)}
+            wanted = asked(settings) if wanted is None else wanted
+            parameters = {"job_per": options.job_per or settings.job_per.value, **wanted}
             pipeline = Pipeline(connection, settings, options.server_dir, display)
             pipeline.prepare()
             display.phase(phase)

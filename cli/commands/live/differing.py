@@ -11,7 +11,7 @@ from pathlib import Path
 import typer
 
 from cli.commands.lake.selection import symbol_names
-from cli.commands.live.service import opened_database
+from cli.commands.live.services.service import opened_database
 from cli.settings import absolute, settings_in_force
 from database.connection import Database
 from lake.bronze.keys import Stretch

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import re
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -10,6 +12,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 
+from live.bus.reconnection import until_connected
 from live.bus.refusal import url_refusal
 from live.bus.retention import Retention
 from live.errors import BusError, BusUnreachableError
@@ -21,6 +24,12 @@ PARTITIONS = 8
 giving symbols to other partitions, so it is more than a small cluster needs."""
 
 _ANSWER_SECONDS = 30.0
+
+_FIRST_ANSWER_SECONDS = 2.0
+"""How long brokers may be silent before it is said that they are away; they are asked again."""
+
+_BROKER = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[\w.-]+)(:(?P<port>\d{1,5}))?", re.ASCII)
+_HIGHEST_PORT = 65_535
 
 logger = logging.getLogger(__name__)
 """What the library says of lost connections, which it would write to standard error otherwise."""
@@ -61,7 +70,7 @@ class Brokers:
         except ValueError:
             raise url_refusal() from None
         login, _, place = parts.netloc.rpartition("@")
-        if not place:
+        if not all(map(_is_broker, place.split(","))):
             raise url_refusal()
         user, _, password = login.partition(":")
         secured = {
@@ -91,10 +100,26 @@ class Brokers:
         ]
         wanted.append(_topic(DEAD_LETTERS, 1, retention.milliseconds(Stream.BARS)))
         try:
-            there = admin.list_topics(timeout=patience_seconds).topics
+            there = until_connected(
+                lambda: self._topics(admin, min(patience_seconds, _FIRST_ANSWER_SECONDS)),
+                (BusUnreachableError,),
+                self.place,
+                patience_seconds,
+            )
             missing = [topic for topic in wanted if topic.topic not in there]
             for made in admin.create_topics(missing).values() if missing else ():
                 _wait_until_made(made)
+        except KafkaException as error:
+            raise self.failure(error) from error
+
+    def _topics(self, admin: AdminClient, wait_seconds: float) -> Collection[str]:
+        """The names of the topics that there are.
+
+        Raises:
+            BusError: No broker says, or none in this time.
+        """
+        try:
+            return admin.list_topics(timeout=wait_seconds).topics
         except KafkaException as error:
             raise self.failure(error) from error
 
@@ -118,6 +143,12 @@ class Brokers:
                 "correct TRADING_BUS_URL."
             )
         return BusError(f"The bus at {self.place} failed: {reason.str()}")
+
+
+def _is_broker(text: str) -> bool:
+    """Whether it is of the form `host:port`, or `host` for Kafka's usual port."""
+    found = _BROKER.fullmatch(text)
+    return found is not None and 0 < int(found["port"] or 1) <= _HIGHEST_PORT
 
 
 def topic_name(stream: Stream) -> str:

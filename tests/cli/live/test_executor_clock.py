@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from cli.commands.live.executor import clock_of
+from cli.commands.live.services.executor import clock_of
 from live.bus.port import Bus
 from live.executor.clock import WallClock
 from live.stream.source import time_tick

@@ -8,7 +8,7 @@ import pytest
 from typer.main import get_command
 
 from cli.app import app
-from cli.commands.live.processes import (
+from cli.commands.live.all_in_one.processes import (
     LiveProcess,
     Places,
     account_of,
@@ -83,8 +83,10 @@ def test_a_prefect_server_of_its_own_is_not_taken_for_somebody_elses(tmp_path: P
     own = by_name([*first_processes(asked, OWN), *later_processes(asked, OWN)])
     assert own["prefect"].environment == {}
     assert option(own["prefect"], "--port") == "4201"
-    for name in ("api", "alerts"):
-        assert own[name].environment == {"PREFECT_API_URL": OWN.prefect_url}
+    named = {"PREFECT_API_URL": OWN.prefect_url}
+    assert own["alerts"].environment == named
+    # As the settings' lake it need not be there yet, as with --lake-dir it would have to be.
+    assert own["api"].environment == named | {"TRADING_LAKE_DIR": str(tmp_path / "lake")}
     there = Places(symbols=["A"], desk_port=1, prefect_url="http://prefect/api")
     others = by_name(later_processes(asked, there))
     assert others["prefect"].environment == {"PREFECT_API_URL": "http://prefect/api"}

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cli.commands.live.resolution import resolved
-from cli.commands.live.tick_sources import claim_kind, claimed_kind
+from cli.commands.live.all_in_one.resolution import resolved
+from cli.commands.live.services.tick_sources import claim_kind, claimed_kind
 from database.connection import Database
 from database.live.subscriptions import subscriptions
 from flows.boundary.settings import Settings

@@ -10,9 +10,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from cli.commands.live.processes import LiveProcess
-from cli.commands.live.serving import member_name
-from cli.commands.live.supervisor import Supervised, supervised
+from cli.commands.live.all_in_one.processes import LiveProcess
+from cli.commands.live.all_in_one.supervisor import Supervised, supervised
+from cli.commands.live.services.serving import member_name
 from database.alerts.addressees import addressees_known
 from database.alerts.rules import put_rule
 from database.connection import Database
@@ -131,3 +131,12 @@ def test_a_port_of_metrics_that_is_taken_is_one_sentence(
         ):
             wait_until(supervisor.look, "it refuses", 60)
     assert no.value.exit_code == USAGE
+
+
+def test_a_bus_that_is_away_is_said_while_the_process_waits_for_it(begin: Begin) -> None:
+    one = begin("stream", TRADING_BUS_URL="kafka://127.0.0.1:1")
+    said = "The bus at 127.0.0.1:1 is away; connecting again"
+    wait_until(lambda: said in one.log.read_text(), "it is said", 60)
+    one.look()
+    assert one.pid is not None
+    assert one.restarts == 0

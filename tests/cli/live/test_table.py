@@ -9,10 +9,10 @@ from pathlib import Path
 
 from rich.console import Console
 
-from cli.commands.live.observation import Observation
-from cli.commands.live.supervisor import Supervisor
-from cli.commands.live.table import live_table
-from cli.commands.live.worth import Worth
+from cli.commands.live.all_in_one.observation import Observation
+from cli.commands.live.all_in_one.supervisor import Supervisor
+from cli.commands.live.all_in_one.table import live_table
+from cli.commands.live.all_in_one.worth import Worth
 from database.connection import Database
 from database.orders.accounts import ensure_account
 from database.orders.equity import EquityPoint, write_equity

@@ -14,8 +14,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from cli.commands.live.processes import LiveProcess
-from cli.commands.live.supervisor import Supervised, Supervisor, supervised
+from cli.commands.live.all_in_one.processes import LiveProcess
+from cli.commands.live.all_in_one.supervisor import Supervised, Supervisor, supervised
 from servers.errors import INTERRUPTED, USAGE, CommandError
 from servers.start_up import answers, bound_port
 from tests.cli.conftest import Run, Start, assert_all_end

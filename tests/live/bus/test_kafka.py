@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -7,7 +8,7 @@ from confluent_kafka.admin import AdminClient, ConfigResource  # type: ignore[at
 
 from live.bus.kafka.bus import KafkaBus
 from live.bus.kafka.connection import PARTITIONS, Brokers
-from live.bus.opening import open_bus
+from live.bus.opening import check_bus_url, open_bus
 from live.bus.retention import Retention
 from live.errors import BusUnreachableError
 from trading.errors import ParameterError
@@ -34,6 +35,15 @@ def test_a_broker_that_is_not_there_is_one_sentence() -> None:
         KafkaBus("kafka://127.0.0.1:1", patience_seconds=0.5)
 
 
+def test_that_brokers_are_away_is_said_while_they_are_asked_again(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with pytest.raises(BusUnreachableError):
+        KafkaBus("kafka://127.0.0.1:1", patience_seconds=2.5)
+    said = [r.message for r in caplog.records if r.name == "live.bus.reconnection"]
+    assert said == ["The bus at 127.0.0.1:1 is away; connecting again"]
+
+
 def test_a_login_is_asked_over_tls_and_shown_nowhere() -> None:
     brokers = Brokers.of("kafka://some:s%40cret@a:9093,b:9093?sasl.mechanism=PLAIN")
     assert brokers.place == "a:9093,b:9093"
@@ -43,8 +53,22 @@ def test_a_login_is_asked_over_tls_and_shown_nowhere() -> None:
     assert "cret" not in repr(brokers)
 
 
-@pytest.mark.parametrize("url", ["kafka://", "kafka://u:p4ss@", "kafka://a:1?no.such=thing"])
-def test_a_url_that_names_no_brokers_is_refused_without_repeating_it(url: str) -> None:
+@pytest.mark.parametrize(
+    "url",
+    [
+        "kafka://", "kafka://u:p4ss@", "kafka://a:1?no.such=thing", "kafka://u:p4ss@a:port",
+        "kafka://a:0", "kafka://a:65536", "kafka://a:9092,", "kafka://:9092", "mqtt://u:p4ss@a:1",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("use", [open_bus, check_bus_url])
+def test_a_url_that_names_no_brokers_is_refused_without_repeating_it(
+    url: str, use: Callable[[str], object]
+) -> None:
     with pytest.raises(ParameterError, match="TRADING_BUS_URL") as refused:
-        open_bus(url)
+        use(url)
     assert "p4ss" not in str(refused.value)
+
+
+@pytest.mark.parametrize("url", ["kafka://a", "kafka://a:9092,[::1]:9093", "unix:///tmp/no/where"])
+def test_a_url_that_may_be_a_bus_is_not_asked_anything(url: str) -> None:
+    check_bus_url(url)

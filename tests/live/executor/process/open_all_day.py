@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 
 from cli.app import main
-from cli.commands.live import executor
+from cli.commands.live.services import executor
 from trading.execution.hours import TradingHours
 
 DAY = 24 * 3600 * 10**9

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cli.commands.live.options import REPLAY, SYNTHETIC, LiveOptions, StreamOptions
-from cli.commands.live.tick_sources import (
+from cli.commands.live.services.tick_sources import (
     asked_symbols,
     claim_kind,
     claimed_kind,

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cli.bus import bus_url, opened_bus
+from cli.bus import bus_url, check_bus, opened_bus
 from cli.database import database_url
 from cli.settings import settings_in_force
 from servers.errors import USAGE, CommandError
@@ -110,6 +110,7 @@ def running(name: str, options: ServiceOptions) -> Iterator[Service]:
         ParameterError, LiveError, DatabaseError: The bus or the database cannot be used.
     """
     settings = settings_in_force()
+    check_bus(settings)
     with contextlib.ExitStack() as opened:
         url, database = opened.enter_context(opened_database(settings, options.server_dir))
         place = opened.enter_context(bus_url(settings, options.server_dir))

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from cli.commands.live.processes import LiveProcess
+from cli.commands.live.all_in_one.processes import LiveProcess
 from servers.errors import USAGE, CommandError
 from servers.process import log_tail, start_child, stop_child
 

@@ -9,7 +9,7 @@ from datetime import date
 from typing import Any
 
 from cli.commands.live.options import SignalOptions, StreamOptions
-from cli.commands.live.service import WAIT_SECONDS, Service, ServiceOptions, running
+from cli.commands.live.services.service import WAIT_SECONDS, Service, ServiceOptions, running
 from cli.settings import absolute
 
 
@@ -20,7 +20,7 @@ def serve_stream(options: StreamOptions, service_options: ServiceOptions) -> Non
         CommandError, TradingError, LiveError, DatabaseError: It cannot go on.
     """
     with running("stream", service_options) as service:
-        from cli.commands.live.tick_sources import tick_source  # noqa: PLC0415 - of an extra
+        from cli.commands.live.services.tick_sources import tick_source  # noqa: PLC0415 - of an extra
         from live.stream.publishing import Publishing  # noqa: PLC0415 - of an extra
 
         # Alone before it looks where the last one has stopped.

@@ -14,15 +14,15 @@ import typer
 from rich.console import Console
 from rich.live import Live
 
-from cli.bus import bus_url, opened_bus
-from cli.commands.live.options import LiveOptions
-from cli.commands.live.processes import (
+from cli.bus import bus_url, check_bus, opened_bus
+from cli.commands.live.all_in_one.processes import (
     Places,
     account_of,
     first_processes,
     later_processes,
 )
-from cli.commands.live.supervisor import Supervisor, supervised
+from cli.commands.live.all_in_one.supervisor import Supervisor, supervised
+from cli.commands.live.options import LiveOptions
 from cli.database import database_url
 from cli.settings import settings_in_force
 from cli.stop_signals import StopSignals
@@ -33,8 +33,8 @@ from servers.shared.server import running_socket_folder
 from servers.start_up import HOST, answers, bound_port
 
 if TYPE_CHECKING:
-    from cli.commands.live.observation import Observation
-    from cli.commands.live.worth import Worth
+    from cli.commands.live.all_in_one.observation import Observation
+    from cli.commands.live.all_in_one.worth import Worth
 
 LOOK_SECONDS = 0.25
 LOOK_PATIENCE_SECONDS = 5.0
@@ -107,12 +107,13 @@ def _running(asked: LiveOptions, desk_port: int) -> Iterator[Running]:
     """Servers and first processes."""
     with contextlib.ExitStack() as opened:
         settings = settings_in_force()
+        check_bus(settings)
         url = opened.enter_context(database_url(settings, asked.server_dir))
         place = opened.enter_context(bus_url(settings, asked.server_dir))
         bus = opened.enter_context(opened_bus(settings, place, LOOK_PATIENCE_SECONDS))
-        from cli.commands.live.observation import Observation  # noqa: PLC0415 - of an extra
-        from cli.commands.live.resolution import resolved  # noqa: PLC0415 - as above
-        from cli.commands.live.worth import Worth  # noqa: PLC0415 - as above
+        from cli.commands.live.all_in_one.observation import Observation  # noqa: PLC0415 - of an extra
+        from cli.commands.live.all_in_one.resolution import resolved  # noqa: PLC0415 - as above
+        from cli.commands.live.all_in_one.worth import Worth  # noqa: PLC0415 - as above
         from database.connection import open_database  # noqa: PLC0415 - as above
         from live.signals import live_strategies  # noqa: PLC0415 - as above
 
@@ -169,7 +170,7 @@ def _free_port(port: int, *, or_another: bool = False) -> int:
 
 
 def _watch(running: Running) -> None:
-    from cli.commands.live.table import live_table  # noqa: PLC0415 - --help stays quick
+    from cli.commands.live.all_in_one.table import live_table  # noqa: PLC0415 - --help stays quick
 
     minutes = running.options.minutes
     began = time.monotonic()

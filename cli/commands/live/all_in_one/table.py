@@ -9,11 +9,11 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from cli.commands.live.supervisor import Supervised, Supervisor
+from cli.commands.live.all_in_one.supervisor import Supervised, Supervisor
 
 if TYPE_CHECKING:
-    from cli.commands.live.observation import Observation
-    from cli.commands.live.worth import Worth
+    from cli.commands.live.all_in_one.observation import Observation
+    from cli.commands.live.all_in_one.worth import Worth
 
 MOST_ROWS = 12
 

@@ -19,7 +19,7 @@ from adapters.brokers.alpaca.client import LIVE_URL, AlpacaClient
 from adapters.brokers.errors import BrokerError
 from adapters.brokers.paper import PaperBroker, Terms
 from adapters.brokers.protocol import Broker
-from cli.commands.live.service import Service, ServiceOptions, running
+from cli.commands.live.services.service import Service, ServiceOptions, running
 from cli.settings import settings_in_force
 from database.alerts.telling import Addressees
 from database.connection import Database

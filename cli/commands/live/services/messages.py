@@ -10,8 +10,8 @@ from typing import Any, Literal
 
 from adapters.news.sources import NewsSourceName, news_source
 from adapters.notifications.apprise_channel import channels
-from cli.commands.live.service import ServiceOptions, running
-from cli.commands.live.serving import member_name
+from cli.commands.live.services.service import ServiceOptions, running
+from cli.commands.live.services.serving import member_name
 from cli.market_clock import market_clock
 from cli.settings import absolute
 from database.alerts.addressees import addressees_told

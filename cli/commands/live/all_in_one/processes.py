@@ -65,7 +65,8 @@ def first_processes(options: LiveOptions, places: Places) -> list[LiveProcess]:
         LiveProcess(
             "stream", ["live", "stream", *options.stream.arguments(), *shared], may_end=True
         ),
-        LiveProcess("api", ["api", *_api(options, places), *lake, *shared], prefect),
+        # The lake may be one that the archive makes: as the settings' it need not be there yet.
+        LiveProcess("api", ["api", *_api(options, places), *shared], prefect | _lake(options)),
     ]
 
 
@@ -102,6 +103,11 @@ def _executor(options: LiveOptions, places: Places) -> list[str]:
 
 def _api(options: LiveOptions, places: Places) -> list[str]:
     return ["--port", str(places.desk_port), "--clock", _clock(options)]
+
+
+def _lake(options: LiveOptions) -> dict[str, str]:
+    named = options.stream.lake_dir
+    return {} if named is None else {"TRADING_LAKE_DIR": named}
 
 
 def _clock(options: LiveOptions) -> str:

@@ -1,0 +1,1 @@
+"""`trading live` without a subcommand: every process of the live side, in one terminal."""
