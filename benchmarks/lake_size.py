@@ -33,7 +33,7 @@ from trading.bars.model import Bars
 from trading.bars.quality.ohlc import SessionPrices
 from trading.instruments.calendar import sessions
 
-FIRST, LAST = date(2020, 1, 2), date(2025, 2, 28)
+FIRST, LAST = date(2020, 1, 2), date(2025, 3, 31)
 
 
 def main() -> None:
