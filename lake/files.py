@@ -21,13 +21,14 @@ import pyarrow.parquet as pq
 
 from lake.compaction.month_files import kept_metadata, read_kept
 from lake.fingerprint_index import (
-    WORTHWHILE,
     Index,
+    is_worthwhile,
     known_fingerprints,
     read_index,
     write_index,
 )
 from lake.listing import files_with
+from storage.backends import FileIdentity
 from storage.directory import Directory
 from storage.errors import ContentError, StorageError
 from storage.parquet.entries import encoded, read_entries, texts
@@ -214,8 +215,9 @@ def stored_fingerprints(
 ) -> dict[str, str]:
     """Fingerprints of a symbol's result files in a folder, by file name relative to the lake.
 
-    Reads the end of each file of the time asked for; in a store of objects, of each that changed
-    since the last time. What is no result of this dataset and symbol is left out.
+    Of a few files on this machine it reads the end of each; of many, and in a store of objects, of
+    those that changed since the last time. What is no result of this dataset and symbol is left
+    out.
 
     Args:
         directory: The lake.
@@ -228,9 +230,36 @@ def stored_fingerprints(
     Raises:
         StorageError: The folder or a file cannot be accessed.
     """
-    found = files_with(directory, folder, first, last)
-    files = {f"{folder}/{name}": identity for name, identity in found.items()}
-    indexed = directory.store.knows_versions and len(files) >= WORTHWHILE
+    listed = files_with(directory, folder, first, last)
+    whole = first is None and last is None
+    return listed_fingerprints(directory, folder, listed, dataset, symbol, whole=whole)
+
+
+def listed_fingerprints(
+    directory: Directory,
+    folder: str,
+    listed: Mapping[str, FileIdentity],
+    dataset: str,
+    symbol: str,
+    *,
+    whole: bool,
+) -> dict[str, str]:
+    """`stored_fingerprints` of files that were listed already.
+
+    Args:
+        directory: The lake.
+        folder: The folder, relative to it.
+        listed: The files by their name in the folder.
+        dataset: The dataset that they must belong to.
+        symbol: The symbol that they must belong to.
+        whole: Whether these are all files of the folder.
+
+    Raises:
+        StorageError: A file cannot be accessed.
+    """
+    files = {f"{folder}/{name}": identity for name, identity in listed.items()}
+    indexed = is_worthwhile(directory, len(files))
+    settled = {n: one for n, one in files.items() if indexed and directory.is_settled(one)}
     index = read_index(directory, folder) if indexed else {}
     known = known_fingerprints(index, files)
     unknown = [name for name in files if name not in known]
@@ -239,10 +268,11 @@ def stored_fingerprints(
         return stored_metadata(directory, name, dataset, symbol).get("fingerprint")
 
     known |= zip(unknown, directory.map(look, unknown), strict=True)
-    whole = first is None and last is None
-    if indexed and (unknown or (whole and len(index) != len(files))):
-        seen: Index = {} if whole else index
-        write_index(directory, folder, seen | {n: (files[n].version, known[n]) for n in files})
+    if indexed:
+        seen: Index = {name: (one.version, known[name]) for name, one in settled.items()}
+        grown = seen if whole else index | seen
+        if grown != index:
+            write_index(directory, folder, grown)
     return {name: text for name in files if (text := known[name]) is not None}
 
 

@@ -1,9 +1,10 @@
-"""An index of a contract's stored results: their fingerprints by version, without opening each.
+"""An index of a folder's stored results: their fingerprints by version, without opening each.
 
 A store of objects answers for a thousand files in one listing, with the version of each, but
-takes a request to look into one. What was once looked into is therefore kept in one hidden file
-beside the results. An entry counts for the version it was read from and for no other, so the
-file can be lost, old or overwritten by another planner: that costs requests, never a wrong plan.
+takes a request to look into one; a local disk tells versions many times faster than footers are
+read. What was once looked into is therefore kept in one hidden file beside the results. An entry
+counts for the version it was read from and for no other, so the file can be lost, old or
+overwritten by another planner: that costs requests, never a wrong plan.
 """
 
 from __future__ import annotations
@@ -21,8 +22,18 @@ NAME = ".fingerprints.json"
 WORTHWHILE = 16
 """Results of a contract from which on the index spares more requests than it costs."""
 
+WORTHWHILE_ON_DISK = 100
+"""The same of files of this machine, each of which is quickly opened."""
+
 Index = dict[str, tuple[str, str | None]]
 """File name -> the version that was looked into, and its fingerprint; None of no result."""
+
+
+def is_worthwhile(directory: Directory, count: int) -> bool:
+    """Whether so many results are looked up in an index first."""
+    if directory.is_local:
+        return count >= WORTHWHILE_ON_DISK
+    return directory.store.knows_versions and count >= WORTHWHILE
 
 
 def read_index(directory: Directory, contract: str) -> Index:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import lru_cache
 from typing import Self
 
 from lake.dataset import PartitionKey
@@ -49,14 +50,9 @@ class Stretch:
         Raises:
             DataError: It says none.
         """
-        stem = name.rpartition("/")[2].removesuffix(SUFFIX)
-        for grain, form in _STEMS.items():
-            if found := re.fullmatch(form, stem):
-                numbers = [int(text) for text in found.groups()]
-                try:
-                    return cls(date(*[*numbers, 1, 1][:3]), grain)
-                except ValueError:
-                    break
+        found = _of_stem(name.rpartition("/")[2].removesuffix(SUFFIX))
+        if found is not None:
+            return cls(*found)
         raise DataError(
             name,
             "its name is no session (20240102), month (2024-01) or year (2024)",
@@ -85,6 +81,19 @@ class Stretch:
     def overlaps(self, first: date | None, last: date | None) -> bool:
         """Whether it has a date from `first` to `last`; None is no bound."""
         return (last is None or self.first <= last) and (first is None or first <= self.last)
+
+
+@lru_cache(maxsize=16_384)
+def _of_stem(stem: str) -> tuple[date, Grain] | None:
+    """What a stem says; kept, as the sessions of one symbol are those of most others."""
+    for grain, form in _STEMS.items():
+        if found := re.fullmatch(form, stem):
+            numbers = [int(text) for text in found.groups()]
+            try:
+                return date(*[*numbers, 1, 1][:3]), grain
+            except ValueError:
+                return None
+    return None
 
 
 @dataclass(frozen=True, slots=True, order=True)

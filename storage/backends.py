@@ -17,6 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+SETTLING_SECONDS = 2.0
+"""The coarsest clock of a filesystem: within one tick a file can change and keep its time."""
+
 LEFTOVER_SECONDS = 3600.0
 """Age from which a temporary file is a leftover: writing one takes seconds at most."""
 
@@ -65,6 +68,9 @@ class Store(Protocol):
     def identity(self, path: str) -> FileIdentity | None:
         """The file's identity now, None when it is missing."""
 
+    def is_settled(self, identity: FileIdentity) -> bool:
+        """Whether a file that has this identity from now on has one content alone."""
+
     def list(self, path: str) -> Listing:
         """What is in the folder; nothing when it is missing."""
 
@@ -102,6 +108,11 @@ class LocalStore:
         if not stat.S_ISREG(status.st_mode):  # reading a pipe or a device might never end
             raise OSError(errno.EINVAL, "it is not a regular file")
         return _local_identity(status)
+
+    def is_settled(self, identity: FileIdentity) -> bool:
+        """Once its time is past: whoever changes it now gives it another one."""
+        written_ns = int(identity.version.rpartition("-")[2])
+        return written_ns < time.time_ns() - SETTLING_SECONDS * 1e9
 
     def list(self, path: str) -> Listing:
         """One look at the folder, and one at each file; pipes, devices and dead links left out."""
@@ -188,6 +199,10 @@ class FsspecStore:
             return _identity(self._filesystem.info(path))
         except (FileNotFoundError, NotADirectoryError):
             return None
+
+    def is_settled(self, identity: FileIdentity) -> bool:  # noqa: ARG002 - nothing is known of it
+        """Never: what tells versions apart differs from filesystem to filesystem."""
+        return False
 
     def list(self, path: str) -> Listing:
         """What the filesystem says of the folder, asked anew."""

@@ -78,6 +78,13 @@ class Directory:
         """
         return self._call(name, "looked up", self.store.identity)
 
+    def is_settled(self, identity: FileIdentity) -> bool:
+        """Whether what is read of a file from now on is all that will ever have this identity.
+
+        To be asked before the file is read, by those who keep what they read by its identity.
+        """
+        return self.store.is_settled(identity)
+
     def identities(self, names: Iterable[str]) -> dict[str, FileIdentity | None]:
         """`identity` of several files directly in the directory: of remote ones in one request.
 

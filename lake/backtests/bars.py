@@ -141,11 +141,11 @@ def _read(request: BacktestRequest, symbol: str) -> History:
     """What silver has of a symbol up to the window's end, read anew when one of its files is."""
     lake, as_of, interval = request.lake, request.as_of, request.interval
     folder = f"{SILVER if interval.is_intraday else SILVER_DAYS}/{symbol}"
-    versions = tuple(files_in(lake, folder).items())
+    listed = files_in(lake, folder)
     kind = interval if interval.is_intraday else Interval.DAY
-    key = (lake.url, symbol, kind, as_of, versions)
+    key = (lake.url, symbol, kind, as_of, tuple(listed.items()))
     if interval.is_intraday:
-        found = _READ.get(key, lambda: read_minutes(lake, symbol, interval, as_of))
+        found = _READ.get(key, lambda: read_minutes(lake, symbol, interval, as_of, listed))
     else:
         found = _READ.get(key, lambda: read_days(lake, symbol, as_of))
     if request.end is None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
@@ -29,7 +28,6 @@ from lake.kept import Kept
 from lake.listing import files_in
 from lake.silver.table import SILVER, SILVER_DAYS
 from lake.stretch import check_only
-from storage.directory import Directory
 from trading.bars.context import NEWS
 from trading.bars.intervals import Interval
 from trading.errors import ParameterError
@@ -58,7 +56,6 @@ class GoldDataset:
             )
             for interval in request.intervals
             for inputs in inputs_of(request, symbol, interval)
-            if inputs.stretch.overlaps(request.first, request.last)
         ]
         check_only(request.only, GOLD, symbol, [one.key for one in found])
         return found
@@ -108,7 +105,7 @@ class GoldDataset:
 def _inputs(request: GoldRequest, key: GoldKey, history: History) -> PartitionInputs:
     """What a partition is made of, by the history as it was read."""
     if key.interval.is_intraday:
-        ends = month_ends(request, history.beginnings)
+        ends = month_ends(request, history.beginnings, key.stretch.first, key.stretch.last)
     else:
         ends = year_ends(history, key.interval)
     if key.stretch not in ends:
@@ -169,15 +166,11 @@ def _history(request: GoldRequest, symbol: str, interval: Interval) -> History:
     """A symbol's history, read anew whenever one of its files is another one than before."""
     lake, as_of = request.lake, request.as_of
     kind = interval if interval.is_intraday else Interval.DAY
-    key = (lake.url, symbol, kind, as_of, _versions(lake, symbol, kind))
+    listed = files_in(lake, f"{SILVER if interval.is_intraday else SILVER_DAYS}/{symbol}")
+    key = (lake.url, symbol, kind, as_of, tuple(listed.items()))
     if interval.is_intraday:
-        return _HISTORIES.get(key, lambda: read_minutes(lake, symbol, interval, as_of))
+        return _HISTORIES.get(key, lambda: read_minutes(lake, symbol, interval, as_of, listed))
     return _HISTORIES.get(key, lambda: read_days(lake, symbol, as_of))
-
-
-def _versions(lake: Directory, symbol: str, kind: Interval) -> tuple[Any, ...]:
-    folder = f"{SILVER if kind.is_intraday else SILVER_DAYS}/{symbol}"
-    return tuple(files_in(lake, folder).items())
 
 
 def _lineage(

@@ -8,19 +8,21 @@ from __future__ import annotations
 
 import hashlib
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 import numpy as np
 
-from lake.files import stored_fingerprints
+from lake.files import listed_fingerprints
 from lake.fingerprints import DIGEST_BYTES
 from lake.grain import Grain
 from lake.listing import files_in
 from lake.silver.evidence import canonical_rows
+from lake.silver.gathered import no_bars, read_gathered
 from lake.silver.table import SILVER, SILVER_DAYS, joined_bars, read_bars
 from lake.stretch import Stretch
+from storage.backends import FileIdentity
 from storage.directory import Directory
 from trading.arrays import Timestamps
 from trading.bars.intervals import Interval
@@ -70,49 +72,66 @@ class History:
     beginnings: Beginnings
 
 
-def minute_pieces(directory: Directory, symbol: str, as_of: datetime | None) -> list[str]:
-    """The files of silver that make a symbol's history, in order.
+def minute_pieces(names: Iterable[str], over: date | None) -> dict[Stretch, str]:
+    """Those of the files in silver's folder of a symbol that make its history, in order.
 
     A month's file holds all of its sessions, so those of a session in that month are left out.
+
+    Args:
+        names: All files of the folder.
+        over: The last session that counts; None when all do.
     """
-    folder = f"{SILVER}/{symbol}"
-    stretches = {Stretch.of_file(name): f"{folder}/{name}" for name in files_in(directory, folder)}
-    over = _last_over(as_of)
-    return [
-        stretches[stretch]
-        for stretch in sorted(stretches)
+    stretches = {Stretch.of_file(name): name for name in names}
+    months = {stretch.first for stretch in stretches if stretch.grain is Grain.MONTH}
+    return {
+        stretch: stretches[stretch]
+        for stretch in sorted(stretches, key=lambda one: (one.first, one.grain))
         if (over is None or stretch.first <= over)
-        and (
-            stretch.grain is not Grain.SESSION
-            or Stretch.around(stretch.first, Grain.MONTH) not in stretches
-        )
-    ]
+        and (stretch.grain is not Grain.SESSION or stretch.first.replace(day=1) not in months)
+    }
 
 
 def minute_beginnings(directory: Directory, symbol: str, as_of: datetime | None) -> Beginnings:
     """The running hash of a symbol's history within sessions, from the files' footers alone."""
-    stored = stored_fingerprints(directory, f"{SILVER}/{symbol}", SILVER, symbol)
-    pieces = [name for name in minute_pieces(directory, symbol, as_of) if name in stored]
-    return _running([(name, stored[name]) for name in pieces], _last_over(as_of))
+    folder, over = f"{SILVER}/{symbol}", _last_over(as_of)
+    listed = files_in(directory, folder)
+    stored = listed_fingerprints(directory, folder, listed, SILVER, symbol, whole=True)
+    pieces = {
+        stretch: found
+        for stretch, name in minute_pieces(listed, over).items()
+        if (found := stored.get(f"{folder}/{name}")) is not None
+    }
+    return _running(pieces, over)
 
 
 def read_minutes(
-    directory: Directory, symbol: str, interval: Interval, as_of: datetime | None
+    directory: Directory,
+    symbol: str,
+    interval: Interval,
+    as_of: datetime | None,
+    listed: Mapping[str, FileIdentity] | None = None,
 ) -> History:
     """A symbol's history of one interval within sessions.
+
+    Args:
+        directory: The lake.
+        symbol: The symbol.
+        interval: The interval.
+        as_of: Sessions that end later take no part; None for all.
+        listed: The files in silver's folder of the symbol; None to list them.
 
     Raises:
         ContentError: A file of silver is damaged.
         StorageError: One cannot be read.
     """
-    read = []
-    evidence = []
-    for name in minute_pieces(directory, symbol, as_of):
-        bars, fingerprint = read_bars(directory, name, SILVER, symbol, interval)
-        read.append(bars)
-        evidence.append((name, fingerprint))
-    over = _last_over(as_of)
-    return _history(joined_bars(read, _nothing(symbol)), _running(evidence, over), over)
+    folder, over = f"{SILVER}/{symbol}", _last_over(as_of)
+    files = files_in(directory, folder) if listed is None else listed
+    pieces = minute_pieces(files, over)
+    found, fingerprints = read_gathered(
+        directory, symbol, interval, {f"{folder}/{name}": files[name] for name in pieces.values()}
+    )
+    running = _running(dict(zip(pieces, fingerprints.values(), strict=True)), over)
+    return _history(found, running, over)
 
 
 def read_days(directory: Directory, symbol: str, as_of: datetime | None) -> History:
@@ -125,7 +144,7 @@ def read_days(directory: Directory, symbol: str, as_of: datetime | None) -> Hist
     folder = f"{SILVER_DAYS}/{symbol}"
     names = [f"{folder}/{n}" for n in directory.list_files(folder) if n.endswith(".parquet")]
     read = [read_bars(directory, n, SILVER_DAYS, symbol, Interval.DAY)[0] for n in names]
-    found = joined_bars(read, _nothing(symbol))
+    found = joined_bars(read, no_bars(symbol))
     if as_of is not None:
         found = found[found.available_at <= to_datetime64(as_of)]
     days = _dates(found.bars.timestamps)
@@ -143,20 +162,22 @@ def _history(found: ResampledBars, beginnings: Beginnings, over: date | None) ->
     return History(found.bars, found.available_at, days, beginnings)
 
 
-def _running(pieces: Sequence[tuple[str, str]], over: date | None) -> Beginnings:
+def _running(pieces: Mapping[Stretch, str], over: date | None) -> Beginnings:
     """The running hash of files; of one with sessions that are not over, which of it count."""
-    stretches = [Stretch.of_file(name) for name, _ in pieces]
     texts = [
         f"{stretch.stem} {fingerprint}"
         + (f" until {over.isoformat()}" if over is not None and _goes_on(stretch, over) else "")
-        for stretch, (_, fingerprint) in zip(stretches, pieces, strict=True)
+        for stretch, fingerprint in pieces.items()
     ]
-    return Beginnings(tuple(stretch.first for stretch in stretches), tuple(running_digests(texts)))
+    return Beginnings(tuple(stretch.first for stretch in pieces), tuple(running_digests(texts)))
 
 
 def _goes_on(stretch: Stretch, over: date) -> bool:
     """Whether a stretch has a session after the last one that is over."""
-    return len(sessions(max(over + timedelta(days=1), stretch.first), stretch.last)) > 0
+    return (
+        stretch.last > over
+        and len(sessions(max(over + timedelta(days=1), stretch.first), stretch.last)) > 0
+    )
 
 
 def running_digests(texts: Sequence[str]) -> list[str]:
@@ -182,13 +203,3 @@ def _last_over(as_of: datetime | None) -> date | None:
 
 def _dates(stamps: Timestamps) -> Dates:
     return local_times(stamps).astype("datetime64[D]")
-
-
-def _nothing(symbol: str) -> ResampledBars:
-    none = np.empty(0, np.int64)
-    return ResampledBars(
-        bars=Bars.empty(symbol),
-        available_at=np.empty(0, "datetime64[ns]"),
-        expected=none,
-        present=none,
-    )

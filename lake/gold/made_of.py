@@ -53,7 +53,7 @@ class PartitionInputs:
 
 
 def inputs_of(request: GoldRequest, symbol: str, interval: Interval) -> list[PartitionInputs]:
-    """What the partitions of one symbol and interval are made of, in the order of time.
+    """What the partitions of one symbol and interval are made of that a request asks for, in order.
 
     Of an interval within sessions it reads the ends of silver's files, of one over sessions the
     daily bars.
@@ -66,10 +66,15 @@ def inputs_of(request: GoldRequest, symbol: str, interval: Interval) -> list[Par
     """
     if interval.is_intraday:
         beginnings = minute_beginnings(request.lake, symbol, request.as_of)
-        ends = month_ends(request, beginnings)
+        ends = month_ends(request, beginnings, request.first, request.last)
     else:
         daily = read_days(request.lake, symbol, request.as_of)
-        beginnings, ends = daily.beginnings, year_ends(daily, interval)
+        beginnings = daily.beginnings
+        ends = {
+            year: last
+            for year, last in year_ends(daily, interval).items()
+            if year.overlaps(request.first, request.last)
+        }
     context = {
         name: context_beginnings(request, symbol, name, interval)
         for name in request.chosen_strategy.context
@@ -193,10 +198,16 @@ def ended_blocks(adjusted_days: Bars, daily: History, interval: Interval) -> Res
     return made[made.available_at <= daily.available_at.max()]
 
 
-def month_ends(request: GoldRequest, beginnings: Beginnings) -> dict[Stretch, date]:
-    """The months that have a file of silver, each with its last session that is over."""
-    months = sorted({Stretch.around(day, Grain.MONTH) for day in beginnings.ends})
-    return {month: _last_session(month, request) for month in months}
+def month_ends(
+    request: GoldRequest, beginnings: Beginnings, first: date | None, last: date | None
+) -> dict[Stretch, date]:
+    """The months with a date from `first` to `last` that have a file of silver.
+
+    Each with its last session that is over; None is no bound.
+    """
+    months = (Stretch(day, Grain.MONTH) for day in {d.replace(day=1) for d in beginnings.ends})
+    asked = sorted(month for month in months if month.overlaps(first, last))
+    return {month: _last_session(month, request) for month in asked}
 
 
 def _last_session(month: Stretch, request: GoldRequest) -> date:

@@ -62,7 +62,7 @@ def write_bars(
         StorageError: It cannot be written; an earlier one is still there.
     """
     intervals = INTERVALS[lineage.dataset]
-    tables = [_table(bars[interval], interval, lineage.dataset) for interval in intervals]
+    tables = [table_of(bars[interval], interval, lineage.dataset) for interval in intervals]
     rows = [table.num_rows for table in tables]
     return write_file(directory, name, pa.concat_tables(tables), lineage, row_groups=rows)
 
@@ -78,21 +78,31 @@ def read_bars(
     """
     group = INTERVALS[dataset].index(interval)
     stored = read_file(directory, name, dataset, symbol, row_group=group)
-    table = stored.table
+    bars = bars_in(directory.url_of(name), stored.table, dataset, symbol, interval)
+    return bars, stored.metadata["fingerprint"]
+
+
+def bars_in(
+    url: str, table: pa.Table, dataset: str, symbol: str, interval: Interval
+) -> ResampledBars:
+    """The bars of one interval that a table of a dataset's columns has.
+
+    Raises:
+        ContentError: It has bars of another interval; the message names `url`.
+    """
     if set(table["interval"].unique().to_pylist()) - {interval.value}:
         raise ContentError(
-            directory.url_of(name),
+            url,
             f"its bars of {interval} are not where they should be",
             "remove it and build the dataset again, which makes what is missing",
         )
     counted = _COUNTED[dataset]
-    bars = ResampledBars(
+    return ResampledBars(
         bars=bars_of(table, symbol),
         available_at=instants(table["available_at"]),
         expected=integers(table[f"{counted}_expected"]),
         present=integers(table[f"{counted}_present"]),
     )
-    return bars, stored.metadata["fingerprint"]
 
 
 def joined_bars(parts: Sequence[ResampledBars], nothing: ResampledBars) -> ResampledBars:
@@ -107,7 +117,8 @@ def joined_bars(parts: Sequence[ResampledBars], nothing: ResampledBars) -> Resam
     )
 
 
-def _table(found: ResampledBars, interval: Interval, dataset: str) -> pa.Table:
+def table_of(found: ResampledBars, interval: Interval, dataset: str) -> pa.Table:
+    """Bars of one interval with the columns of a dataset."""
     return pa.Table.from_arrays(
         [
             category_column(np.zeros(len(found), np.int32), [interval.value]),

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from lake import listing
+from lake import fingerprint_index, listing
 from lake.dataset import Dataset, symbol_status
 from lake.files import stored_fingerprints
 from lake.fingerprint_index import NAME, read_index
@@ -152,7 +152,8 @@ def test_bronze_of_a_day_reads_its_file(lake: str, looked_into: list[str]) -> No
 def test_an_index_of_a_part_grows_to_that_of_all(
     lake: str, looked_into: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(LocalStore, "knows_versions", True)
+    monkeypatch.setattr(fingerprint_index, "WORTHWHILE_ON_DISK", 16)
+    monkeypatch.setattr(LocalStore, "is_settled", lambda *_: True)
     directory, folder = open_directory(lake, "lake_dir"), "silver/AAPL"
     days = {"first": date(2024, 1, 1), "last": date(2024, 1, 31)}
     january = set(stored_fingerprints(directory, folder, "silver", "AAPL", **days))

@@ -4,6 +4,7 @@ import errno
 import os
 import pickle
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import fsspec
 import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
+from storage.backends import SETTLING_SECONDS
 from storage.checks import check_readable, check_writable
 from storage.directory import MAX_READERS, Directory, open_directory
 from storage.errors import LocationError, StorageError
@@ -56,6 +58,24 @@ def test_the_identity_stays_the_same_while_nothing_is_written(directory: Directo
     assert identity is not None
     assert identity.size == 5
     assert directory.identity("a") == identity
+
+
+def test_an_identity_is_settled_once_its_file_cannot_change_within_its_time(
+    directory: Directory, tmp_path: Path
+) -> None:
+    """Shown to fail with the time of a file that has just been written passed for an old one."""
+    directory.write_bytes("a", b"12345")
+    if directory.is_local:
+        for age, expected in ((-60.0, False), (SETTLING_SECONDS + 1, True)):
+            moment = time.time() - age
+            os.utime(tmp_path / "data/a", (moment, moment))
+            identity = directory.identity("a")
+            assert identity is not None
+            assert directory.is_settled(identity) == expected
+    else:
+        identity = directory.identity("a")
+        assert identity is not None
+        assert directory.is_settled(identity) == directory.store.knows_versions
 
 
 def test_the_same_size_and_content_written_again_is_another_version(tmp_path: Path) -> None:
