@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
+from uuid import uuid4
 
-from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka import Consumer, KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 
 from live.bus.refusal import url_refusal
@@ -118,6 +120,24 @@ class Brokers:
                 "correct TRADING_BUS_URL."
             )
         return BusError(f"The bus at {self.place} failed: {reason.str()}")
+
+
+def lone_consumer(brokers: Brokers, more: Mapping[str, Any] | None = None) -> Consumer:
+    """A client that reads what it is told to, without a group.
+
+    Args:
+        brokers: Which brokers.
+        more: What else it is told, by librdkafka's names.
+    """
+    return Consumer(
+        brokers.settings
+        | {
+            "group.id": f"trading.alone.{uuid4().hex}",
+            "enable.auto.commit": False,
+            "auto.offset.reset": "earliest",
+            **(more or {}),
+        }
+    )
 
 
 def topic_name(stream: Stream) -> str:
