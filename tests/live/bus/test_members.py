@@ -121,7 +121,9 @@ def test_one_that_is_silent_and_reads_again_is_a_member_again(bus_url: str, held
 
         def is_alone() -> bool:
             other.fetch(wait_seconds=0)
-            return set(members(bus_url)) == {"other"} or bool(held and members(bus_url).get("other"))
+            return set(members(bus_url)) == {"other"} or bool(
+                held and members(bus_url).get("other")
+            )
 
         wait_until(is_alone, "the silent one is gone, or what it held is taken over")
         bus.publish(Stream.TICKS, "A", tick(1))
