@@ -87,7 +87,7 @@ def test_a_session_comes_out_whole_although_the_database_is_full_for_a_while(
     undisturbed: Told,
 ) -> None:  # fmt: skip
     followed = ("--strategy", STRATEGY, "--interval", "5m")
-    rule = {"name": "crossing", "kind": "signal", "strategy": STRATEGY}
+    rule = {"name": "crossing", "kind": "signal", "strategy": STRATEGY, "interval": "5m"}
     put_rule(database, alert_rule(rule), "api", "k")
     names = ",".join(SYMBOLS)
     processes = [
@@ -119,7 +119,7 @@ def test_a_session_comes_out_whole_although_the_database_is_full_for_a_while(
         orders = {e.identity for e in everything(bus, Stream.ORDERS) if isinstance(e, OrderChanged)}
         alerts = {e.identity for e in everything(bus, Stream.ALERTS) if isinstance(e, AlertChanged)}
     assert len(orders) == count(database, "SELECT count(*) FROM order_event") > 0
-    fired = count(database, "SELECT count(*) FROM alert_event WHERE rule = 'crossing'")
+    fired = count(database, "SELECT count(*) FROM alert_event WHERE kind = 'firing'")
     decided = [one for one in undisturbed.signals if one.signal != "hold"]
     assert len(decided) == fired > 0
     assert len(alerts) == count(database, "SELECT count(*) FROM alert_event")
