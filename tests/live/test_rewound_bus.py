@@ -33,7 +33,13 @@ def tick(number: int) -> Tick:
 class Day:
     """Stream, windows and signals of one bus and one database, begun as their processes do."""
 
-    def __init__(self, url: str, database: Database, lakes: tuple[Path, Path]) -> None:
+    def __init__(
+        self,
+        url: str,
+        database: Database,
+        lakes: tuple[Path, Path],
+        strategy: str = "rsi_reversion",
+    ) -> None:
         morning, evening = lakes
         subscribe(database, SYMBOLS)
         self.bus = RedisBus(url, lease_seconds=0.1)
@@ -42,7 +48,7 @@ class Day:
         )
         self.stream = Publishing(self.source, self.bus, database)
         self.windows = Windows(self.bus, database, save_seconds=1e6)
-        strategies = [LiveStrategy.named("rsi_reversion", "5m")]
+        strategies = [LiveStrategy.named(strategy, "5m")]
         lake = open_directory(str(morning), "lake_dir")
         self.signals = Signals(self.bus, database, lake, strategies, "one")
 

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal, Self, cast
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer, TopicPartition
 
 from live.bus.encoding import Unreadable, encoded
-from live.bus.kafka.connection import DEAD_LETTERS, Brokers, topic_name
+from live.bus.kafka.connection import DEAD_LETTERS, Brokers, lone_consumer, topic_name
 from live.bus.kafka.messages import Positions, read
 from live.bus.kafka.offsets import offset_text
-from live.bus.kafka.readers import SESSION_SECONDS, KafkaConsumer, KafkaTail, bounds, lone_consumer
+from live.bus.kafka.places import Line, Place, bounds, lacking
+from live.bus.kafka.readers import SESSION_SECONDS, KafkaConsumer, KafkaTail
 from live.bus.port import Batch, DeadLetter
 from live.bus.reconnection import PATIENCE_SECONDS
 from live.bus.retention import Retention
-from live.errors import BusUnreachableError
+from live.errors import BusRewoundError, BusUnreachableError
 from trading.events import Event, Stream
 
 Headers = dict[str, str | bytes | None]
@@ -50,14 +52,8 @@ class KafkaBus:
         self._patience_seconds = patience_seconds
         self._session_seconds = session_seconds
         self._brokers.make_topics(retention, patience_seconds)
-        self._producer = Producer(
-            self._brokers.settings
-            | {
-                "enable.idempotence": True,
-                "linger.ms": _LINGER_MILLISECONDS,
-                "message.timeout.ms": round(patience_seconds * 1000),
-            }
-        )
+        self._published: dict[str, dict[int, Place]] = defaultdict(dict)
+        self._begin_publishing()
 
     def publish(self, stream: Stream, key: str, event: Event) -> None:
         """Add an event."""
@@ -66,6 +62,11 @@ class KafkaBus:
     def publish_many(self, stream: Stream, events: Iterable[tuple[str, Event]]) -> None:
         """Add events, each to its key's partition."""
         payloads = [(key, encoded(stream, event)) for key, event in events]
+        if not payloads:
+            return
+        self._producer.poll(0)  # it tells here what became of the connection
+        if self._line.was_lost:
+            self._check_published()
         self._produce(topic_name(stream), payloads)
 
     def consume(
@@ -87,13 +88,18 @@ class KafkaBus:
 
     def read_latest(self, stream: Stream, count: int = 1000) -> Batch:
         """About the last `count` events."""
-        messages, first, end = self._latest(topic_name(stream), count)
-        batch = Positions(first | end).batch(stream, messages, self._keep_aside)
-        return Batch(batch.events, batch.published_at, offset_text(end))
+        messages, end = self._latest(topic_name(stream), count)
+        positions = Positions({})
+        batch = positions.batch(stream, messages[-count:], self._keep_aside)
+        # What is known of the last message of each partition is known of its end.
+        ends = {number: Place(offset) for number, offset in end.items()}
+        in_order = sorted(messages, key=lambda message: message.offset() or 0)
+        ends |= {message.partition() or 0: Place.after(message) for message in in_order}
+        return Batch(batch.events, batch.published_at, offset_text(ends))
 
     def dead_letters(self, count: int = 100) -> Sequence[DeadLetter]:
         """The last of what was kept aside."""
-        return [_letter(message) for message in self._latest(DEAD_LETTERS, count)[0]]
+        return [_letter(message) for message in self._latest(DEAD_LETTERS, count)[0][-count:]]
 
     def trim(self) -> None:
         """Nothing to do: the brokers forget by the age that each topic was made with."""
@@ -108,6 +114,42 @@ class KafkaBus:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def _begin_publishing(self) -> None:
+        self._line = Line()
+        self._producer = Producer(
+            self._brokers.settings
+            | {
+                "enable.idempotence": True,
+                "linger.ms": _LINGER_MILLISECONDS,
+                "message.timeout.ms": round(self._patience_seconds * 1000),
+                "error_cb": self._line.noted,
+            }
+        )
+
+    def _check_published(self) -> None:
+        """Look whether what was published is there after the connection was lost.
+
+        Raises:
+            BusRewoundError: It is not. It is said once.
+        """
+        gone = [topic for topic in self._published if self._lacks(topic)]
+        # Brokers that came back may not know this producer, and would refuse its next numbers.
+        self._begin_publishing()
+        if gone:
+            self._published.clear()
+            raise self._rewound(gone[0])
+
+    def _lacks(self, topic: str) -> bool:
+        places = self._published[topic]
+        return bool(lacking(self._brokers, topic, places, self._patience_seconds))
+
+    def _rewound(self, topic: str) -> BusRewoundError:
+        return BusRewoundError(
+            f"The bus at {self._brokers.place} came back without the last "
+            f"{topic.rpartition('.')[2]} that it had taken; start this process again, and it goes "
+            "on from what is left."
+        )
+
     def _produce(
         self,
         topic: str,
@@ -115,16 +157,26 @@ class KafkaBus:
         headers: Headers | None = None,
     ) -> None:
         failed: list[KafkaError] = []
+        published = self._published[topic]
+        is_rewound = False
 
-        def delivered(error: KafkaError | None, _: Message) -> None:
+        def delivered(error: KafkaError | None, message: Message) -> None:
+            nonlocal is_rewound
             if error is not None:
                 failed.append(error)
+                return
+            partition, place = message.partition() or 0, Place.after(message)
+            before = published.get(partition)
+            is_rewound |= before is not None and place.next <= before.next
+            published[partition] = place
 
         for payload in payloads:
             self._queue(topic, payload, headers, delivered)
         left = self._producer.flush(self._patience_seconds)
         if failed:
             raise self._brokers.failure(KafkaException(failed[0]))
+        if is_rewound:  # just between the look and the publishing
+            raise self._rewound(topic)
         if left:
             raise BusUnreachableError(
                 f"The bus at {self._brokers.place} did not take {left} messages in "
@@ -146,6 +198,8 @@ class KafkaBus:
                 )
             except BufferError:
                 self._producer.poll(0.1)
+            except KafkaException as error:
+                raise self._brokers.failure(error) from error
             else:
                 return
 
@@ -156,10 +210,8 @@ class KafkaBus:
         }  # fmt: skip
         self._produce(DEAD_LETTERS, [(f"{stream}:{offset}", found.payload)], headers)
 
-    def _latest(
-        self, topic: str, count: int
-    ) -> tuple[list[Message], dict[int, int], dict[int, int]]:
-        """The last messages by time, and where in each partition they were looked for."""
+    def _latest(self, topic: str, count: int) -> tuple[list[Message], dict[int, int]]:
+        """The last messages of each partition by time, and the partitions' ends."""
         consumer = lone_consumer(self._brokers)
         try:
             begin, end = bounds(consumer, self._brokers, topic)
@@ -175,7 +227,7 @@ class KafkaBus:
         finally:
             consumer.close()
         messages.sort(key=lambda message: message.timestamp()[1])
-        return messages[-count:], first, end
+        return messages, end
 
 
 def _letter(message: Message) -> DeadLetter:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
+from uuid import uuid4
 
-from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka import Consumer, KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 
 from live.bus.reconnection import until_connected
@@ -149,6 +150,24 @@ def _is_broker(text: str) -> bool:
     """Whether it is of the form `host:port`, or `host` for Kafka's usual port."""
     found = _BROKER.fullmatch(text)
     return found is not None and 0 < int(found["port"] or 1) <= _HIGHEST_PORT
+
+
+def lone_consumer(brokers: Brokers, more: Mapping[str, Any] | None = None) -> Consumer:
+    """A client that reads what it is told to, without a group.
+
+    Args:
+        brokers: Which brokers.
+        more: What else it is told, by librdkafka's names.
+    """
+    return Consumer(
+        brokers.settings
+        | {
+            "group.id": f"trading.alone.{uuid4().hex}",
+            "enable.auto.commit": False,
+            "auto.offset.reset": "earliest",
+            **(more or {}),
+        }
+    )
 
 
 def topic_name(stream: Stream) -> str:

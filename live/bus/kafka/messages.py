@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from confluent_kafka import TIMESTAMP_NOT_AVAILABLE, Consumer, KafkaException, Message
 
 from live.bus.encoding import Unreadable, decoded
 from live.bus.kafka.connection import Brokers
 from live.bus.kafka.offsets import offset_text
+from live.bus.kafka.places import Place
 from live.bus.port import Batch
 from trading.events import Event, Stream
 
@@ -44,8 +45,8 @@ def read(consumer: Consumer, brokers: Brokers, most: int, wait_seconds: float) -
 class Positions:
     """Where a reader is in each partition, and whether it was led past something."""
 
-    def __init__(self, next_offsets: dict[int, int]) -> None:
-        self._next = next_offsets
+    def __init__(self, places: Mapping[int, Place]) -> None:
+        self.places = dict(places)
 
     def batch(self, stream: Stream, messages: Sequence[Message], keep_aside: KeepAside) -> Batch:
         """The events of messages, and the place after them."""
@@ -61,14 +62,14 @@ class Positions:
                 events.append(found)
                 times.append(_published_at(message))
         touched = sorted({message.partition() or 0 for message in messages})
-        ends = [(partition, self._next[partition]) for partition in touched]
-        return Batch(events, times, offset_text(self._next), missed, ends)
+        ends = [(partition, self.places[partition]) for partition in touched]
+        return Batch(events, times, offset_text(self.places), missed, ends)
 
     def _pass(self, message: Message) -> bool:
-        partition, offset = message.partition() or 0, message.offset() or 0
-        expected = self._next.get(partition)
-        self._next[partition] = offset + 1
-        return expected is not None and 0 <= expected < offset
+        partition = message.partition() or 0
+        expected = self.places.get(partition)
+        self.places[partition] = Place.after(message)
+        return expected is not None and 0 <= expected.next < (message.offset() or 0)
 
 
 def _published_at(message: Message) -> int:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 import time
-from typing import Literal
-from uuid import uuid4
+from collections.abc import Mapping
+from typing import Any, Literal
 
-from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, Message, TopicPartition
 
-from live.bus.kafka.connection import Brokers, topic_name
+from live.bus.kafka.connection import Brokers, lone_consumer, topic_name
 from live.bus.kafka.messages import KeepAside, Positions, read
-from live.bus.kafka.offsets import positions_of
+from live.bus.kafka.offsets import places_of
+from live.bus.kafka.places import Line, Place, bounds, lacking
 from live.bus.port import BEGINNING, Batch
+from live.errors import BusUnreachableError
 from trading.events import Stream
 
 SESSION_SECONDS = 10.0
@@ -21,9 +24,75 @@ SHORTEST_SESSION_SECONDS = 6.0
 """What brokers allow unless they are told otherwise (`group.min.session.timeout.ms`)."""
 
 _ANSWER_SECONDS = 30.0
+_LOOK_SECONDS = 1.0
+"""How long to wait for brokers that were away, while there is nothing to hand on."""
+
+logger = logging.getLogger(__name__)
 
 
-class KafkaConsumer:
+class _Reader:
+    """What reads a topic, and notices when that came back without what was read of it."""
+
+    def __init__(self, brokers: Brokers, topic: str) -> None:
+        self._brokers = brokers
+        self._topic = topic
+        self._line = Line()
+        self._positions = Positions({})
+
+    def _settings(self) -> dict[str, Any]:
+        return {"error_cb": self._line.noted}
+
+    def _read(self, consumer: Consumer, most: int, wait_seconds: float) -> list[Message]:
+        """The next messages; none when it went back, from where they then come.
+
+        Raises:
+            BusError: Reading failed for good.
+        """
+        messages = read(consumer, self._brokers, most, wait_seconds)
+        if self._line.was_lost and self._went_back(consumer, waits=bool(messages)):
+            return []
+        return messages
+
+    def _went_back(self, consumer: Consumer, *, waits: bool) -> bool:
+        try:
+            seconds = _ANSWER_SECONDS if waits else _LOOK_SECONDS
+            begun = self._begun(self._positions.places, seconds)
+        except BusUnreachableError:
+            if waits:
+                raise
+            return False  # it is looked at again
+        self._line.was_lost = False
+        if begun == self._positions.places:
+            return False
+        self._positions = Positions(begun)
+        consumer.assign(self._assignment())
+        return True
+
+    def _begun(
+        self, places: Mapping[int, Place], seconds: float = _ANSWER_SECONDS
+    ) -> dict[int, Place]:
+        """Where to go on: at these places, or before what was published since the bus lost them.
+
+        Raises:
+            BusError: The brokers do not say.
+        """
+        resumed = lacking(self._brokers, self._topic, places, seconds)
+        if resumed:
+            logger.warning(
+                "The bus at %s came back without the last %s that were read; it is read on from "
+                "what was published since, and some of it may come again.",
+                self._brokers.place, self._topic,
+            )  # fmt: skip
+        return {**places, **{number: Place(offset) for number, offset in resumed.items()}}
+
+    def _assignment(self) -> list[TopicPartition]:
+        return [
+            TopicPartition(self._topic, number, place.next)
+            for number, place in self._positions.places.items()
+        ]
+
+
+class KafkaConsumer(_Reader):
     """A member of a group, see `live.bus.port.Consumer`."""
 
     def __init__(
@@ -37,13 +106,12 @@ class KafkaConsumer:
         session_seconds: float,
         keep_aside: KeepAside,
     ) -> None:
-        self._brokers = brokers
+        super().__init__(brokers, topic_name(stream))
         self._stream = stream
-        self._topic = topic_name(stream)
         self._keep_aside = keep_aside
-        self._positions = Positions({})
         self._consumer = Consumer(
             brokers.settings
+            | self._settings()
             | {
                 "group.id": f"trading.{stream}.{group}",
                 "client.id": consumer,
@@ -62,7 +130,7 @@ class KafkaConsumer:
         deadline = time.monotonic() + wait_seconds
         while True:
             left = max(0.0, deadline - time.monotonic())
-            messages = read(self._consumer, self._brokers, most, left)
+            messages = self._read(self._consumer, most, left)
             batch = self._positions.batch(self._stream, messages, self._keep_aside)
             if messages and not batch.events:
                 self.acknowledge(batch)
@@ -73,7 +141,11 @@ class KafkaConsumer:
         """Say that all of a batch is done."""
         if not batch.receipt:
             return
-        offsets = [TopicPartition(self._topic, number, offset) for number, offset in batch.receipt]
+        # With what it was, so that whoever goes on from there knows whether it still is.
+        offsets = [
+            TopicPartition(self._topic, number, place.next, metadata=place.mark)
+            for number, place in batch.receipt
+        ]
         try:
             self._consumer.commit(offsets=offsets, asynchronous=False)
         except KafkaException as error:
@@ -86,69 +158,43 @@ class KafkaConsumer:
     def _assigned(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         """Begin each partition where the group is, or where a new group is to begin."""
         committed = consumer.committed(partitions, _ANSWER_SECONDS)
-        for one in committed:
-            if one.offset < 0 and one.partition in self._begin:
-                one.offset = self._begin[one.partition]
-        self._positions = Positions({one.partition: one.offset for one in committed})
-        consumer.assign(committed)
+        places = {one.partition: Place(one.offset, one.metadata or "") for one in committed}
+        new = {
+            number: Place(self._begin.get(number, OFFSET_BEGINNING))
+            for number, place in places.items()
+            if place.next < 0
+        }
+        self._positions = Positions(self._begun(places | new))
+        consumer.assign(self._assignment())
 
 
-class KafkaTail:
+class KafkaTail(_Reader):
     """A reader by itself, see `live.bus.port.Tail`."""
 
     def __init__(
         self, brokers: Brokers, stream: Stream, after: str | None, keep_aside: KeepAside
     ) -> None:
-        self._brokers = brokers
+        super().__init__(brokers, topic_name(stream))
         self._stream = stream
         self._keep_aside = keep_aside
-        self._consumer = lone_consumer(brokers)
-        topic = topic_name(stream)
-        begin, end = bounds(self._consumer, brokers, topic)
+        self._consumer = lone_consumer(brokers, self._settings())
+        begin, end = bounds(self._consumer, brokers, self._topic)
+        first = {number: Place(offset) for number, offset in begin.items()}
         if after == BEGINNING:
-            positions = begin
+            places = first
+        elif after is None:
+            places = {number: Place(offset) for number, offset in end.items()}
         else:
             # A partition that an older offset does not know began after it.
-            positions = end if after is None else begin | positions_of(after)
-        self._positions = Positions(dict(positions))
-        self._consumer.assign([TopicPartition(topic, *place) for place in positions.items()])
+            places = first | self._begun(places_of(after))
+        self._positions = Positions(places)
+        self._consumer.assign(self._assignment())
 
     def fetch(self, most: int = 1000, wait_seconds: float = 1.0) -> Batch:
         """The next events, see `live.bus.port.Tail`."""
-        messages = read(self._consumer, self._brokers, most, wait_seconds)
+        messages = self._read(self._consumer, most, wait_seconds)
         return self._positions.batch(self._stream, messages, self._keep_aside)
 
     def close(self) -> None:
         """Stop reading."""
         self._consumer.close()
-
-
-def lone_consumer(brokers: Brokers) -> Consumer:
-    """A client that reads what it is told to, without a group."""
-    return Consumer(
-        brokers.settings
-        | {
-            "group.id": f"trading.alone.{uuid4().hex}",
-            "enable.auto.commit": False,
-            "auto.offset.reset": "earliest",
-        }
-    )
-
-
-def bounds(
-    consumer: Consumer, brokers: Brokers, topic: str
-) -> tuple[dict[int, int], dict[int, int]]:
-    """The first offset of each partition, and the next one that it will give.
-
-    Raises:
-        BusError: The brokers do not say.
-    """
-    begin: dict[int, int] = {}
-    end: dict[int, int] = {}
-    try:
-        for number in consumer.list_topics(topic, timeout=_ANSWER_SECONDS).topics[topic].partitions:
-            place = TopicPartition(topic, number)
-            begin[number], end[number] = consumer.get_watermark_offsets(place, _ANSWER_SECONDS)
-    except KafkaException as error:
-        raise brokers.failure(error) from error
-    return begin, end

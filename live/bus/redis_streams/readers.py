@@ -19,7 +19,7 @@ from live.bus.redis_streams.connection import LONGEST_WAIT_SECONDS, RedisConnect
 from live.bus.redis_streams.dead_letters import keep_aside
 from live.bus.redis_streams.entries import ZERO, Entry, batch_of, id_numbers
 from live.bus.redis_streams.names import lease_name, stream_name, trimmed_name
-from live.bus.redis_streams.scripts import GIVE_UP_LEASE, TAKE_LEASE
+from live.bus.redis_streams.scripts import FORGET_MEMBERS, GIVE_UP_LEASE, TAKE_LEASE
 from live.errors import BusError
 from trading.events import Stream
 
@@ -27,6 +27,8 @@ LEASE_SECONDS = 10.0
 """How long a member may be silent before another takes over."""
 
 _STAND_BY_SECONDS = 0.2
+_LEASES_REMEMBERED = 60
+"""How many leases long a member without a sign of life stays in its group: each new pod is one."""
 
 
 class _Pace:
@@ -101,6 +103,7 @@ class RedisConsumer:
         self._lease_milliseconds = round(lease_seconds * 1000)
         self._pace = _Pace()
         self._pending_from: str | None = ZERO
+        self._forget_at = 0.0
         self._delivered = ZERO
         self._start(start)
 
@@ -116,6 +119,7 @@ class RedisConsumer:
             batch = self._pending(count)
             if batch.events or batch.missed:
                 return batch
+        self._forget_dead()
         # Never longer than the lease lasts.
         left = max(0.0, deadline - time.monotonic())
         wait = min(left, LONGEST_WAIT_SECONDS, self._lease_milliseconds / 2000)
@@ -131,11 +135,27 @@ class RedisConsumer:
 
     def close(self) -> None:
         """Leave the group."""
-        key = lease_name(self._stream, self._group)
+        key, name = lease_name(self._stream, self._group), stream_name(self._stream)
+        client = self._connection.client
         try:
-            self._connection.client.eval(GIVE_UP_LEASE, 1, key, self._token)
+            if client.eval(GIVE_UP_LEASE, 1, key, self._token):
+                # What it holds keeps it in the group until another has taken that over.
+                client.eval(FORGET_MEMBERS, 1, name, self._group, "0", self._consumer, "")
         except Exception:  # noqa: BLE001 - the lease ends by itself
             return
+
+    def _forget_dead(self) -> None:
+        """Take long dead members out of the group, from time to time; what they held is ours."""
+        if time.monotonic() < self._forget_at:
+            return
+        remembered = _LEASES_REMEMBERED * self._lease_milliseconds
+        self._forget_at = time.monotonic() + remembered / 1000
+        name, who = stream_name(self._stream), self._consumer
+        self._connection.ask(
+            lambda: self._connection.client.eval(
+                FORGET_MEMBERS, 1, name, self._group, str(remembered), "", who
+            )
+        )
 
     def _start(self, start: Literal["first", "latest"]) -> None:
         name = stream_name(self._stream)

@@ -22,6 +22,30 @@ end
 return 0
 """
 
+FORGET_MEMBERS = """
+local members = redis.pcall('XINFO', 'CONSUMERS', KEYS[1], ARGV[1])
+if members.err then
+    return 0
+end
+local forgotten = 0
+for _, member in ipairs(members) do
+    local of = {}
+    for number = 1, #member, 2 do
+        of[member[number]] = member[number + 1]
+    end
+    local is_asked_for = ARGV[3] == '' or of['name'] == ARGV[3]
+    if is_asked_for and of['name'] ~= ARGV[4] and of['pending'] == 0
+            and of['idle'] >= tonumber(ARGV[2]) then
+        redis.call('XGROUP', 'DELCONSUMER', KEYS[1], ARGV[1], of['name'])
+        forgotten = forgotten + 1
+    end
+end
+return forgotten
+"""
+"""Take members out of a group that hold nothing and were idle for so many milliseconds: all or the
+one named, but never the other one named. In one step, since what a member holds goes with it; one
+that reads again is a member again."""
+
 TRIM = """
 local last = redis.call('XREVRANGE', KEYS[1], '(' .. ARGV[1], '-', 'COUNT', 1)
 if #last == 0 then
