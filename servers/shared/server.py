@@ -22,7 +22,7 @@ from pathlib import Path
 
 from servers.errors import CommandError
 from servers.process import log_tail
-from servers.shared import locks
+from servers.shared import keeper, locks
 
 START_SECONDS = 180.0
 """How long it may take to answer: after a crash it replays what was not yet in the data files."""
@@ -214,8 +214,8 @@ class SharedServer:
             time.sleep(_POLL_SECONDS)
         socket_folder = Path(str(self._state()["socket_folder"]))
         shutil.rmtree(socket_folder, ignore_errors=True)
-        for keeper in _keepers:
-            keeper.poll()
+        for process in _keepers:
+            process.poll()
 
     def _state(self) -> Mapping[str, object]:
         """What the last start noted."""
@@ -246,3 +246,39 @@ def running_socket_folder(folder: Path) -> Path | None:
     except (OSError, ValueError):
         return None
     return Path(str(state["socket_folder"]))
+
+
+@dataclass(frozen=True, slots=True)
+class ServerCrashes:
+    """Deaths of a server in a row, each right after a start.
+
+    Attributes:
+        since: When the first of them was, in seconds since 1970.
+        count: How many there are.
+        said: The last line that the server wrote.
+        log: What it writes.
+    """
+
+    since: float
+    count: int
+    said: str
+    log: Path
+
+
+def server_crashes(folder: Path) -> ServerCrashes | None:
+    """What the keeper says of a folder's server that dies again and again; None of others.
+
+    Args:
+        folder: The server's, which has its name, e.g. `postgres`.
+    """
+    try:
+        told = json.loads((folder / keeper.CRASHES).read_text(encoding="utf-8"))
+        since, count = float(told["since"]), int(told["count"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    if not locks.is_held(folder, locks.KEEPER):
+        return None  # left by a keeper that was killed
+    log = folder / f"{folder.name}.log"
+    lines = log_tail(log, 20).splitlines()
+    said = [line.strip() for line in lines if not line.strip().startswith(keeper.BEGUN_AGAIN)]
+    return ServerCrashes(since, count, said[-1] if said else "nothing", log)
