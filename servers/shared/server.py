@@ -27,6 +27,10 @@ from servers.shared import keeper, locks
 START_SECONDS = 180.0
 """How long it may take to answer: after a crash it replays what was not yet in the data files."""
 
+ABANDONED_SECONDS = 10.0
+"""How long a server without a keeper may take to write out what it has; then it ends without, and
+its next start makes up for it from its log: one that is replaying it might take minutes."""
+
 _POLL_SECONDS = 0.05
 _LONGEST_FOLDER = 85
 """Bytes of a path to a socket's folder; with the socket's name systems take about 100."""
@@ -205,12 +209,14 @@ class SharedServer:
 
     def _end(self) -> None:
         """End the server and its keeper; nobody else uses it."""
+        quits_at = time.monotonic() + ABANDONED_SECONDS
         while locks.is_held(self.folder, locks.SERVER) or locks.is_held(self.folder, locks.KEEPER):
             with contextlib.suppress(ProcessLookupError, FileNotFoundError, IndexError, ValueError):
                 if locks.is_held(self.folder, locks.KEEPER):
                     os.kill(int(str(self._state()["keeper"])), signal.SIGTERM)
                 else:
-                    os.kill(self.abandoned(), signal.SIGINT)
+                    is_late = time.monotonic() > quits_at
+                    os.kill(self.abandoned(), signal.SIGQUIT if is_late else signal.SIGINT)
             time.sleep(_POLL_SECONDS)
         socket_folder = Path(str(self._state()["socket_folder"]))
         shutil.rmtree(socket_folder, ignore_errors=True)

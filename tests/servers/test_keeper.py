@@ -8,10 +8,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
 from servers.shared import keeper, locks
-from servers.shared.server import server_crashes
+from servers.shared import server as server_module
+from servers.shared.server import Launch, SharedServer, server_crashes
 from tests.waiting import wait_until
 
 DYING = """
@@ -75,3 +77,35 @@ def test_pauses_grow_to_a_minute_and_begin_anew_after_a_steady_life(
     monkeypatch.setattr(keeper, "_STEADY_SECONDS", -1.0)
     assert deaths.another() == 0.5
     assert not (tmp_path / keeper.CRASHES).exists()
+
+
+STUBBORN = """
+import os, pathlib, signal, sys, time
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+pathlib.Path(sys.argv[1], "here").touch()
+pathlib.Path("stubborn.pid").write_text(str(os.getpid()))
+time.sleep(600)
+"""
+
+
+def test_a_server_without_a_keeper_that_does_not_end_in_time_is_ended_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As Postgres while it replays its log; shown to wait for ever with one signal for all."""
+    monkeypatch.setattr(server_module, "ABANDONED_SECONDS", 0.5)
+
+    def launch() -> Launch:
+        (tmp_path / "stubborn.pid").unlink(missing_ok=True)
+        return Launch(lambda socket: [sys.executable, "-c", STUBBORN, str(socket)],
+                      os.geteuid(), os.getegid())  # fmt: skip
+
+    shared = SharedServer(
+        name="Stubborn", folder=tmp_path, purpose="a test", alternative="do without",
+        prepare=launch, is_ready=lambda _: (tmp_path / "stubborn.pid").is_file(),
+        abandoned=lambda: int((tmp_path / "stubborn.pid").read_text()),
+    )  # fmt: skip
+    with shared.running():
+        kept_by = psutil.Process(json.loads((tmp_path / "server.json").read_text())["keeper"])
+        kept_by.kill()
+        wait_until(lambda: not locks.is_held(tmp_path, locks.KEEPER), "the keeper is gone")
+    assert not locks.is_held(tmp_path, locks.SERVER)
