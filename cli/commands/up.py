@@ -27,6 +27,7 @@ from servers.postgres.local import local_postgres
 from servers.postgres.prefect_database import VARIABLE, prefect_database_url
 from servers.process import log_tail
 from servers.worker import process_worker
+from storage.errors import FileError
 from trading.errors import TradingError
 
 STARTING = "Starting (a Prefect server needs 5 to 15 seconds)"
@@ -113,7 +114,7 @@ def _contracts(input_dir: str) -> Sequence[str]:
     """The contracts of the market data; none where there are no data that can be used."""
     try:
         return open_market_data(input_dir).contracts
-    except TradingError:
+    except (FileError, TradingError):
         return ()
 
 
