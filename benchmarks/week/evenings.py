@@ -191,7 +191,7 @@ class Evenings:
         state = _got(api.get(f"/flow_runs/{runs[-1]}"))["state_type"]
         if state in _ENDED:
             self.ends[runs[-1]] = state
-        elif state == RUNNING and len(runs) == 1:
+        elif state == RUNNING:
             self._kill_next(day)
 
     def _begin(self, api: httpx.Client, day: date, attempt: int) -> str:

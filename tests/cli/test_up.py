@@ -11,7 +11,7 @@ import pytest
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.actions import WorkPoolCreate
 
-from cli.commands.up import instructions, wait_for_end
+from cli.commands.up import _contracts, instructions, wait_for_end
 from cli.pipeline.pipeline import worker_for
 from servers.connection import Connection
 from servers.errors import CommandError
@@ -53,6 +53,10 @@ def test_without_market_data_they_are_to_be_fetched_first() -> None:
     text = instructions(Connection("http://prefect.example/api", None), "trading", [])
     assert "deployment run ingest-market-data/ingest-market-data\n" in text
     assert "orchestrator" not in text
+
+
+def test_a_place_without_market_data_is_no_reason_to_end(tmp_path: Path) -> None:
+    assert _contracts(str(tmp_path / "none")) == ()
 
 
 def test_a_server_that_was_there_before_needs_no_export_and_is_not_stopped() -> None:
