@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
 
 from psycopg import sql
 
 from database.connection import Database
 
-_OLD = {
+CLEARED = {
     "service_heartbeat": "beat_at",
     "answered_request": "at",
     "live_bar": "ts",
@@ -22,24 +21,22 @@ Orders, executions, ledger, audit, corrections and articles are kept for good.
 """
 
 
-def clear_old(database: Database, before: datetime) -> Mapping[str, int]:
-    """Remove the rows of an earlier time.
+def clear_old(database: Database, table: str, before: datetime) -> int:
+    """Remove the rows of an earlier time from a table.
 
     Args:
         database: The database.
+        table: One of `CLEARED`.
         before: Rows of a time before it go.
 
     Returns:
-        How many went, by table.
+        How many went.
 
     Raises:
-        DatabaseError: The database refused; nothing of that table was removed.
+        DatabaseError: The database refused; nothing was removed.
     """
-    gone = {}
-    for table, column in _OLD.items():
-        statement = sql.SQL("DELETE FROM {} WHERE {} < %s").format(
-            sql.Identifier(table), sql.Identifier(column)
-        )
-        with database.transaction() as rows:
-            gone[table] = rows.execute(statement, [before]).rowcount
-    return gone
+    statement = sql.SQL("DELETE FROM {} WHERE {} < %s").format(
+        sql.Identifier(table), sql.Identifier(CLEARED[table])
+    )
+    with database.transaction() as rows:
+        return rows.execute(statement, [before]).rowcount

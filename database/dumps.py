@@ -8,6 +8,7 @@ import os
 import secrets
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from urllib.parse import quote, urlencode
@@ -26,6 +27,8 @@ WHERE c.relkind = 'r' AND n.nspname NOT IN ('pg_catalog', 'information_schema')
     AND n.nspname NOT LIKE 'pg\\_%' ORDER BY 1, 2
 """
 
+_FULL = ("No space left", "Disk quota exceeded", "File too large")
+
 Counts = Mapping[str, int]
 """Rows by table, `schema.table`."""
 
@@ -43,13 +46,19 @@ def dump(url: str, file: Path, setting: str = URL_VARIABLE) -> Counts:
 
     Raises:
         UnreachableError: There is no connection.
-        DatabaseError: The dump was not made; a part of it may be in the file.
+        DatabaseError: It has no tables, or the dump was not made; a part of it may be in the file.
     """
     with _connected(url, setting) as connection:
         connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         row = connection.execute("SELECT pg_export_snapshot()").fetchone()
         snapshot = str(row[0]) if row else ""
         counts = _counts(connection)
+        if not counts:
+            # Kept like any other, dumps of nothing would push out those of something.
+            raise DatabaseError(
+                f"The database at {place(url)} has no tables, so there is nothing to back up; "
+                f"correct {setting}, or the --server-dir."
+            )
         _run(
             "pg_dump", url, "--format=custom", "--no-owner", "--no-privileges",
             f"--snapshot={snapshot}", f"--file={file}",
@@ -72,18 +81,46 @@ def restore(url: str, file: Path, setting: str = URL_VARIABLE) -> Counts:
         UnreachableError: There is no connection.
         DatabaseError: It holds tables already, or the dump cannot be restored; nothing was changed.
     """
-    with _connected(url, setting) as connection:
-        if tables := connection.execute(_TABLES).fetchall():
-            raise DatabaseError(
-                f"The database at {place(url)} is not empty ({len(tables)} tables, the first "
-                f"{tables[0][1]}); restore into a new one, made with CREATE DATABASE."
-            )
+    check_empty(url, setting)
     _run(
         "pg_restore", url, "--exit-on-error", "--single-transaction", "--no-owner",
         "--no-privileges", str(file),
     )  # fmt: skip
     with _connected(url, setting) as connection:
         return _counts(connection)
+
+
+def tables_of(url: str, setting: str = URL_VARIABLE) -> list[str]:
+    """The names of a database's tables.
+
+    Args:
+        url: The database.
+        setting: What names the database, for who has to correct it.
+
+    Raises:
+        UnreachableError: There is no connection.
+    """
+    with _connected(url, setting) as connection:
+        return [str(name) for _, name in connection.execute(_TABLES).fetchall()]
+
+
+def check_empty(url: str, setting: str = URL_VARIABLE) -> None:
+    """Make sure that a database has no tables.
+
+    Args:
+        url: The database.
+        setting: What names the database, for who has to correct it.
+
+    Raises:
+        UnreachableError: There is no connection.
+        DatabaseError: It has some.
+    """
+    if tables := tables_of(url, setting):
+        raise DatabaseError(
+            f"The database at {place(url)} is not empty ({len(tables)} tables, the first "
+            f"{tables[0]}); restore into a new one: make it with CREATE DATABASE and name it in "
+            f"{setting}, or pass another --server-dir."
+        )
 
 
 def verify(file: Path, expected: Counts, server_url: str) -> None:
@@ -161,8 +198,13 @@ def _run(name: str, url: str, *arguments: str) -> None:
     command = [_program(name), *arguments, f"--dbname={make_conninfo('', **settings)}"]
     done = _finished(command, env)
     if done.returncode:
-        said = " ".join(done.stderr.split())[-300:]
-        raise DatabaseError(f"{name} failed on the database at {place(url)} ({said}).")
+        said = " ".join(done.stderr.split())[-300:].rstrip(".")
+        step = "correct what it says, and run again"
+        if any(words in said for words in _FULL):
+            step = (
+                f"make room in {tempfile.gettempdir()}, or name a folder with more of it in TMPDIR"
+            )
+        raise DatabaseError(f"{name} failed on the database at {place(url)} ({said}); {step}.")
 
 
 def _finished(command: Sequence[str], env: Mapping[str, str]) -> subprocess.CompletedProcess[str]:

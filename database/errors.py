@@ -2,6 +2,7 @@
 
 DatabaseError
 ├── UnreachableError   no connection, or a connection that broke; trying again may help
+├── VerificationError  nobody could say whether what is to be dropped is kept elsewhere
 └── SchemaError        a server or a schema of another version than this program needs
 """
 
@@ -14,6 +15,10 @@ class DatabaseError(Exception):
 
 class UnreachableError(DatabaseError):
     """There is no connection to the database."""
+
+
+class VerificationError(DatabaseError):
+    """It could not be found out whether what is to be dropped is kept elsewhere."""
 
 
 class SchemaError(DatabaseError):

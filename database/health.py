@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from database.connection import open_database
+from database.live.crashes import crashing
+from trading.operations.crashes import Crashes
+from trading.operations.health import ServiceRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,15 +17,16 @@ class DatabaseState:
 
     Attributes:
         bytes: What it takes on disk.
-        services: Service, instance, last sign of life, and what it said of itself then; of each
-            service the instances of the last day.
+        services: Of each service the instances of the last day.
+        crashing: Processes that crash as soon as they are begun.
         open_gaps: Sessions that lack bars.
         last_load: When bars were last loaded; None for never.
         unsent: Notifications that wait for longer than five minutes.
     """
 
     bytes: int
-    services: tuple[tuple[str, str, datetime, str], ...]
+    services: tuple[ServiceRow, ...]
+    crashing: tuple[Crashes, ...]
     open_gaps: int
     last_load: datetime | None
     unsent: int
@@ -35,9 +39,11 @@ def database_state(url: str) -> DatabaseState:
         DatabaseError: It cannot be reached, or its schema is not this program's.
     """
     with open_database(url) as database, database.transaction() as rows:
+        down = tuple(crashing(database))
         services = rows.execute(
-            "SELECT service, instance, beat_at, state FROM service_heartbeat "
-            "WHERE beat_at > now() - interval '1 day' ORDER BY service, instance"
+            "SELECT service, instance, started_at, beat_at, state FROM service_heartbeat "
+            "WHERE beat_at > now() - interval '1 day' AND NOT detail ? 'crashes' "
+            "ORDER BY service, instance"
         ).fetchall()
         row = rows.execute(
             "SELECT pg_database_size(current_database()), "
@@ -47,4 +53,4 @@ def database_state(url: str) -> DatabaseState:
             "AND not_before < now() - interval '5 minutes')"
         ).fetchone()
     size, gaps, load, unsent = row or (0, 0, None, 0)
-    return DatabaseState(size, tuple(services), gaps, load, unsent)
+    return DatabaseState(size, tuple(services), down, gaps, load, unsent)

@@ -33,6 +33,8 @@ SERVER_SETTINGS = {
     # Looking every 20 s at each unfinished child, whether its parent was cancelled, costs more
     # than running it where there are a thousand. Our parents cancel their children themselves.
     "PREFECT_SERVER_SERVICES_CANCELLATION_CLEANUP_LOOP_SECONDS": "300",
+    # Health alone makes a hundred thousand runs a year; by default only events are removed.
+    "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
 }
 """Defaults of the local server, which the user's own environment overrides."""
 

@@ -7,12 +7,14 @@ A store knows paths and raises whatever its filesystem raises; names, retries an
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import re
 import secrets
 import stat
 import time
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -89,6 +91,12 @@ class Store(Protocol):
     def remove(self, path: str) -> None:
         """Remove the file; a missing one may be an error or not."""
 
+    def write_over(self, path: str, content: bytes | memoryview, version: str | None) -> bool:
+        """Put the whole file there if this version of it, or none, is there; whether it was."""
+
+    def remove_version(self, path: str, version: str) -> bool:
+        """Remove the file if it is this version still; whether it was."""
+
 
 class LocalStore:
     """Files of this machine: written under a hidden temporary name, synced and renamed."""
@@ -151,6 +159,18 @@ class LocalStore:
 
     def write(self, path: str, content: bytes | memoryview) -> None:
         """Write, sync, rename: a reader sees the old file or the new one."""
+        self._put(path, content)
+
+    def write_over(self, path: str, content: bytes | memoryview, version: str | None) -> bool:
+        """The same, unless another version is there: nobody else renames between look and rename.
+
+        Where a file system knows no locks, somebody may.
+        """
+        return self._put(path, content, lambda: _version(self.identity(path)) == version)
+
+    def _put(
+        self, path: str, content: bytes | memoryview, wanted: Callable[[], bool] | None = None
+    ) -> bool:
         target = Path(path)
         target.parent.mkdir(parents=True, exist_ok=True)
         temporary = target.with_name(f".{target.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
@@ -159,14 +179,27 @@ class LocalStore:
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
-            temporary.replace(target)
+            with _locked(target.parent, fcntl.LOCK_EX if wanted else fcntl.LOCK_SH):
+                if wanted is None or wanted():
+                    temporary.replace(target)
+                    return True
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
+        temporary.unlink(missing_ok=True)
+        return False
 
     def remove(self, path: str) -> None:
         """Remove it."""
         Path(path).unlink()
+
+    def remove_version(self, path: str, version: str) -> bool:
+        """Remove it if it is the same: nobody renames another to it between look and removal."""
+        with _locked(Path(path).parent, fcntl.LOCK_EX):
+            if _version(self.identity(path)) != version:
+                return False
+            Path(path).unlink()
+            return True
 
     def remove_leftovers(self, path: str) -> None:
         """Remove the temporary files in the folder whose writers must have been killed."""
@@ -236,6 +269,37 @@ class FsspecStore:
     def remove(self, path: str) -> None:
         """Remove it."""
         self._filesystem.rm_file(path)
+
+    def write_over(self, path: str, content: bytes | memoryview, version: str | None) -> bool:
+        """Look, then write: fsspec has no way to do both at once."""
+        if _version(self.identity(path)) != version:
+            return False
+        self.write(path, content)
+        return True
+
+    def remove_version(self, path: str, version: str) -> bool:
+        """Look, then remove: fsspec has no way to do both at once."""
+        if _version(self.identity(path)) != version:
+            return False
+        self.remove(path)
+        return True
+
+
+@contextmanager
+def _locked(folder: Path, how: int) -> Iterator[None]:
+    """Hold a folder's lock: who writes files shares it, who looks before a change has it alone."""
+    lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        # Some network file systems have no locks on folders: there the last look has to do.
+        with suppress(OSError):
+            fcntl.flock(lock, how)
+        yield
+    finally:
+        os.close(lock)
+
+
+def _version(identity: FileIdentity | None) -> str | None:
+    return None if identity is None else identity.version
 
 
 def _local_identity(status: os.stat_result) -> FileIdentity:

@@ -149,6 +149,42 @@ class Directory:
         self._check_inside(name)
         self._call(name, "removed", self.store.remove)
 
+    def write_over(self, name: str, content: bytes | memoryview, seen: FileIdentity | None) -> bool:
+        """Write the file whole, unless another process has written it since it was seen.
+
+        Args:
+            name: The file.
+            content: All of it.
+            seen: What it was when it was looked at; None when there was none.
+
+        Returns:
+            Whether it was written; when not, what another process wrote is there.
+
+        Raises:
+            StorageError: It cannot be written.
+        """
+        self._check_inside(name)
+        version = None if seen is None else seen.version
+        return self._call(name, "written", lambda p: self.store.write_over(p, content, version))
+
+    def remove_seen(self, name: str, seen: FileIdentity) -> bool:
+        """Remove the file, unless another process has written or removed it since it was seen.
+
+        Args:
+            name: The file.
+            seen: What it was when it was looked at.
+
+        Returns:
+            Whether this call removed it.
+
+        Raises:
+            StorageError: It cannot be removed.
+        """
+        self._check_inside(name)
+        return self._call(
+            name, "removed", lambda path: self.store.remove_version(path, seen.version)
+        )
+
     def list_files(self, folder: str) -> dict[str, FileIdentity]:
         """The files directly in `folder`, by name in order; hidden ones and folders left out.
 

@@ -67,6 +67,12 @@ def s3_store() -> S3Store:
         return _stores[key]
 
 
+_CHANGED = frozenset(
+    {"PreconditionFailed", "412", "ConditionalRequestConflict", "NoSuchKey", "404"}
+)
+"""What a store answers when what a condition names is not there, or is being changed."""
+
+
 class S3Store:
     """Objects by `bucket/key`, each call one request; listings one per thousand entries.
 
@@ -161,10 +167,32 @@ class S3Store:
         bucket, key = _parts(path)
         self._request("delete_object", Bucket=bucket, Key=key)
 
+    def write_over(self, path: str, content: bytes | memoryview, version: str | None) -> bool:
+        """One PUT, which the store refuses when another version is there."""
+        bucket, key = _parts(path)
+        condition = {"IfNoneMatch": "*"} if version is None else {"IfMatch": version}
+        return self._unless_changed(
+            "put_object", Bucket=bucket, Key=key, Body=bytes(content), **condition
+        )
+
+    def remove_version(self, path: str, version: str) -> bool:
+        """One DELETE, which the store refuses when another version is there."""
+        bucket, key = _parts(path)
+        return self._unless_changed("delete_object", Bucket=bucket, Key=key, IfMatch=version)
+
     def fetch(self, path: str, **conditions: str) -> bytes:
         """The object, or the range of it that the conditions name."""
         bucket, key = _parts(path)
         return self._client.body("get_object", Bucket=bucket, Key=key, **conditions)
+
+    def _unless_changed(self, method: str, **arguments: object) -> bool:
+        try:
+            self._request(method, **arguments)
+        except OSError as error:
+            if error_code(error) in _CHANGED:
+                return False
+            raise
+        return True
 
     def _request(self, method: str, **arguments: object) -> dict[str, Any]:
         return self._client.request(method, **arguments)

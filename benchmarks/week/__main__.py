@@ -5,9 +5,12 @@
 
 `trading live` replays a lake of made-up minutes with its servers and all its processes. In each
 session some of them are killed, the servers, their keepers and the command itself among them; the
-command alone is begun again by hand. At the end the bars have to be silver's, the signals gold's,
-the orders those of the signals, the books balanced, and every alert told once. Exits with 1 when
-one of it is not so.
+command alone is begun again by hand. After each close a flow run makes the session's silver in a
+lake of its own, while its Prefect server and worker are killed, too; `--no-prefect` leaves it out.
+
+At the end the bars have to be silver's, the signals gold's, the orders those of the signals, the
+books balanced, and every alert told once; and of each session one flow run has to be completed and
+no partition lost or made twice. Exits with 1 when one of it is not so.
 """
 
 from __future__ import annotations
@@ -39,6 +42,9 @@ def main(
     seed: Annotated[int, typer.Option(help="Of the draw of what is killed.")] = 1,
     strategy: Annotated[str, typer.Option(help="What runs on the bars.")] = "bollinger_reversion",
     intervals: Annotated[str, typer.Option(help="Of which bars.")] = "5m,13m",
+    prefect: Annotated[
+        bool, typer.Option(help="Make silver of each session on Prefect, which is killed, too.")
+    ] = True,
     keep: Annotated[Path | None, typer.Option(help="A new folder for all of it.")] = None,
 ) -> None:
     """Run the week and print what was found."""
@@ -48,7 +54,7 @@ def main(
             last=sessions(FIRST, LAST).dates[:session_count].tolist()[-1],
             speed=speed, strategy=strategy, intervals=tuple(intervals.split(",")),
         )  # fmt: skip
-        outcome = run(plan, kills, seed)
+        outcome = run(plan, kills, seed, prefect=prefect)
     _print(outcome)
     raise typer.Exit(1 if outcome.violations else 0)
 

@@ -11,6 +11,7 @@ import httpx
 import numpy as np
 
 from benchmarks.week.books import ACCOUNT, check_cash, check_decisions, check_orders
+from benchmarks.week.evenings import Evenings
 from benchmarks.week.growth import MIB, Growth
 from benchmarks.week.killing import Killer, drawn_kills
 from benchmarks.week.notices import check_alerts, check_deliveries, write_rules
@@ -29,6 +30,7 @@ from trading.instruments.calendar import sessions
 
 SAMPLE_SECONDS = 1.0
 DRAIN_SECONDS = 120.0
+EVENING_SECONDS = 600.0
 LONGEST_SECONDS = 3600.0
 
 
@@ -50,13 +52,23 @@ class Outcome:
         return [f"{one.what}: {text}" for one in self.checks for text in one.violations]
 
 
-def run(plan: Plan, kills: int, seed: int) -> Outcome:
+def run(plan: Plan, kills: int, seed: int, *, prefect: bool) -> Outcome:
     """Make the lake, run the replay with so many kills in each session, and check what came of it.
+
+    Args:
+        plan: What is told.
+        kills: How many in each session.
+        seed: Of the draw of what is killed.
+        prefect: Whether each session's silver is made by a flow run whose server and worker are
+            killed as well.
 
     Raises:
         RuntimeError: It did not come to its end.
     """
     plan.make_lake()
+    evenings = Evenings(plan) if prefect else None
+    if evenings is not None:
+        evenings.prepare()
     rules = plan.folder / "rules.yaml"
     write_rules(plan, rules)
     with webhook() as received:
@@ -65,21 +77,27 @@ def run(plan: Plan, kills: int, seed: int) -> Outcome:
         _groups_from_the_beginning(plan)
         began = time.monotonic()
         try:
-            _replay(platform, killer, growth)
+            _replay(platform, killer, growth, evenings)
             waiting = wait_until_drained(platform, DRAIN_SECONDS)
             seconds = time.monotonic() - began
             positions, cash, health = _answers(platform.port)
+            if evenings is not None:
+                evenings.finish(EVENING_SECONDS)
         finally:
             code = platform.stop()
+            if evenings is not None:
+                evenings.stop()
         found = [
             Checked("drained", 1, [waiting] if waiting else [], f"in {seconds:.0f} s"),
             Checked("trading live", platform.begun, platform.ended, f"ended with {code}"),
             Checked("API", 1, health),
             *_checks(plan, received, rules, positions, cash),
+            *([] if evenings is None else [evenings.checked()]),
             Checked("memory and disk", len(growth.memory), growth.violations(), _told(growth)),
             Checked("left over", 0, _left(platform)),
         ]
-    return Outcome(killer.kills, found)
+    more = Counter[str]() if evenings is None else evenings.kills
+    return Outcome(killer.kills + more, found)
 
 
 def _environment(received: Received, rules: Path) -> dict[str, str]:
@@ -102,7 +120,7 @@ def _groups_from_the_beginning(plan: Plan) -> None:
                 bus.consume(stream, group, "benchmark", "first").close()
 
 
-def _replay(platform: Platform, killer: Killer, growth: Growth) -> None:
+def _replay(platform: Platform, killer: Killer, growth: Growth, evenings: Evenings | None) -> None:
     """Until all is told and killed; the stream ends with what it tells."""
     plan = platform.plan
     closes = sessions(plan.first, plan.last).closes.astype(np.int64) + AFTER_CLOSE
@@ -112,6 +130,8 @@ def _replay(platform: Platform, killer: Killer, growth: Growth) -> None:
         platform.look()
         told = platform.told() or told
         killer.look(told)
+        if evenings is not None:
+            evenings.look(told)
         if time.monotonic() >= sample_at:
             sample_at = time.monotonic() + SAMPLE_SECONDS
             growth.look(platform, int((closes < told).sum()))

@@ -17,10 +17,12 @@ import typer
 from cli.database import local_or_named
 from cli.options import DEFAULT_FOLDER
 from cli.settings import absolute, installation
+from database.dumps import tables_of
 from database.schema import upgrade_schema
 from flows.operations import backup_sets
 from flows.operations.backing_up import PREFECT_DATABASE, Databases, back_up, fill
 from flows.runs.commands import shell_command
+from servers.errors import CommandError
 from servers.postgres.local import local_postgres
 from servers.postgres.prefect_database import prefect_database_url
 from storage.directory import Directory, open_directory
@@ -54,7 +56,7 @@ def run_backup(options: BackupOptions, *, keep: int, verify: bool) -> int:
         CommandError, DatabaseError, TradingError, FileError: There is no new backup.
     """
     settings = installation()
-    place = _place(options, settings)
+    place = _place(options, settings, "to")
     with contextlib.ExitStack() as running:
         databases = running.enter_context(_databases(settings, options.server_dir))
         # An empty server of its own: what a restore on another machine would meet.
@@ -91,7 +93,7 @@ def run_restore(options: BackupOptions, *, name: str | None, trading_only: bool)
         CommandError, DatabaseError, TradingError, FileError: It could not be restored.
     """
     settings = installation()
-    place = _place(options, settings)
+    place = _place(options, settings, "from")
     one = backup_sets.chosen(backup_sets.complete_sets(place), name, place.url)
     with _databases(settings, options.server_dir, one) as found:
         databases = Databases(trading=found.trading, prefect=None) if trading_only else found
@@ -109,10 +111,10 @@ def run_restore(options: BackupOptions, *, name: str | None, trading_only: bool)
     return 0
 
 
-def _place(options: BackupOptions, settings: Settings) -> Directory:
+def _place(options: BackupOptions, settings: Settings, option: str) -> Directory:
     if options.place is None:
         return open_directory(settings.backup_dir, "TRADING_BACKUP_DIR")
-    return open_directory(absolute(options.place, "place"), "place")
+    return open_directory(absolute(options.place, option), option)
 
 
 @contextlib.contextmanager
@@ -127,7 +129,11 @@ def _databases(
         wanted: What shall be restored, which decides where Prefect's goes when nothing says.
     """
     with contextlib.ExitStack() as opened:
-        trading = opened.enter_context(local_or_named(settings, server_dir))
+        # What was never used on this machine has nothing to keep, and is not made for that.
+        used = wanted or settings.database_url or (server_dir / "postgres" / "data").exists()
+        trading = opened.enter_context(local_or_named(settings, server_dir)) if used else None
+        if trading and not wanted and settings.database_url is None and not tables_of(trading):
+            trading = None
         prefect = os.environ.get(PREFECT_DATABASE)
         if prefect is None:
             prefect = opened.enter_context(_local_prefect(server_dir, wanted))
@@ -155,8 +161,16 @@ def _local_prefect(server_dir: Path, wanted: backup_sets.BackupSet | None) -> It
 
 @contextlib.contextmanager
 def _empty_server() -> Iterator[str]:
-    with (
-        tempfile.TemporaryDirectory(prefix="trading-verify-") as folder,
-        local_postgres(Path(folder) / "postgres", {"fsync": "off"}) as server,
-    ):
+    with contextlib.ExitStack() as opened:
+        try:
+            folder = opened.enter_context(tempfile.TemporaryDirectory(prefix="trading-verify-"))
+            server = opened.enter_context(
+                local_postgres(Path(folder) / "postgres", {"fsync": "off"})
+            )
+        except (CommandError, OSError) as error:
+            why = str(error).partition(";")[0].rstrip(".")  # without its advice, for other uses
+            raise CommandError(
+                f"No server could be started in {tempfile.gettempdir()} to verify the backup on "
+                f"({why}); make room there, name another folder in TMPDIR, or pass --no-verify."
+            ) from None
         yield server.url

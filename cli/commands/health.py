@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import typer
@@ -10,13 +11,16 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from cli.crashing_servers import crashing_servers
 from cli.settings import installation
 from flows.operations.health_checks import Place, check_all, named_place
 from servers.postgres.local import PostgresServer
 from servers.prefect import running_api_url
 from servers.shared.server import running_socket_folder
 from servers.valkey import ValkeyServer
-from trading.operations.health import Condition, Health
+from trading.operations.health import Check, Condition, Health
+
+_SERVERS = ("postgres", "valkey")
 
 _STYLES = {
     Condition.OK: "green",
@@ -29,7 +33,8 @@ _STYLES = {
 def run_health(server_dir: Path, *, as_json: bool) -> int:
     """Print how everything does; returns 0 when well, 3 when somebody should look, 1 when down."""
     settings = installation()
-    health = check_all(settings, _with_local(named_place(settings), server_dir))
+    found = check_all(settings, _with_local(named_place(settings), server_dir))
+    health = Health(found.at, (*found.checks, *_crashing(server_dir)))
     if as_json:
         typer.echo(json.dumps(health.as_dict()))
     else:
@@ -48,6 +53,12 @@ def _with_local(named: Place, server_dir: Path) -> Place:
         bus_url=named.bus_url
         or (ValkeyServer(server_dir / "valkey", valkey).url if valkey else None),
     )
+
+
+def _crashing(server_dir: Path) -> Iterator[Check]:
+    """Servers of this machine that die each time they are started."""
+    for crashes, sentence in crashing_servers(server_dir / name for name in _SERVERS):
+        yield Check(f"{crashes.service} (restarts)", Condition.DOWN, sentence)
 
 
 def _print(health: Health) -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from database.connection import Database
+from database.live.crashes import crashing
 from trading.alerts.observations import Finding, Survey
 from trading.alerts.rules import SurveyKind
+from trading.operations.crashes import Crashes
 
 _GAPS = """
 SELECT symbol, interval, session, expected - present, reason FROM gap WHERE state = 'open'
@@ -21,7 +23,7 @@ FROM reconciliation WHERE agreed IS NOT NULL ORDER BY account_id, id DESC
 
 _SERVICES = """
 SELECT service, max(beat_at), (array_agg(state ORDER BY beat_at DESC))[1] FROM service_heartbeat
-GROUP BY service
+WHERE NOT detail ? 'crashes' GROUP BY service
 """
 
 
@@ -32,11 +34,15 @@ def surveys(database: Database, now: datetime) -> list[Survey]:
         risk = connection.execute(_RISK).fetchall()
         reconciliations = connection.execute(_RECONCILIATION).fetchall()
         services = connection.execute(_SERVICES).fetchall()
+    down = {one.service: _crashing(now, one) for one in crashing(database)}
     found: dict[SurveyKind, list[Finding]] = {
         "gap": [_gap(*row) for row in gaps],
         "risk_state": [_risk(*row) for row in risk],
         "reconciliation": [_reconciliation(*row) for row in reconciliations],
-        "service_down": [_service(now, *row) for row in services],
+        "service_down": [
+            *(_service(now, *row) for row in services if row[0] not in down),
+            *down.values(),
+        ],
     }
     at = (now - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1) * 1000
     return [Survey(kind, at, tuple(findings)) for kind, findings in found.items()]
@@ -68,3 +74,9 @@ def _service(now: datetime, service: str, beat_at: datetime, state: str) -> Find
     is_wrong = state != "stopped"
     detail = f"{service} has given no sign of life for {silent:.0f} s"
     return Finding(service, is_wrong=is_wrong, detail=detail, seconds=silent)
+
+
+def _crashing(now: datetime, crashes: Crashes) -> Finding:
+    """Its signs of life between the crashes do not count."""
+    seconds = max(0.0, (now - crashes.since).total_seconds())
+    return Finding(crashes.service, is_wrong=True, detail=crashes.sentence(now), seconds=seconds)

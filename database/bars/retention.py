@@ -27,7 +27,8 @@ from trading.errors import ParameterError
 
 Verification = Callable[[Interval, str, date, pa.Table], bool]
 """Whether the lake has what the database has: called with the interval, a symbol, a month's first
-day and the symbol's rows of that month, with the columns of `database.bars.reading.STORED`."""
+day and the symbol's rows of that month, with the columns of `database.bars.reading.STORED`.
+`VerificationError` says that it cannot be told: the month fails, and the others have their turn."""
 
 LOCK_SECONDS = 10
 """How long dropping may wait for readers, while new ones wait for it."""

@@ -81,5 +81,5 @@ def heartbeats(database: Database) -> list[Heartbeat]:
         return cursor.execute(
             "SELECT service, instance, started_at, beat_at, state, detail, "
             "extract(epoch FROM now() - beat_at)::float8 AS age_seconds "
-            "FROM service_heartbeat ORDER BY service, instance"
+            "FROM service_heartbeat WHERE NOT detail ? 'crashes' ORDER BY service, instance"
         ).fetchall()

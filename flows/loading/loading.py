@@ -8,9 +8,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Protocol
 
+import pyarrow as pa
+
 from database.bars.retention import MonthOutcome, drop_expired_months, first_kept
 from database.connection import Database
-from database.errors import DatabaseError, UnreachableError
+from database.errors import DatabaseError, UnreachableError, VerificationError
 from flows.loading.bars import SymbolPlan, load_symbol, plan_symbol
 from flows.loading.reference import copy_gaps, copy_reference
 from flows.loading.verification import LakeVerification
@@ -162,8 +164,21 @@ def drop_old_months(
         lake: The lake.
         years: Years of bars that the database keeps.
         today: The day.
+
+    Returns:
+        What became of each; one that could not be compared or dropped is `failed`.
+
+    Raises:
+        DatabaseError: The database does not answer.
     """
-    verified = LakeVerification(lake)
+    has = LakeVerification(lake)
+
+    def verified(interval: Interval, symbol: str, month: date, stored: pa.Table) -> bool:
+        try:
+            return has(interval, symbol, month, stored)
+        except (FileError, TradingError) as error:
+            raise VerificationError(str(error)) from error
+
     return [
         outcome
         for interval in KEPT

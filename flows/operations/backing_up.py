@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 
 from database.address import URL_VARIABLE
-from database.dumps import dump, restore, verify
+from database.dumps import check_empty, dump, restore, verify
 from flows.operations import backup_sets
 from flows.operations.backup_sets import PREFECT, TRADING, BackupSet, Dump, Manifest
 from storage.checks import check_writable
@@ -56,8 +56,9 @@ def back_up(
     """
     if databases.trading is None and databases.prefect is None:
         raise ParameterError(
-            URL_VARIABLE, None, "the URL of a database", "set it, or name Prefect's"
-        )
+            URL_VARIABLE, None, "the URL of a database",
+            "set it, or give trading backup the --server-dir of a database on this machine",
+        )  # fmt: skip
     check_writable(place, "backup_dir")
     with tempfile.TemporaryDirectory(prefix="trading-backup-") as name:
         folder = Path(name)
@@ -102,18 +103,19 @@ def fill(databases: Databases, place: Directory, one: BackupSet) -> list[Dump]:
 
     Raises:
         ParameterError: The set does not have what is asked for, or a file is in the way.
-        DatabaseError, DataError, StorageError: It could not be restored; that database is as it
-            was.
+        DatabaseError, DataError, StorageError: One is not empty, and nothing was changed; or one
+            could not be restored, and is as it was.
     """
     targets = {TRADING: databases.trading, PREFECT: databases.prefect}
+    named = [(item, targets[item.database]) for item in one.manifest.dumps]
+    wanted = [(item, target) for item, target in named if target is not None]
+    for item, target in wanted:
+        # Of both before one is filled: the same command could not fill the other afterwards.
+        _check_target(item, target)
     done = []
     with tempfile.TemporaryDirectory(prefix="trading-restore-") as name:
-        for item in one.manifest.dumps:
-            target = targets[item.database]
-            if target is None:
-                continue
+        for item, target in wanted:
             file = backup_sets.fetch(place, one, item, Path(name))
-            _check_kind(item, target)
             if item.kind == "sqlite":
                 _put(file, Path(target.removeprefix(_SQLITE)))
             else:
@@ -122,19 +124,23 @@ def fill(databases: Databases, place: Directory, one: BackupSet) -> list[Dump]:
     return done
 
 
-def _check_kind(item: Dump, target: str) -> None:
+def _check_target(item: Dump, target: str) -> None:
     if (item.kind == "sqlite") != target.startswith(_SQLITE):
         raise ParameterError(
             "set", item.file, f"a dump of the kind of the database that {item.database} has now",
             "start Prefect with the kind of database that it had when the backup was made",
         )  # fmt: skip
+    if item.kind != "sqlite":
+        check_empty(plain(target), _SETTINGS[item.database])
+        return
+    file = Path(target.removeprefix(_SQLITE))
+    if file.exists() and file.stat().st_size:
+        raise ParameterError(
+            "server-dir", str(file), "a place without a Prefect database",
+            "move that file away first, or restore into another folder",
+        )  # fmt: skip
 
 
 def _put(file: Path, target: Path) -> None:
-    if target.exists() and target.stat().st_size:
-        raise ParameterError(
-            "server-dir", str(target), "a place without a Prefect database",
-            "move that file away first, or restore into another folder",
-        )  # fmt: skip
     target.parent.mkdir(parents=True, exist_ok=True)
     backup_sets.copy_sqlite(file, target)

@@ -18,6 +18,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from flows.runs.commands import shell_command
 from storage.directory import Directory
 from trading.errors import DataError, ParameterError
 
@@ -174,7 +175,8 @@ def chosen(sets: Sequence[BackupSet], name: str | None, where: str) -> BackupSet
     """
     names = [one.name for one in sets]
     if not names:
-        raise ParameterError("from", where, "a place with a backup", "make one: trading backup")
+        command = shell_command("trading", "backup", "--to", where)
+        raise ParameterError("from", where, "a place with a backup", f"make one: {command}")
     if name is not None and name not in names:
         raise ParameterError("set", name, f"one of {', '.join(names[-5:])}", "correct the name")
     return sets[-1] if name is None else sets[names.index(name)]

@@ -162,6 +162,9 @@ def _database(place: Place, now: datetime) -> Iterator[Check]:
         return
     yield Check("database", Condition.OK, f"answers, {state.bytes / 1e6:,.0f} MB")
     yield from checked_services(state.services, now)
+    for crashes in state.crashing:
+        message = f"{crashes.sentence(now)}; look at its log"
+        yield Check(f"{crashes.service} (restarts)", Condition.DOWN, message)
     if state.open_gaps:
         message = f"{state.open_gaps:,} sessions lack bars; trading lake gaps lists them"
         yield Check("gaps", Condition.WARN, message)

@@ -5,8 +5,8 @@ files removed that it keeps as they are. So a reader that has listed files finds
 the process dies all is there at least once: the next run goes on. What was corrected since lies
 beside the month and counts in its place, until the next run puts it in.
 
-No file is written while another process may write the same session: run one at a time, and not
-beside a redo of these months.
+Others may write sessions meanwhile, and another compaction may run: a session file is removed, and
+a month's file replaced, only as it was read. What has changed since is left for the next run.
 """
 
 from __future__ import annotations
@@ -206,7 +206,7 @@ def _written(
     gone = (name for name in known if name not in loose)
     others = {n: _of_month(lake, f"{folder}/{n}", len(known[n].rows)) for n in gone}
     every = others | loose
-    write_month(lake, folder, month, every)
+    write_month(lake, folder, month, every, None if kept is None else kept.identity)
     _check(lake, folder, every)
     return len(new)
 
@@ -232,9 +232,8 @@ def _removed(
         if identity is None or name not in kept.sessions:
             continue
         same = _loose(lake, f"{folder}/{name}").metadata == kept.sessions[name].metadata
-        # Asked again: it may have been corrected while it was read.
-        if same and lake.identity(f"{folder}/{name}") == identity:
-            lake.remove(f"{folder}/{name}")
+        # As it was before it was read: it may have been corrected since.
+        if same and lake.remove_seen(f"{folder}/{name}", identity):
             count += 1
     return count
 
@@ -251,8 +250,8 @@ def _check(lake: Directory, folder: str, sessions: Mapping[str, LooseFile]) -> N
         if stored is None or dict(stored[1]) != dict(file.metadata) or stored[0] != rows:
             raise ContentError(
                 lake.url_of(f"{folder}/{name}"),
-                "the month's file does not say the same of it",
-                "remove the month's file and run again",
+                "the month's file says something else of it, as when another process compacts, too",
+                "run again, and where it stays so ingest or build that session again",
             )
 
 

@@ -188,9 +188,13 @@ def read_kept(
 
 
 def write_month(
-    directory: Directory, folder: str, month: Stretch, sessions: Mapping[str, LooseFile]
-) -> str:
-    """Keep session files in a month's file, whole or not at all, and return its name.
+    directory: Directory,
+    folder: str,
+    month: Stretch,
+    sessions: Mapping[str, LooseFile],
+    seen: FileIdentity | None,
+) -> None:
+    """Keep session files in a month's file, whole or not at all.
 
     Args:
         directory: The lake.
@@ -198,8 +202,11 @@ def write_month(
         month: The month.
         sessions: The files by their names in the folder; all with the same columns and number of
             row groups.
+        seen: The month's file that they are of, as far as it keeps them already; None when there
+            was none.
 
     Raises:
+        ContentError: Another process has written the month since; what it wrote is there.
         DataError: They differ in these.
         StorageError: It cannot be written; an earlier one is still there.
     """
@@ -219,8 +226,9 @@ def write_month(
         "written_at": datetime.now(UTC).isoformat(timespec="microseconds"),
         _SESSIONS: json.dumps(_places(ordered), separators=(",", ":")),
     }
-    directory.write_bytes(name, encoded(groups, metadata))
-    return name
+    if not directory.write_over(name, encoded(groups, metadata), seen):
+        url, problem = directory.url_of(name), "another process is compacting this month"
+        raise ContentError(url, problem, "run again when that has ended")
 
 
 def _places(sessions: Mapping[str, LooseFile]) -> dict[str, object]:

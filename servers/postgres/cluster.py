@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import re
 import shutil
 import subprocess
 from collections.abc import Sequence
@@ -16,6 +17,7 @@ from servers.shared.server import environment
 ROLE = "postgres"
 DATABASE = "trading"
 
+_FAULT = re.compile(r"could not|FATAL|PANIC|error:")
 _NOT_FOUND = "?"
 _MAP = "owner"
 
@@ -67,7 +69,9 @@ def _run(command: Sequence[str], folder: Path, text: str = "") -> None:
         env=environment(os.environ),
     )  # fmt: skip
     if done.returncode:
-        said = (done.stderr.strip() or done.stdout.strip() or "it said nothing").splitlines()[-1]
+        lines = (done.stderr.strip() or done.stdout.strip() or "it said nothing").splitlines()
+        # What it says last may be how it tidied up.
+        said = next((line for line in lines if _FAULT.search(line)), lines[-1])
         raise CommandError(
             f"The local database could not be made in {folder} ({said}); give that folder space "
             "and write access, or set TRADING_DATABASE_URL to a server of your own."

@@ -2,7 +2,9 @@
 
 `python -m servers.shared.keeper FOLDER LOCK COMMAND...` runs the command, whose every process
 inherits the open file LOCK, and ends it when no process holds `users.lock` any more, or on SIGTERM.
-A server that somebody killed is begun again; one that ends by itself is not, since it refused.
+A server that somebody killed is begun again; one that ends by itself is not, since it refused. One
+that dies each time right after its start is begun again with growing pauses, and a file in the
+folder says so for as long as it lasts.
 A pipe from the command that started the server, as other servers have it for a lifeline, would end
 the server under those that joined later.
 
@@ -11,6 +13,8 @@ Standard library only: nothing here may slow a start.
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
 import signal
 import subprocess
@@ -29,7 +33,19 @@ makes up for it from its log."""
 
 _ENDED_BY_SIGNAL = 128
 _LOOK_SECONDS = 0.1
-_PAUSE_SECONDS = 0.5
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 60.0
+
+_STEADY_SECONDS = 10.0
+"""After so long the next death is a first one again."""
+
+AT_ONCE = 3
+"""So many deaths in a row, each right after a start, are no accident."""
+
+BEGUN_AGAIN = "The server ended with"
+"""How a line of the keeper's own begins in the server's log."""
+
+CRASHES = "crashes.json"
+"""The file that says so, with `since` in seconds since 1970 and `count`."""
 
 _RECOVERY_SECONDS = 60.0
 """How long a server that was killed may refuse to start: first what it left has to end."""
@@ -46,20 +62,63 @@ def main(folder: str, lock: str, *command: str) -> int:
     server = _begun(command, int(lock))
     users = os.open(Path(folder) / locks.USERS, os.O_RDWR | os.O_CREAT, 0o600)
     threading.Thread(target=_until_unused, args=(users, stop), daemon=True).start()
+    deaths = Deaths(Path(folder) / CRASHES)
     refusals_end = 0.0
     while not stop.wait(_LOOK_SECONDS):
         code = server.poll()
         if code is None:
+            deaths.forget_when_steady()
             continue
+        pause = _FIRST_PAUSE
         if code < 0:
-            refusals_end = time.monotonic() + _RECOVERY_SECONDS
+            pause = deaths.another()
+            refusals_end = time.monotonic() + pause + _RECOVERY_SECONDS
         elif time.monotonic() > refusals_end:
             break
-        if not stop.wait(_PAUSE_SECONDS):
-            print(f"The server ended with {code} and is begun again.", flush=True)  # noqa: T201 - its log
+        line = f"{BEGUN_AGAIN} {code} and is begun again in {pause:g} s."
+        print(line, flush=True)  # noqa: T201 - its log
+        if not stop.wait(pause):
+            deaths.begun_at = time.monotonic()
             server = _begun(command, int(lock))
     code = _ended(server)
+    deaths.forget()
     return code if code >= 0 else _ENDED_BY_SIGNAL - code
+
+
+class Deaths:
+    """The deaths of a server in a row, each right after a start.
+
+    Args:
+        file: Says so when they are too many to be an accident.
+    """
+
+    def __init__(self, file: Path) -> None:
+        self.begun_at = time.monotonic()
+        self._file = file
+        self._since, self._count = 0.0, 0
+        self.forget()
+
+    def another(self) -> float:
+        """Count one more; how long to wait before the next start."""
+        self.forget_when_steady()
+        self._since = self._since or time.time()
+        self._count += 1
+        if self._count >= AT_ONCE:
+            with contextlib.suppress(OSError):
+                said = json.dumps({"since": self._since, "count": self._count})
+                self._file.write_text(said, encoding="utf-8")
+        return float(min(_FIRST_PAUSE * 2 ** (self._count - 1), _LONGEST_PAUSE))
+
+    def forget_when_steady(self) -> None:
+        """Begin to count anew when the server has lived for long enough."""
+        if self._count and time.monotonic() - self.begun_at > _STEADY_SECONDS:
+            self.forget()
+
+    def forget(self) -> None:
+        """Begin to count anew."""
+        self._since, self._count = 0.0, 0
+        with contextlib.suppress(OSError):
+            self._file.unlink(missing_ok=True)
 
 
 def _begun(command: Sequence[str], lock: int) -> subprocess.Popen[bytes]:

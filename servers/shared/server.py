@@ -22,10 +22,14 @@ from pathlib import Path
 
 from servers.errors import CommandError
 from servers.process import log_tail
-from servers.shared import locks
+from servers.shared import keeper, locks
 
 START_SECONDS = 180.0
 """How long it may take to answer: after a crash it replays what was not yet in the data files."""
+
+ABANDONED_SECONDS = 10.0
+"""How long a server without a keeper may take to write out what it has; then it ends without, and
+its next start makes up for it from its log: one that is replaying it might take minutes."""
 
 _POLL_SECONDS = 0.05
 _LONGEST_FOLDER = 85
@@ -205,17 +209,19 @@ class SharedServer:
 
     def _end(self) -> None:
         """End the server and its keeper; nobody else uses it."""
+        quits_at = time.monotonic() + ABANDONED_SECONDS
         while locks.is_held(self.folder, locks.SERVER) or locks.is_held(self.folder, locks.KEEPER):
             with contextlib.suppress(ProcessLookupError, FileNotFoundError, IndexError, ValueError):
                 if locks.is_held(self.folder, locks.KEEPER):
                     os.kill(int(str(self._state()["keeper"])), signal.SIGTERM)
                 else:
-                    os.kill(self.abandoned(), signal.SIGINT)
+                    is_late = time.monotonic() > quits_at
+                    os.kill(self.abandoned(), signal.SIGQUIT if is_late else signal.SIGINT)
             time.sleep(_POLL_SECONDS)
         socket_folder = Path(str(self._state()["socket_folder"]))
         shutil.rmtree(socket_folder, ignore_errors=True)
-        for keeper in _keepers:
-            keeper.poll()
+        for process in _keepers:
+            process.poll()
 
     def _state(self) -> Mapping[str, object]:
         """What the last start noted."""
@@ -246,3 +252,39 @@ def running_socket_folder(folder: Path) -> Path | None:
     except (OSError, ValueError):
         return None
     return Path(str(state["socket_folder"]))
+
+
+@dataclass(frozen=True, slots=True)
+class ServerCrashes:
+    """Deaths of a server in a row, each right after a start.
+
+    Attributes:
+        since: When the first of them was, in seconds since 1970.
+        count: How many there are.
+        said: The last line that the server wrote.
+        log: What it writes.
+    """
+
+    since: float
+    count: int
+    said: str
+    log: Path
+
+
+def server_crashes(folder: Path) -> ServerCrashes | None:
+    """What the keeper says of a folder's server that dies again and again; None of others.
+
+    Args:
+        folder: The server's, which has its name, e.g. `postgres`.
+    """
+    try:
+        told = json.loads((folder / keeper.CRASHES).read_text(encoding="utf-8"))
+        since, count = float(told["since"]), int(told["count"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    if not locks.is_held(folder, locks.KEEPER):
+        return None  # left by a keeper that was killed
+    log = folder / f"{folder.name}.log"
+    lines = log_tail(log, 20).splitlines()
+    said = [line.strip() for line in lines if not line.strip().startswith(keeper.BEGUN_AGAIN)]
+    return ServerCrashes(since, count, said[-1] if said else "nothing", log)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import redis
 
-from cli.commands.live.supervisor import Supervised
+from cli.commands.live.all_in_one.supervisor import Supervised
 from database.alerts.log import unpublished_events
 from database.alerts.rules import put_rule
 from database.connection import Database, open_database

@@ -1,6 +1,6 @@
 """A session of the whole platform while each of its processes is killed once.
 
-`benchmarks.week` tells a whole week, and kills more of them.
+`benchmarks.week` tells a whole week, and kills more of them, a Prefect server and worker as well.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def test_a_session_comes_out_whole_although_each_process_is_killed_once(tmp_path
         folder=tmp_path, symbols=SYMBOLS, warm_up=WARM_UP, first=DAY, last=DAY, speed=600.0,
         strategy="bollinger_reversion", intervals=("5m", "13m"),
     )  # fmt: skip
-    outcome = run(plan, kills=len(EACH), seed=1)
+    outcome = run(plan, kills=len(EACH), seed=1, prefect=False)
     assert outcome.violations == []
     assert outcome.kills == dict.fromkeys(EACH, 1)
     counts = {one.what: one.count for one in outcome.checks}

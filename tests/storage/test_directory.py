@@ -87,6 +87,32 @@ def test_the_same_size_and_content_written_again_is_another_version(tmp_path: Pa
     assert directory.identity("a") != before
 
 
+def test_what_was_written_since_it_was_seen_is_neither_replaced_nor_removed(
+    directory: Directory,
+) -> None:
+    """Shown to fail on each store when it does not ask for the version."""
+    assert directory.write_over("a/b", b"first", None)
+    assert not directory.write_over("a/b", b"of one who saw nothing", None)
+    seen = directory.identity("a/b")
+    assert seen is not None
+    if isinstance(directory.filesystem, MemoryFileSystem):
+        directory.remove("a/b")  # tells versions by the time at which a file was made
+    directory.write_bytes("a/b", b"second, of another")
+    assert not directory.write_over("a/b", b"of one who saw the first", seen)
+    assert not directory.remove_seen("a/b", seen)
+    assert directory.read_bytes("a/b") == b"second, of another"
+    now = directory.identity("a/b")
+    assert now is not None
+    assert directory.write_over("a/b", b"third", now)
+    last = directory.identity("a/b")
+    assert last is not None
+    assert directory.remove_seen("a/b", last)
+    assert directory.identity("a/b") is None
+    assert not directory.remove_seen("a/b", last)
+    assert not directory.write_over("a/b", b"of one who saw the third", last)
+    assert list(directory.list_files("a")) == []
+
+
 def test_a_listing_holds_the_identities_and_what_is_removed_has_none(directory: Directory) -> None:
     for name in ("B/2", "B/1", "top"):
         directory.write_bytes(name, name.encode())

@@ -10,6 +10,7 @@ from trading.operations.health import (
     Check,
     Condition,
     Health,
+    ServiceRow,
     age_text,
     checked_age,
     checked_disk,
@@ -61,11 +62,33 @@ def test_a_full_disk_is_said_before_it_is_full(free: int, condition: Condition) 
     assert checked_disk("disk", free, 100).condition is condition
 
 
-def test_a_silent_service_is_down_and_a_stopped_one_is_not() -> None:
-    def row(state: str, seconds: int) -> tuple[str, str, datetime, str]:
-        return (state, "1", NOW - timedelta(seconds=seconds), state)
+def service(name: str, state: str, *, began: int, silent: int) -> ServiceRow:
+    """A process by the seconds since it began and since its last sign of life."""
+    return (name, f"host:{began}", NOW - timedelta(seconds=began), NOW - timedelta(seconds=silent),
+            state)  # fmt: skip
 
-    rows = [row("running", 5), row("running", 61), row("stopped", 900), row("degraded", 5)]
+
+def test_a_silent_service_is_down_and_a_stopped_one_is_not() -> None:
+    rows = [
+        service("a", "running", began=900, silent=5),
+        service("b", "running", began=900, silent=61),
+        service("c", "stopped", began=900, silent=900),
+        service("d", "degraded", began=900, silent=5),
+    ]
     assert [check.condition for check in checked_services(rows, NOW)] == [
         Condition.OK, Condition.DOWN, Condition.OFF, Condition.WARN,
     ]  # fmt: skip
+
+
+def test_a_dead_process_with_another_in_its_place_is_no_alarm() -> None:
+    killed = service("windows", "running", began=900, silent=300)
+    found = checked_services([killed, service("windows", "running", began=298, silent=2)], NOW)
+    assert [check.condition for check in found] == [Condition.OFF, Condition.OK]
+    assert found[0].message.endswith("; another one was begun since")
+    for other in (
+        service("windows", "running", began=800, silent=2),  # it ran beside it
+        service("windows", "running", began=298, silent=61),
+        service("windows", "stopped", began=298, silent=2),
+        service("signals", "running", began=298, silent=2),
+    ):
+        assert checked_services([killed, other], NOW)[0].condition is Condition.DOWN

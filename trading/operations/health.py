@@ -130,25 +130,38 @@ def checked_disk(name: str, free: int, total: int) -> Check:
     return Check(name, Condition.OK, text)
 
 
-def checked_services(rows: Sequence[tuple[str, str, datetime, str]], now: datetime) -> list[Check]:
-    """Whether each long-running process gives signs of life.
+ServiceRow = tuple[str, str, datetime, datetime, str]
+"""Service, instance, when it began, its last sign of life, and what it said of itself then."""
+
+
+def checked_services(rows: Sequence[ServiceRow], now: datetime) -> list[Check]:
+    """Whether each long-running process gives signs of life, or one that was begun after it.
 
     Args:
-        rows: Service, instance, last sign of life, and what it said of itself then.
+        rows: The processes.
         now: The moment.
     """
     checks = []
-    for service, instance, beat_at, state in rows:
+    for service, instance, _, beat_at, state in rows:
         name, age = f"{service} {instance}", now - beat_at
         said = f"{state}, last sign of life {age_text(age)} ago"
         if state == "stopped":
             checks.append(Check(name, Condition.OFF, said))
+        elif age > SILENCE and any(_follows(row, service, beat_at, now) for row in rows):
+            checks.append(Check(name, Condition.OFF, f"{said}; another one was begun since"))
         elif age > SILENCE:
             checks.append(Check(name, Condition.DOWN, f"{said}; start it again"))
         else:
             well = Condition.WARN if state == "degraded" else Condition.OK
             checks.append(Check(name, well, said))
     return checks
+
+
+def _follows(row: ServiceRow, service: str, silent_since: datetime, now: datetime) -> bool:
+    """Whether it lives in another one's place; one that ran beside it does not stand in for it."""
+    name, _, started_at, beat_at, state = row
+    is_alive = now - beat_at <= SILENCE and state != "stopped"
+    return name == service and is_alive and started_at > silent_since
 
 
 SILENCE = timedelta(seconds=60)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -140,3 +142,27 @@ def test_a_bus_that_is_away_is_said_while_the_process_waits_for_it(begin: Begin)
     one.look()
     assert one.pid is not None
     assert one.restarts == 0
+
+
+CRASHING = """
+from pathlib import Path
+from cli.commands.live.services.service import ServiceOptions, running
+
+with running("windows", ServiceOptions(server_dir=Path("none"))) as service:
+    raise RuntimeError("the disk is full")
+"""
+
+
+def test_a_service_that_crashes_does_not_say_that_somebody_stopped_it(
+    database: Database, database_url: str, bus_url: str
+) -> None:
+    """Shown to fail with `stopped`, on which nobody is told."""
+    environment = dict(os.environ) | {
+        "TRADING_DATABASE_URL": database_url, "TRADING_BUS_URL": bus_url,
+    }  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-c", CRASHING], env=environment, capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+    assert "the disk is full" in done.stderr
+    assert state_of(database, "windows") == "degraded"

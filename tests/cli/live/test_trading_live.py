@@ -48,12 +48,17 @@ def test_others_go_on_without_one_that_may_refuse(tmp_path: Path) -> None:
 def test_a_process_that_dies_is_begun_again_as_often_as_it_does(tmp_path: Path) -> None:
     waiting = LiveProcess("windows", ["live", "windows", "--server-dir", str(tmp_path / "s")])
     environment = dict(os.environ) | {"TRADING_DATABASE_URL": "postgresql://nobody@127.0.0.1:1/x"}
-    one = Supervised(waiting, tmp_path, environment)
-    try:
+    with supervised([waiting], tmp_path, environment) as supervisor:
+        (one,) = supervisor.processes
         wait_until(lambda: restarts(one) >= 2, "it was begun again twice", 120)
-    finally:
-        one.stop()
-    assert "cannot be reached" in one.log.read_text()
+        assert supervisor.down == []
+        wait_until(lambda: restarts(one) >= 3, "it crashed three times in a row", 120)
+        ((crashes, sentence),) = supervisor.down
+        assert supervisor.errors == [sentence]
+    assert (crashes.service, crashes.count) == ("windows", 3)
+    assert crashes.said.startswith("The database at 127.0.0.1:1 cannot be reached")
+    assert sentence.startswith("windows is down: it crashed 3 times in the last ")
+    assert sentence.endswith(f"; see {one.log}")
 
 
 def has_ended(supervisor: Supervisor, one: Supervised) -> bool:

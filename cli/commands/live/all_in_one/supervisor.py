@@ -6,15 +6,21 @@ import contextlib
 import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 from cli.commands.live.all_in_one.processes import LiveProcess
+from live.logs import masked
 from servers.errors import USAGE, CommandError
 from servers.process import log_tail, start_child, stop_child
+from trading.operations.crashes import AT_ONCE, Crashes
 
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 30.0
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 60.0
 _HEALTHY_SECONDS = 20.0
 """After so long the next death is a first one again."""
+
+_MOST_SAID = 300
+"""How much of a process's last line is told."""
 
 
 class Supervised:
@@ -35,6 +41,9 @@ class Supervised:
         self._environment = {**environment, **process.environment}
         self._pause = _FIRST_PAUSE
         self._begin_at = 0.0
+        self._in_a_row = 0
+        self._first_of_them = datetime.now(UTC)
+        self._said = ""
         self._child: subprocess.Popen[bytes] | None = None
         self._start(append=False)
 
@@ -52,6 +61,8 @@ class Supervised:
             return
         code = self._child.poll()
         if code is None:
+            if self._is_healthy():
+                self._in_a_row = 0
             return
         self.stop()
         if code == 0 and self.process.may_end:
@@ -64,6 +75,13 @@ class Supervised:
             self.ended = True
         else:
             self._wait_before_restart()
+
+    @property
+    def crashes(self) -> Crashes | None:
+        """Its crashes in a row, once they are too many to be an accident."""
+        if self.ended or self._in_a_row < AT_ONCE:
+            return None
+        return Crashes(self.process.name, self._first_of_them, self._in_a_row, self._said)
 
     @property
     def pid(self) -> int | None:
@@ -83,12 +101,18 @@ class Supervised:
             self._child = None
 
     def _wait_before_restart(self) -> None:
-        now = time.monotonic()
-        if now - self._started_at > _HEALTHY_SECONDS:
-            self._pause = _FIRST_PAUSE
+        if self._is_healthy():
+            self._pause, self._in_a_row = _FIRST_PAUSE, 0
+        if not self._in_a_row:
+            self._first_of_them = datetime.now(UTC)
         self.restarts += 1
-        self._begin_at = now + self._pause
+        self._in_a_row += 1
+        self._said = masked(log_tail(self.log, 1).strip())[:_MOST_SAID]
+        self._begin_at = time.monotonic() + self._pause
         self._pause = min(2 * self._pause, _LONGEST_PAUSE)
+
+    def _is_healthy(self) -> bool:
+        return time.monotonic() - self._started_at > _HEALTHY_SECONDS
 
     def _start(self, *, append: bool) -> None:
         self._started_at = time.monotonic()
@@ -138,7 +162,17 @@ class Supervisor:
         return refused + [
             f"{one.process.name} was begun again {_times(one.restarts)}, see {one.log}"
             for one in self.processes
-            if one.restarts
+            if one.restarts and one.crashes is None
+        ] + [sentence for _, sentence in self.down]  # fmt: skip
+
+    @property
+    def down(self) -> list[tuple[Crashes, str]]:
+        """What crashes again and again, each with the sentence that people are told."""
+        now = datetime.now(UTC)
+        return [
+            (crashes, f"{crashes.sentence(now)}; see {one.log}")
+            for one in self.processes
+            if (crashes := one.crashes) is not None
         ]
 
 

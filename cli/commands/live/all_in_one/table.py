@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -18,8 +19,17 @@ if TYPE_CHECKING:
 MOST_ROWS = 12
 
 
-def live_table(seen: Observation, worth: Worth, supervisor: Supervisor) -> Group:
-    """Counts, money and lag in lines, the busiest symbols below, and the processes."""
+def live_table(
+    seen: Observation, worth: Worth, supervisor: Supervisor, down: Sequence[str] = ()
+) -> Group:
+    """Counts, money and lag in lines, the busiest symbols below, and the processes.
+
+    Args:
+        seen: What goes over the bus.
+        worth: What the account is worth.
+        supervisor: The processes.
+        down: What cannot be kept running, a sentence each without a stop.
+    """
     table = Table("symbol", box=None, pad_edge=False)
     for name in ("price", "ticks", "bars", "last bar", "signal"):
         table.add_column(name, justify="right")
@@ -33,7 +43,8 @@ def live_table(seen: Observation, worth: Worth, supervisor: Supervisor) -> Group
     rest = len(seen.symbols) - MOST_ROWS
     more = [Text(f"and {rest:,} more symbols")] if rest > 0 else []
     states = ", ".join(map(_state, supervisor.processes))
-    return Group(*_head(seen, worth), table, *more, Text(states))
+    told = [Text(f"{sentence}.", style="bold red") for sentence in down]
+    return Group(*_head(seen, worth), table, *more, Text(states), *told)
 
 
 def _head(seen: Observation, worth: Worth) -> list[Text]:
@@ -69,4 +80,6 @@ def _state(one: Supervised) -> str:
         return f"{name} cannot run"
     if one.ended:
         return f"{name} has ended"
+    if one.crashes:
+        return f"{name} is down"
     return f"{name} (restarts: {one.restarts})" if one.restarts else name

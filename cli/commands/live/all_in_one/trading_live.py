@@ -23,6 +23,7 @@ from cli.commands.live.all_in_one.processes import (
 )
 from cli.commands.live.all_in_one.supervisor import Supervisor, supervised
 from cli.commands.live.options import LiveOptions
+from cli.crashing_servers import crashing_servers
 from cli.database import database_url
 from cli.settings import settings_in_force
 from cli.stop_signals import StopSignals
@@ -33,8 +34,10 @@ from servers.shared.server import running_socket_folder
 from servers.start_up import HOST, answers, bound_port
 
 if TYPE_CHECKING:
+    from cli.commands.live.all_in_one.crash_reports import CrashReports
     from cli.commands.live.all_in_one.observation import Observation
     from cli.commands.live.all_in_one.worth import Worth
+    from trading.operations.crashes import Crashes
 
 LOOK_SECONDS = 0.25
 LOOK_PATIENCE_SECONDS = 5.0
@@ -57,6 +60,7 @@ class Running:
         supervisor: The processes.
         seen: What goes over the bus.
         worth: What the account is worth.
+        reports: What crashes again and again.
         servers: The servers of this machine that it uses, by the names of their folders.
     """
 
@@ -65,12 +69,19 @@ class Running:
     supervisor: Supervisor
     seen: Observation
     worth: Worth
+    reports: CrashReports
     servers: Sequence[str]
 
     @property
     def desk(self) -> str:
         """The desk's address."""
         return f"http://{HOST}:{self.places.desk_port}/"
+
+    @property
+    def down(self) -> list[tuple[Crashes, str]]:
+        """What cannot be kept running, each with the sentence that people are told."""
+        folders = [self.options.server_dir / name for name in self.servers]
+        return self.supervisor.down + crashing_servers(folders)
 
     def summary(self) -> dict[str, Any]:
         """The counts as JSON can hold them."""
@@ -111,7 +122,8 @@ def _running(asked: LiveOptions, desk_port: int) -> Iterator[Running]:
         url = opened.enter_context(database_url(settings, asked.server_dir))
         place = opened.enter_context(bus_url(settings, asked.server_dir))
         bus = opened.enter_context(opened_bus(settings, place, LOOK_PATIENCE_SECONDS))
-        from cli.commands.live.all_in_one.observation import Observation  # noqa: PLC0415 - of an extra
+        from cli.commands.live.all_in_one.crash_reports import CrashReports  # noqa: PLC0415 - of an extra
+        from cli.commands.live.all_in_one.observation import Observation  # noqa: PLC0415 - as above
         from cli.commands.live.all_in_one.resolution import resolved  # noqa: PLC0415 - as above
         from cli.commands.live.all_in_one.worth import Worth  # noqa: PLC0415 - as above
         from database.connection import open_database  # noqa: PLC0415 - as above
@@ -124,6 +136,7 @@ def _running(asked: LiveOptions, desk_port: int) -> Iterator[Running]:
         places = _places(options, symbols, desk_port)
         seen = Observation(bus, round(settings.lateness_seconds * 1e9))
         worth = opened.enter_context(contextlib.closing(Worth(url, account_of(options))))
+        reports = opened.enter_context(contextlib.closing(CrashReports(url)))
         logs = options.server_dir / "logs" / "live"
         typer.echo(f"Desk  http://{HOST}:{desk_port}/", err=True)
         typer.echo(f"Logs  {logs}    Ctrl-C ends all.", err=True)
@@ -133,7 +146,7 @@ def _running(asked: LiveOptions, desk_port: int) -> Iterator[Running]:
         )
         named = {"postgres": settings.database_url, "valkey": settings.bus_url}
         own = [name for name, address in named.items() if address is None]
-        yield Running(options, places, supervisor, seen, worth, own)
+        yield Running(options, places, supervisor, seen, worth, reports, own)
 
 
 def _environment(database: str, bus: str, logs: str) -> Mapping[str, str]:
@@ -182,13 +195,16 @@ def _watch(running: Running) -> None:
         while ends_at is None or time.monotonic() < ends_at:
             _check_servers(running)
             running.supervisor.look()
+            down = running.down
+            running.reports.look(down)
             running.seen.look()
             running.worth.look()
             if not is_whole and (_is_moving(running) or time.monotonic() > began + LATER_SECONDS):
                 is_whole = True
                 running.supervisor.start(later_processes(running.options, running.places))
             if live is not None:
-                live.update(live_table(running.seen, running.worth, running.supervisor))
+                told = [sentence for _, sentence in down]
+                live.update(live_table(running.seen, running.worth, running.supervisor, told))
             time.sleep(LOOK_SECONDS)
 
 

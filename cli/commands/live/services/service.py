@@ -17,6 +17,7 @@ from servers.errors import USAGE, CommandError
 
 if TYPE_CHECKING:
     from database.connection import Database
+    from database.live.heartbeats import ServiceState
     from flows.boundary.settings import Settings
     from live.bus.port import Bus
     from live.heartbeat import Heart
@@ -137,11 +138,16 @@ def running(name: str, options: ServiceOptions) -> Iterator[Service]:
         heart.beat({}, "starting", now=True)
         counted = CountedBus(bus, telemetry)
         service = Service(name, settings, url, database, place, counted, telemetry, heart)
+        last: ServiceState = "stopped"
         try:
             yield service
+        except Exception:
+            # Nobody stopped it: a service that says that it stopped is no alarm.
+            last = "degraded"
+            raise
         finally:
             with contextlib.suppress(Exception):
-                heart.beat(service.figures, "stopped", now=True)
+                heart.beat(service.figures, last, now=True)
 
 
 def _not_listening(options: ServiceOptions, error: OSError | OverflowError) -> str:
