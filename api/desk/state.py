@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, time, timedelta
-
-import numpy as np
+from datetime import datetime
 
 from api.desk.reading.accounts import (
     Account,
@@ -21,11 +19,9 @@ from api.desk.reading.prices import LastPrice, last_prices, previous_closes
 from api.desk.reading.services import Heartbeat, heartbeats
 from database.connection import Database
 from database.orders.equity import EquityPoint, last_equity
-from trading.instruments.calendar import sessions
-from trading.instruments.clock import NEW_YORK, to_datetime
+from trading.instruments.clock import NEW_YORK, midnight
+from trading.instruments.market_hours import next_session
 from trading.units import UNIT
-
-_DAYS_AHEAD = timedelta(days=12)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,18 +92,14 @@ class DeskState:
 
 def market_at(now: datetime) -> Market:
     """Whether the exchange trades at a moment, by its calendar."""
-    today = now.astimezone(NEW_YORK).date()
-    near = sessions(today, today + _DAYS_AHEAD)
-    moment = np.datetime64(now.astimezone(UTC).replace(tzinfo=None), "ns")
-    current = int(np.searchsorted(near.closes, moment, side="right"))
-    is_open = bool(near.opens[current] <= moment)
-    bell = near.closes[current] if is_open else near.opens[current]
-    return Market(is_open, to_datetime(bell, UTC))
+    session = next_session(now)
+    is_open = session.opens <= now
+    return Market(is_open, session.closes if is_open else session.opens)
 
 
 def midnight_before(now: datetime) -> datetime:
     """When today's date began in New York."""
-    return datetime.combine(now.astimezone(NEW_YORK).date(), time(), NEW_YORK)
+    return midnight(now.astimezone(NEW_YORK).date())
 
 
 class StateReader:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
 from database.connection import Database
 from trading.alerts.observations import Finding, Survey
 from trading.alerts.rules import SurveyKind
+from trading.instruments.clock import nanoseconds_of
 
 _GAPS = """
 SELECT symbol, interval, session, expected - present, reason FROM gap WHERE state = 'open'
@@ -38,7 +39,7 @@ def surveys(database: Database, now: datetime) -> list[Survey]:
         "reconciliation": [_reconciliation(*row) for row in reconciliations],
         "service_down": [_service(now, *row) for row in services],
     }
-    at = (now - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1) * 1000
+    at = nanoseconds_of(now)
     return [Survey(kind, at, tuple(findings)) for kind, findings in found.items()]
 
 

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Annotated
 
@@ -23,7 +23,7 @@ from flows.boundary.errors import domain_errors_fail_run
 from flows.boundary.settings import settings
 from flows.runs import rendering
 from flows.trading.parameters import AccountName, account_database
-from trading.instruments.clock import NEW_YORK
+from trading.instruments.clock import NEW_YORK, midnight, nanoseconds_of
 from trading.portfolio.ledger import EventKind
 
 COLUMNS = ("account", "state", "equity", "change", "fills", "orders", "denied", "open positions")
@@ -90,8 +90,8 @@ async def daily_summary(
 
 
 def _days(name: str | None, day: date) -> tuple[list[AccountDay], DayCounts]:
-    start = datetime.combine(day, time(), NEW_YORK).astimezone(UTC)
-    end = datetime.combine(day + timedelta(days=1), time(), NEW_YORK).astimezone(UTC)
+    start = midnight(day).astimezone(UTC)
+    end = midnight(day + timedelta(days=1)).astimezone(UTC)
     with account_database(name) as (database, known):
         days = [_day(database, account.id, start, end) for account in known]
         return days, day_counts(database, start, end)
@@ -130,7 +130,7 @@ def _day(database: Database, account: str, start: datetime, end: datetime) -> Ac
     if points:
         first = points[0]
         change = (now.equity - now.deposits) - (first.equity - first.deposits)
-    began, ended = int(start.timestamp()) * 10**9, int(end.timestamp()) * 10**9
+    began, ended = nanoseconds_of(start), nanoseconds_of(end)
     fills = [
         event
         for event in read_ledger(database, account)

@@ -14,7 +14,7 @@ from cli.app import app
 from cli.commands.live.check import PROCESSES
 from database.api.pool import DatabasePool
 from database.connection import Database
-from database.live.bars import nanoseconds, save_live_bars
+from database.live.bars import save_live_bars
 from database.live.heartbeats import ServiceState, beat
 from database.live.signals import save_signals
 from database.orders.accounts import ensure_account
@@ -22,11 +22,12 @@ from database.orders.events import record_intent
 from tests.api.conftest import served
 from trading.events import BarClosed, SignalMade
 from trading.execution.intent import Intent
+from trading.instruments.clock import nanoseconds_of
 from trading.orders.history import OrderEvent, OrderEventKind
 from trading.orders.model import Order, Side
 
 BAR = datetime(2024, 7, 3, 13, 30, tzinfo=UTC)
-TS = nanoseconds(BAR)
+TS = nanoseconds_of(BAR)
 MINUTE = 60 * 10**9
 
 
