@@ -18,7 +18,7 @@ from api.desk.reading.orders import OrderRow, orders, orders_version
 from api.desk.reading.prices import LastPrice, last_prices, previous_closes
 from api.desk.reading.services import Heartbeat, heartbeats
 from database.connection import Database
-from database.orders.equity import EquityPoint, last_equity
+from database.orders.equity import EquityPoint, day_start, last_equity
 from trading.instruments.clock import NEW_YORK, midnight
 from trading.instruments.market_hours import next_session
 from trading.units import UNIT
@@ -45,7 +45,7 @@ class AccountState:
         account: It and how trading stands in it.
         reconciliation: The last one; None when there was none.
         worth: The last worth known; None when there is none.
-        day_start: The last worth before today; None when there is none.
+        day_start: The worth from which today's profit counts; None when there is none.
         books: Its ledger, folded; positions are marked at the last prices.
         open_orders: Orders of which more is expected.
     """
@@ -150,7 +150,7 @@ class StateReader:
             account=account,
             reconciliation=reconciliation,
             worth=last_equity(database, account.id),
-            day_start=last_equity(database, account.id, midnight),
+            day_start=day_start(database, account.id, midnight),
             books=books,
             open_orders=self._open_orders(database, account.id),
         )

@@ -14,7 +14,7 @@ from pydantic import Field
 from database.alerts.outbox import tell
 from database.connection import Database
 from database.day_counts import DayCounts, day_counts
-from database.orders.equity import equity_between
+from database.orders.equity import day_start
 from database.orders.ledger import read_ledger
 from database.orders.risk import read_risk
 from database.orders.standing import read_standing
@@ -37,7 +37,7 @@ class AccountDay:
         account: Its name.
         state: What it may do.
         equity: Dollars now.
-        change: Equity less the first of the day, deposits apart; None when none was kept.
+        change: Profit of the day, as on the desk; None when no point of the equity was kept.
         fills: How many.
         orders: How many were made.
         denied: How many of them our gate refused.
@@ -125,11 +125,8 @@ def _tell(day: date, text: str) -> None:
 
 def _day(database: Database, account: str, start: datetime, end: datetime) -> AccountDay:
     now = read_standing(database, account, end)
-    points = equity_between(database, account, start, end)
-    change = None
-    if points:
-        first = points[0]
-        change = (now.equity - now.deposits) - (first.equity - first.deposits)
+    first = day_start(database, account, start)
+    change = None if first is None else (now.equity - now.deposits) - first.earned
     began, ended = nanoseconds_of(start), nanoseconds_of(end)
     fills = [
         event

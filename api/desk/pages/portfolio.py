@@ -109,7 +109,7 @@ def risk_checks(desk: Desk, one: AccountState) -> Iterator[Check]:
     yield _check("Drawdown", Decimal(abs(worth.drawdown)), limits.max_drawdown)
     start = one.day_start
     if start is not None and start.equity > 0:
-        lost = (start.equity - start.deposits) - (worth.equity - worth.deposits)
+        lost = start.earned - worth.earned
         yield _check("Loss of the day", max(lost, Decimal(0)) / start.equity, limits.max_daily_loss)
     yield _check("Gross exposure", worth.gross / worth.equity, limits.max_gross)
     values = [abs(to_dollars(held.value)) for held in one.books.account.open.values()]
