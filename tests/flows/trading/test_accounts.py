@@ -66,7 +66,7 @@ def test_a_days_change_counts_from_the_last_point_before_it(
     """The desk's P&L of the day is the same figure."""
     opened = datetime(2024, 1, 3, 9, 31, tzinfo=NEW_YORK)
     start = nanoseconds_of(opened)
-    bar = BarClosed("AAPL", "1m", start, *[120.0] * 4, 1.0, available_at=start + 60 * 10**9)
+    bar = BarClosed("AAPL", "1m", start, 120.0, 120.0, 120.0, 120.0, 1.0, start + 60 * 10**9)
     save_live_bars(database, [bar])
     with database.transaction() as connection:
         write_equity(connection, traded, EquityPoint.of(read_standing(database, traded), opened, 0))
