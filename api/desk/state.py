@@ -16,8 +16,8 @@ from api.desk.reading.alerts import Firing, firing, last_event_id
 from api.desk.reading.ledger import Books, read_books
 from api.desk.reading.orders import OrderRow, orders, orders_version
 from api.desk.reading.prices import LastPrice, last_prices, previous_closes
-from api.desk.reading.services import Heartbeat, heartbeats
 from database.connection import Database
+from database.live.heartbeats import Heartbeat, heartbeats
 from database.orders.equity import EquityPoint, day_start, last_equity
 from trading.instruments.clock import NEW_YORK, midnight
 from trading.instruments.market_hours import next_session
@@ -70,7 +70,7 @@ class DeskState:
         previous: The close of each symbol before today.
         firing: The alerts that fire, the worst first.
         last_alert: The id of the last alert that was said.
-        services: The last sign of life of each process.
+        services: The last heartbeat of each process.
         bus_lost: Since when the bus does not answer, by the clock on the wall; None when it does.
     """
 

@@ -67,5 +67,5 @@ def _service(now: datetime, service: str, beat_at: datetime, state: str) -> Find
     silent = max(0.0, (now - beat_at).total_seconds())
     # A service that says that it stops was stopped by somebody.
     is_wrong = state != "stopped"
-    detail = f"{service} has given no sign of life for {silent:.0f} s"
+    detail = f"{service} has sent no heartbeat for {silent:.0f} s"
     return Finding(service, is_wrong=is_wrong, detail=detail, seconds=silent)

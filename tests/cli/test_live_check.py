@@ -79,7 +79,7 @@ def test_each_process_that_gives_no_sign_of_life_is_named(database: Database) ->
     say(database, "alerts", "starting")
     done = check()
     assert done.exit_code == 1
-    assert "windows gives no sign of life; alerts gives no sign of life; look" in done.stderr
+    assert "windows sends no heartbeat; alerts sends no heartbeat; look" in done.stderr
     assert "stream gives" not in done.stderr
     all_run(database)
     done = check()
@@ -92,7 +92,7 @@ def test_an_old_sign_of_life_is_none(database: Database) -> None:
     old = datetime.now(UTC) - timedelta(minutes=2)
     with database.transaction() as connection:
         connection.execute("UPDATE service_heartbeat SET beat_at = %s", [old])
-    assert "stream gives no sign of life" in check().stderr
+    assert "stream sends no heartbeat" in check().stderr
 
 
 def test_an_order_counts_when_it_came_of_a_signal_on_a_live_bar(

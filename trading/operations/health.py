@@ -140,7 +140,7 @@ def checked_services(rows: Sequence[tuple[str, str, datetime, str]], now: dateti
     checks = []
     for service, instance, beat_at, state in rows:
         name, age = f"{service} {instance}", now - beat_at
-        said = f"{state}, last sign of life {age_text(age)} ago"
+        said = f"{state}, last heartbeat {age_text(age)} ago"
         if state == "stopped":
             checks.append(Check(name, Condition.OFF, said))
         elif age > SILENCE:
@@ -152,4 +152,4 @@ def checked_services(rows: Sequence[tuple[str, str, datetime, str]], now: dateti
 
 
 SILENCE = timedelta(seconds=60)
-"""How long a process may give no sign of life."""
+"""How long a process may send no heartbeat."""
