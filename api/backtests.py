@@ -10,7 +10,7 @@ from decimal import Decimal
 import numpy as np
 
 from trading.backtest.result import Course
-from trading.instruments.clock import to_datetime
+from trading.instruments.clock import moment_of, to_datetime
 from trading.portfolio.account import Account
 from trading.portfolio.ledger import LedgerEvent
 from trading.portfolio.performance import compounded, drawdowns
@@ -77,11 +77,7 @@ def trade_rows(ledger: Sequence[LedgerEvent], most: int) -> tuple[list[TradeRow]
     """
     trips = Account.of(ledger).trips
     rows = [
-        TradeRow(trip.symbol, _moment(trip.opened), _moment(trip.closed), to_dollars(trip.pnl))
+        TradeRow(trip.symbol, moment_of(trip.opened), moment_of(trip.closed), to_dollars(trip.pnl))
         for trip in reversed(trips[-most:] if most else [])
     ]
     return rows, len(trips)
-
-
-def _moment(nanoseconds: int) -> datetime:
-    return to_datetime(np.datetime64(nanoseconds, "ns"), UTC)

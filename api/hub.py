@@ -30,6 +30,7 @@ from trading.events import (
     Stream,
     Tick,
 )
+from trading.instruments.clock import moment_of
 
 TICK_SECONDS = 0.1
 """How often listeners are told that there is something new."""
@@ -323,5 +324,4 @@ def _value(name: str, value: object) -> object:
 
 def moment(nanoseconds: int) -> str:
     """Nanoseconds since 1970 as text with microseconds, UTC."""
-    whole, rest = divmod(nanoseconds, 1_000_000_000)
-    return f"{datetime.fromtimestamp(whole, UTC):%Y-%m-%dT%H:%M:%S}.{rest // 1000:06d}Z"
+    return f"{moment_of(nanoseconds):%Y-%m-%dT%H:%M:%S.%fZ}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any
 
 import msgspec
@@ -13,7 +13,7 @@ from fastapi import Path, Query, Request
 from api.bars.reading import FIRST
 from api.services import Services
 from trading.errors import ParameterError
-from trading.instruments.clock import NEW_YORK
+from trading.instruments.clock import midnight
 from trading.instruments.symbols import CONTRACT_PATTERN
 
 DEFAULT_ROWS, MOST_ROWS = 100, 1_000
@@ -86,7 +86,7 @@ def moment(value: str | None, parameter: str, *, end: bool = False) -> datetime 
 def _read(value: str, *, end: bool) -> datetime | None:
     if len(value) == len("2024-01-02"):
         day = date.fromisoformat(value) + timedelta(days=1 if end else 0)
-        return datetime.combine(day, time(), NEW_YORK).astimezone(UTC)
+        return midnight(day).astimezone(UTC)
     # What a form makes of the plus sign.
     found = datetime.fromisoformat(value.replace(" ", "+"))
     return None if found.utcoffset() is None else found.astimezone(UTC)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import httpx
 
 from trading.alerts.observations import Finding, Survey
+from trading.instruments.clock import nanoseconds_of
 
 LOOK_BACK = timedelta(hours=24)
 """A partition that failed before, and was not tried since, is no news."""
@@ -67,7 +68,7 @@ class FailedPartitions:
             self._is_silent = True
             return None
         self._is_silent = False
-        at = (now - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1) * 1000
+        at = nanoseconds_of(now)
         return Survey("failed_partition", at, tuple(_findings([*runs, *again])))
 
     def _ended(

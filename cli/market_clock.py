@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Literal
 
-from database.orders.intents import moment_of
 from live.bus.opening import open_bus
 from live.errors import BusError
 from live.stream.publishing import last_time_told
+from trading.instruments.clock import moment_of
 
 _LOOK_SECONDS = 0.5
 

@@ -1,4 +1,4 @@
-"""A process's sign of life in the database, now and then."""
+"""A process's heartbeat in the database."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ BEAT_SECONDS = 2.0
 
 
 class Heart:
-    """The signs of life of one process.
+    """The heartbeat of one process.
 
     Args:
         database: Where they go.

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from datetime import UTC, date, datetime
+from datetime import date
 from typing import Any
 
 from database.connection import Database
@@ -20,7 +20,7 @@ from live.bus.port import BEGINNING, Bus
 from trading.bars.folding.fold import Fold, FoldSettings
 from trading.errors import DataError
 from trading.events import CLOCK, BarClosed, Stream, Tick
-from trading.instruments.clock import exchange_date
+from trading.instruments.clock import exchange_date, moment_of
 
 CONSUMER = "windows"
 TICKS_AT_ONCE = 5_000
@@ -105,7 +105,7 @@ class Windows:
             (event.available_at for event in latest if isinstance(event, BarClosed)),
             default=self._fold.session_open,
         )
-        kept = live_bars_since(self._database, datetime.fromtimestamp(since // 10**9, UTC))
+        kept = live_bars_since(self._database, moment_of(since))
         # Those that come of ticks after the saved place are made again, in their order.
         lost = [bar for bar in kept if bar.identity not in there and self._fold.has_told(bar)]
         if lost:

@@ -14,7 +14,7 @@ from lake.listing import files_in
 from lake.stretch import Stretch
 from storage.backends import FileIdentity
 from storage.directory import Directory
-from trading.instruments.clock import NEW_YORK
+from trading.instruments.clock import NEW_YORK, midnight
 
 _KNOWN = 200_000
 """Files whose moment of writing is remembered."""
@@ -74,7 +74,7 @@ def new_york_date(moment: datetime | None) -> date | None:
 def bounds(stretch: Stretch) -> tuple[datetime, datetime]:
     """The moments from which, and before which, a stretch has bars."""
     first, after = stretch.first, stretch.last + timedelta(days=1)
-    start, end = (datetime(day.year, day.month, day.day, tzinfo=NEW_YORK) for day in (first, after))
+    start, end = map(midnight, (first, after))
     return start.astimezone(UTC), end.astimezone(UTC)
 
 

@@ -30,7 +30,7 @@ class DeskSettings:
         news_half_life: Age at which an article counts half in a symbol's score.
         benchmark: The symbol that equity is compared with.
         now: The market's clock, in a replay that of the events.
-        wall: The clock on the wall, by which processes give signs of life; None for `now`.
+        wall: The clock on the wall, by which processes send heartbeats; None for `now`.
     """
 
     limits: RiskLimits = field(default_factory=RiskLimits)

@@ -171,9 +171,8 @@ def _figures(one: AccountState, state: DeskState, limits: RiskLimits) -> Iterato
     at = _ms(worth.at)
     late = state.market.is_open and state.at - worth.at > WORTH_STALE
     yield "equity", Cell(shown.money(worth.equity), "", None, at, late)
-    earned = worth.equity - worth.deposits
     yield "equity_note", Cell(f"{shown.money(worth.cash, 0)} cash", "quiet")
-    day = None if start is None else earned - (start.equity - start.deposits)
+    day = None if start is None else worth.earned - start.earned
     yield "day", Cell(shown.signed_money(day), shown.tone_of(day), None, at, late)
     share = day / start.equity if day is not None and start and start.equity > 0 else None
     yield "day_note", Cell(shown.signed_percent(share), shown.tone_of(day))

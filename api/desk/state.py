@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, time, timedelta
-
-import numpy as np
+from datetime import datetime
 
 from api.desk.reading.accounts import (
     Account,
@@ -18,14 +16,12 @@ from api.desk.reading.alerts import Firing, firing, last_event_id
 from api.desk.reading.ledger import Books, read_books
 from api.desk.reading.orders import OrderRow, orders, orders_version
 from api.desk.reading.prices import LastPrice, last_prices, previous_closes
-from api.desk.reading.services import Heartbeat, heartbeats
 from database.connection import Database
-from database.orders.equity import EquityPoint, last_equity
-from trading.instruments.calendar import sessions
-from trading.instruments.clock import NEW_YORK, to_datetime
+from database.live.heartbeats import Heartbeat, heartbeats
+from database.orders.equity import EquityPoint, day_start, last_equity
+from trading.instruments.clock import NEW_YORK, midnight
+from trading.instruments.market_hours import next_session
 from trading.units import UNIT
-
-_DAYS_AHEAD = timedelta(days=12)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +45,7 @@ class AccountState:
         account: It and how trading stands in it.
         reconciliation: The last one; None when there was none.
         worth: The last worth known; None when there is none.
-        day_start: The last worth before today; None when there is none.
+        day_start: The worth from which today's profit counts; None when there is none.
         books: Its ledger, folded; positions are marked at the last prices.
         open_orders: Orders of which more is expected.
     """
@@ -74,7 +70,7 @@ class DeskState:
         previous: The close of each symbol before today.
         firing: The alerts that fire, the worst first.
         last_alert: The id of the last alert that was said.
-        services: The last sign of life of each process.
+        services: The last heartbeat of each process.
         bus_lost: Since when the bus does not answer, by the clock on the wall; None when it does.
     """
 
@@ -96,18 +92,14 @@ class DeskState:
 
 def market_at(now: datetime) -> Market:
     """Whether the exchange trades at a moment, by its calendar."""
-    today = now.astimezone(NEW_YORK).date()
-    near = sessions(today, today + _DAYS_AHEAD)
-    moment = np.datetime64(now.astimezone(UTC).replace(tzinfo=None), "ns")
-    current = int(np.searchsorted(near.closes, moment, side="right"))
-    is_open = bool(near.opens[current] <= moment)
-    bell = near.closes[current] if is_open else near.opens[current]
-    return Market(is_open, to_datetime(bell, UTC))
+    session = next_session(now)
+    is_open = session.opens <= now
+    return Market(is_open, session.closes if is_open else session.opens)
 
 
 def midnight_before(now: datetime) -> datetime:
     """When today's date began in New York."""
-    return datetime.combine(now.astimezone(NEW_YORK).date(), time(), NEW_YORK)
+    return midnight(now.astimezone(NEW_YORK).date())
 
 
 class StateReader:
@@ -158,7 +150,7 @@ class StateReader:
             account=account,
             reconciliation=reconciliation,
             worth=last_equity(database, account.id),
-            day_start=last_equity(database, account.id, midnight),
+            day_start=day_start(database, account.id, midnight),
             books=books,
             open_orders=self._open_orders(database, account.id),
         )

@@ -30,8 +30,8 @@ from database.api.listed import (
     RECONCILIATIONS,
 )
 from database.api.listings import page
-from database.orders.intents import moment_of
 from database.orders.ledger import read_ledger
+from trading.instruments.clock import moment_of
 from trading.portfolio.account import Account as Books
 from trading.portfolio.account import Holding
 from trading.units import from_units, to_dollars

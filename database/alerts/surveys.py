@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
 from database.connection import Database
 from database.live.crashes import crashing
 from trading.alerts.observations import Finding, Survey
 from trading.alerts.rules import SurveyKind
+from trading.instruments.clock import nanoseconds_of
 from trading.operations.crashes import Crashes
 
 _GAPS = """
@@ -44,7 +45,7 @@ def surveys(database: Database, now: datetime) -> list[Survey]:
             *down.values(),
         ],
     }
-    at = (now - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1) * 1000
+    at = nanoseconds_of(now)
     return [Survey(kind, at, tuple(findings)) for kind, findings in found.items()]
 
 
@@ -72,7 +73,7 @@ def _service(now: datetime, service: str, beat_at: datetime, state: str) -> Find
     silent = max(0.0, (now - beat_at).total_seconds())
     # A service that says that it stops was stopped by somebody.
     is_wrong = state != "stopped"
-    detail = f"{service} has given no sign of life for {silent:.0f} s"
+    detail = f"{service} has sent no heartbeat for {silent:.0f} s"
     return Finding(service, is_wrong=is_wrong, detail=detail, seconds=silent)
 
 

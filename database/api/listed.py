@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from database.api.listings import Listing
+from database.orders.events import ENDED
 
 SIGNALS = Listing(
     rows="(SELECT *, ts AS timestamp FROM signal)",
@@ -87,7 +88,7 @@ ORDERS = Listing(
         "symbol": "symbol = %s",
         "strategy": "strategy = %s",
         "state": "state = %s",
-        "is_open": "(state NOT IN ('DENIED', 'REJECTED', 'FILLED', 'CANCELED', 'EXPIRED')) = %s",
+        "is_open": f"(state NOT IN {ENDED}) = %s",
         "start": "created_at >= %s",
         "end": "created_at < %s",
     },

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from psycopg import sql
 
 from database.connection import Database
 from trading.events import BarClosed
+from trading.instruments.clock import nanoseconds_of
 
 _SAVE = """
 INSERT INTO live_bar AS stored (symbol, interval, ts, open, high, low, close, volume, vwap, trades,
@@ -117,11 +118,5 @@ def live_symbols(database: Database, interval: str, start: datetime, end: dateti
 def _bar(row: tuple[Any, ...]) -> BarClosed:
     values = dict(zip(_COLUMNS, row, strict=True))
     for name in ("ts", "available_at"):
-        values[name] = nanoseconds(values[name])
+        values[name] = nanoseconds_of(values[name])
     return BarClosed(**values)
-
-
-def nanoseconds(moment: datetime) -> int:
-    """An aware moment as nanoseconds since 1970 in UTC."""
-    since = moment - datetime(1970, 1, 1, tzinfo=UTC)
-    return (since.days * 86_400 + since.seconds) * 10**9 + since.microseconds * 1000

@@ -1,4 +1,4 @@
-"""Signs of life of the processes that run all day."""
+"""Heartbeats of the processes that run all day."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SET (started_at, beat_at, state, detail)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Heartbeat:
-    """The last sign of life of a process.
+    """The last heartbeat of a process.
 
     Attributes:
         service: What it is, e.g. `windows`.
@@ -73,7 +73,7 @@ def beat(
 
 
 def heartbeats(database: Database) -> list[Heartbeat]:
-    """The last sign of life of each process, by service and instance."""
+    """The last heartbeat of each process, by service and instance."""
     with (
         database.transaction() as connection,
         connection.cursor(row_factory=class_row(Heartbeat)) as cursor,

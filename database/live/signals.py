@@ -10,8 +10,8 @@ from psycopg import sql
 from psycopg.types.json import Jsonb
 
 from database.connection import Database
-from database.live.bars import nanoseconds
 from trading.events import SignalMade
+from trading.instruments.clock import nanoseconds_of
 
 _SAVE = """
 INSERT INTO signal AS stored (strategy, fingerprint, symbol, interval, ts, signal, target, close,
@@ -90,5 +90,5 @@ def stored_signals(
 def _signal(row: tuple[Any, ...]) -> SignalMade:
     values = dict(zip(_COLUMNS, row, strict=True))
     for name in ("ts", "available_at"):
-        values[name] = nanoseconds(values[name])
+        values[name] = nanoseconds_of(values[name])
     return SignalMade(**values)

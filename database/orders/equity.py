@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Self
 
@@ -49,6 +49,11 @@ class EquityPoint:
             at=at, equity=now.equity, cash=now.cash, deposits=now.deposits, realized=now.realized,
             unrealized=now.unrealized, fees=now.fees, gross=now.gross, drawdown=drawdown,
         )  # fmt: skip
+
+    @property
+    def earned(self) -> Decimal:
+        """Profit so far: the equity without what was paid in or out."""
+        return self.equity - self.deposits
 
 
 def write_equity(
@@ -96,3 +101,21 @@ def last_equity(
             "AND (%s::timestamptz IS NULL OR at < %s) ORDER BY at DESC LIMIT 1".encode(),
             [account, before, before],
         ).fetchone()
+
+
+def day_start(database: Database, account: str, midnight: datetime) -> EquityPoint | None:
+    """The point from which the profit of a day counts.
+
+    It is the last one before the day, so that the gap at the open belongs to the day; of an account
+    that is newer it is the first one.
+
+    Args:
+        database: The database.
+        account: The account's name.
+        midnight: When the day began.
+    """
+    before = last_equity(database, account, midnight)
+    if before is not None:
+        return before
+    end = midnight + timedelta(days=1)
+    return next(iter(equity_between(database, account, midnight, end)), None)

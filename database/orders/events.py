@@ -178,12 +178,15 @@ def rounded(value: Decimal) -> Decimal:
     return value.quantize(_STEP, ROUND_HALF_EVEN)
 
 
-_WORKING = """
+ENDED = "('DENIED', 'REJECTED', 'FILLED', 'CANCELED', 'EXPIRED')"
+"""The states out of which there is no way, as a list of SQL."""
+
+_WORKING = f"""
 SELECT client_order_id FROM (
     SELECT DISTINCT ON (client_order_id) client_order_id, state FROM order_event
     WHERE account_id = %s ORDER BY client_order_id, id DESC
-) last WHERE state NOT IN ('DENIED', 'REJECTED', 'FILLED', 'CANCELED', 'EXPIRED')
-"""
+) last WHERE state NOT IN {ENDED}
+"""  # noqa: S608 - our own names
 
 _RECENT = """
 SELECT client_order_id FROM intent WHERE account_id = %s

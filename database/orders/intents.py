@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -12,11 +12,11 @@ from psycopg.rows import TupleRow
 
 from database.connection import Database
 from trading.execution.intent import Intent
+from trading.instruments.clock import moment_of as moment_of  # noqa: PLC0414 - of the executor
+from trading.instruments.clock import nanoseconds_of as nanoseconds_of  # noqa: PLC0414 - as above
 from trading.orders.model import Leg, Order, OrderType, Side, TimeInForce
 from trading.portfolio.attribution import Decision
 from trading.units import to_units
-
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 COLUMNS = (
     "client_order_id, account_id, strategy, fingerprint, symbol, interval, bar, leg, side, "
@@ -25,16 +25,6 @@ COLUMNS = (
 )
 
 _INSERT = f"INSERT INTO intent ({COLUMNS}) VALUES ({', '.join(['%s'] * 18)})"  # noqa: S608 - ours
-
-
-def moment_of(nanoseconds: int) -> datetime:
-    """Nanoseconds since 1970 as a moment in UTC, to the microsecond."""
-    return EPOCH + timedelta(microseconds=nanoseconds // 1_000)
-
-
-def nanoseconds_of(moment: datetime) -> int:
-    """A moment as nanoseconds since 1970."""
-    return (moment - EPOCH) // timedelta(microseconds=1) * 1_000
 
 
 def insert_intent(connection: psycopg.Connection[TupleRow], intent: Intent) -> None:

@@ -9,7 +9,7 @@ import psycopg
 from psycopg.rows import TupleRow
 
 from database.connection import Database
-from database.orders.intents import moment_of, nanoseconds_of
+from trading.instruments.clock import moment_of, nanoseconds_of
 from trading.portfolio.ledger import EventKind, LedgerEvent
 from trading.units import from_units, to_money, to_units
 

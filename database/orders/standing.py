@@ -21,12 +21,16 @@ from trading.units import price_units
 # there are of them, that takes no longer.
 _LIVE = """
 SELECT DISTINCT ON (wanted.symbol) wanted.symbol, last.close, last.available_at AS known_at
-FROM unnest(%(symbols)s::text[]) wanted (symbol), unnest(%(intervals)s::text[]) own (interval),
+FROM unnest(%(symbols)s::text[]) wanted (symbol),
+    unnest(%(intervals)s::text[], %(minutes)s::integer[]) own (interval, minutes),
     LATERAL (
         SELECT close, ts, available_at FROM live_bar
         WHERE symbol = wanted.symbol AND interval = own.interval ORDER BY ts DESC LIMIT 1
     ) last
-ORDER BY wanted.symbol, last.available_at DESC, last.ts DESC
+-- By its end: a correction makes an older bar known later, but no newer.
+ORDER BY wanted.symbol,
+    coalesce(last.ts + own.minutes * interval '1 minute', last.available_at) DESC,
+    last.available_at DESC
 """
 
 _DAILY = """
@@ -49,7 +53,7 @@ class LastPrice:
 def last_prices(
     database: Database, symbols: Sequence[str], interval: str | None = None
 ) -> dict[str, LastPrice]:
-    """The last close of each symbol: of live bars or, where it has none, of daily ones.
+    """The last close of each symbol: of the live bar that ended last or, without one, of a day.
 
     Args:
         database: The database.
@@ -61,8 +65,9 @@ def last_prices(
         database.transaction() as connection,
         connection.cursor(row_factory=class_row(LastPrice)) as cursor,
     ):
-        intervals = [interval] if interval else [every.value for every in Interval]
-        values = {"symbols": wanted, "intervals": intervals}
+        intervals = [Interval(interval)] if interval else list(Interval)
+        minutes = [every.minutes if every.is_intraday else None for every in intervals]
+        values = {"symbols": wanted, "intervals": intervals, "minutes": minutes}
         live = cursor.execute(_LIVE, values).fetchall()
         found = {price.symbol: price for price in live}
         missing = [symbol for symbol in wanted if symbol not in found]

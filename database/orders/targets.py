@@ -9,7 +9,7 @@ import psycopg
 from psycopg.rows import TupleRow
 
 from database.connection import Database
-from database.orders.intents import moment_of, nanoseconds_of
+from trading.instruments.clock import moment_of, nanoseconds_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Annotated
 
@@ -14,7 +14,7 @@ from pydantic import Field
 from database.alerts.outbox import tell
 from database.connection import Database
 from database.day_counts import DayCounts, day_counts
-from database.orders.equity import equity_between
+from database.orders.equity import day_start
 from database.orders.ledger import read_ledger
 from database.orders.risk import read_risk
 from database.orders.standing import read_standing
@@ -23,7 +23,7 @@ from flows.boundary.errors import domain_errors_fail_run
 from flows.runs import rendering
 from flows.trading.addressees import addressees
 from flows.trading.parameters import AccountName, account_database
-from trading.instruments.clock import NEW_YORK
+from trading.instruments.clock import NEW_YORK, midnight, nanoseconds_of
 from trading.portfolio.ledger import EventKind
 
 COLUMNS = ("account", "state", "equity", "change", "fills", "orders", "denied", "open positions")
@@ -37,7 +37,7 @@ class AccountDay:
         account: Its name.
         state: What it may do.
         equity: Dollars now.
-        change: Equity less the first of the day, deposits apart; None when none was kept.
+        change: Profit of the day, as on the desk; None when no point of the equity was kept.
         fills: How many.
         orders: How many were made.
         denied: How many of them our gate refused.
@@ -90,8 +90,8 @@ async def daily_summary(
 
 
 def _days(name: str | None, day: date) -> tuple[list[AccountDay], DayCounts]:
-    start = datetime.combine(day, time(), NEW_YORK).astimezone(UTC)
-    end = datetime.combine(day + timedelta(days=1), time(), NEW_YORK).astimezone(UTC)
+    start = midnight(day).astimezone(UTC)
+    end = midnight(day + timedelta(days=1)).astimezone(UTC)
     with account_database(name) as (database, known):
         days = [_day(database, account.id, start, end) for account in known]
         return days, day_counts(database, start, end)
@@ -125,12 +125,9 @@ def _tell(day: date, text: str) -> None:
 
 def _day(database: Database, account: str, start: datetime, end: datetime) -> AccountDay:
     now = read_standing(database, account, end)
-    points = equity_between(database, account, start, end)
-    change = None
-    if points:
-        first = points[0]
-        change = (now.equity - now.deposits) - (first.equity - first.deposits)
-    began, ended = int(start.timestamp()) * 10**9, int(end.timestamp()) * 10**9
+    first = day_start(database, account, start)
+    change = None if first is None else (now.equity - now.deposits) - first.earned
+    began, ended = nanoseconds_of(start), nanoseconds_of(end)
     fills = [
         event
         for event in read_ledger(database, account)

@@ -26,6 +26,7 @@ from live.alerts.session import session_open
 from trading.alerts.observations import Clock, Observation
 from trading.errors import TradingError
 from trading.events import AlertChanged, BarClosed, SignalMade, Stream
+from trading.instruments.clock import nanoseconds_of
 
 MOST = 1000
 """Events of one look at a stream."""
@@ -114,7 +115,7 @@ class AlertWatch:
         if wall - self._clock_at >= timedelta(seconds=options.clock_seconds):
             self._clock_at = wall
             market = options.clock()
-            found.append(Clock(_nanoseconds(market), session_open(market)))
+            found.append(Clock(nanoseconds_of(market), session_open(market)))
         return found
 
     def _publish(self) -> int:
@@ -149,9 +150,5 @@ class AlertWatch:
 def _alert_changed(event: AlertEvent) -> AlertChanged:
     return AlertChanged(
         event.rule, event.subject, event.kind, event.severity, event.message,
-        _nanoseconds(event.at), event.identity,
+        nanoseconds_of(event.at), event.identity,
     )  # fmt: skip
-
-
-def _nanoseconds(moment: datetime) -> int:
-    return (moment - _EPOCH) // timedelta(microseconds=1) * 1000

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 
 import numpy as np
 
 from database.connection import Database
-from database.live.bars import live_bars, nanoseconds
+from database.live.bars import live_bars
 from lake.gold.actions import ACTIONS, read_actions
 from lake.gold.history import History, read_minutes
 from live.histories.growing import UNKNOWN, GrowingHistory
@@ -20,7 +20,7 @@ from trading.bars.adjustment import actions_in_force
 from trading.bars.intervals import Interval
 from trading.events import BarClosed
 from trading.instruments.actions import CorporateAction
-from trading.instruments.clock import NEW_YORK, exchange_date
+from trading.instruments.clock import exchange_date, midnight, nanoseconds_of
 
 LONGEST_UNSETTLED = timedelta(days=14)
 """How far back live bars may be that the lake has not yet; older ones it never will have."""
@@ -109,11 +109,11 @@ class LiveHistories:
         for (symbol, interval), history in stored.items():
             by_interval[interval][symbol] = _first_unsettled(history, day)
         found: dict[Series, list[BarClosed]] = defaultdict(list)
-        end = _midnight(day + timedelta(days=1))
+        end = midnight(day + timedelta(days=1))
         for interval, firsts in by_interval.items():
-            begin = _midnight(min(firsts.values()))
+            begin = midnight(min(firsts.values()))
             for bar in live_bars(self._database, interval.value, begin, end, list(firsts)):
-                if bar.ts >= nanoseconds(_midnight(firsts[bar.symbol])):
+                if bar.ts >= nanoseconds_of(midnight(firsts[bar.symbol])):
                     found[bar.symbol, interval].append(bar)
         return found
 
@@ -134,7 +134,3 @@ def _first_unsettled(stored: History, day: date) -> date:
         return first
     last: date = stored.dates[-1].item()
     return max(first, last + timedelta(days=1))
-
-
-def _midnight(day: date) -> datetime:
-    return datetime(day.year, day.month, day.day, tzinfo=NEW_YORK)

@@ -6,7 +6,6 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Collection
-from datetime import UTC, datetime
 
 import numpy as np
 
@@ -18,6 +17,7 @@ from trading.bars.intervals import Interval
 from trading.bars.model import VALUES, Bars
 from trading.errors import DataError
 from trading.events import Tick, WholeMinute
+from trading.instruments.clock import moment_of
 
 SETTLED_SECONDS = 3.0
 """How long after a minute a vendor may take to have its bar."""
@@ -90,7 +90,7 @@ class Backfill:
         while not self._given_up.is_set():
             try:
                 delivered = self._source.bars(
-                    symbol, Interval.MINUTE, _moment(self._begin), _moment(self._end)
+                    symbol, Interval.MINUTE, moment_of(self._begin), moment_of(self._end)
                 )
             except (SourceError, DataError) as error:
                 if not getattr(error, "transient", False):
@@ -135,7 +135,3 @@ def _with_times(minutes: list[Tick]) -> list[Tick]:
             close = session.close
         told.append(tick)
     return told
-
-
-def _moment(nanoseconds: int) -> datetime:
-    return datetime.fromtimestamp(nanoseconds // 10**9, UTC)

@@ -14,7 +14,7 @@ from cli.app import app
 from cli.commands.live.check import PROCESSES
 from database.api.pool import DatabasePool
 from database.connection import Database
-from database.live.bars import nanoseconds, save_live_bars
+from database.live.bars import save_live_bars
 from database.live.heartbeats import ServiceState, beat
 from database.live.signals import save_signals
 from database.orders.accounts import ensure_account
@@ -22,11 +22,12 @@ from database.orders.events import record_intent
 from tests.api.conftest import served
 from trading.events import BarClosed, SignalMade
 from trading.execution.intent import Intent
+from trading.instruments.clock import nanoseconds_of
 from trading.orders.history import OrderEvent, OrderEventKind
 from trading.orders.model import Order, Side
 
 BAR = datetime(2024, 7, 3, 13, 30, tzinfo=UTC)
-TS = nanoseconds(BAR)
+TS = nanoseconds_of(BAR)
 MINUTE = 60 * 10**9
 
 
@@ -80,7 +81,7 @@ def test_each_process_that_gives_no_sign_of_life_is_named(database: Database) ->
     say(database, "alerts", "starting")
     done = check()
     assert done.exit_code == 1
-    assert "windows gives no sign of life; alerts gives no sign of life; look" in done.stderr
+    assert "windows sends no heartbeat; alerts sends no heartbeat; look" in done.stderr
     assert "stream gives" not in done.stderr
     all_run(database)
     done = check()
@@ -93,7 +94,7 @@ def test_an_old_sign_of_life_is_none(database: Database) -> None:
     old = datetime.now(UTC) - timedelta(minutes=2)
     with database.transaction() as connection:
         connection.execute("UPDATE service_heartbeat SET beat_at = %s", [old])
-    assert "stream gives no sign of life" in check().stderr
+    assert "stream sends no heartbeat" in check().stderr
 
 
 def test_an_order_counts_when_it_came_of_a_signal_on_a_live_bar(

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pytest
 
 from database.connection import Database
-from database.live.bars import live_bars, nanoseconds
+from database.live.bars import live_bars
 from database.live.signals import stored_signals
 from database.live.subscriptions import subscribe, unsubscribe
 from database.news import ScoredArticle, add_articles
@@ -37,7 +37,7 @@ from trading.bars.intervals import MINUTE_INTERVALS, Interval
 from trading.bars.model import VALUES
 from trading.errors import ParameterError
 from trading.events import BarClosed, SignalMade, Stream, Tick
-from trading.instruments.clock import exchange_date, local_times
+from trading.instruments.clock import exchange_date, local_times, nanoseconds_of
 from trading.news.article import Article
 
 START, END = datetime(2024, 7, 3, tzinfo=UTC), datetime(2024, 7, 4, tzinfo=UTC)
@@ -131,7 +131,7 @@ def test_histories_are_loaded_before_the_opening(
             Signals(bus, database, open_directory(str(morning), "lake_dir"), strategies, "one")
         ) as signals,
     ):
-        before = nanoseconds(datetime(2024, 7, 3, 12, 45, tzinfo=UTC))
+        before = nanoseconds_of(datetime(2024, 7, 3, 12, 45, tzinfo=UTC))
         bus.publish(Stream.TICKS, "", time_tick(before))
         signals.step(0)
         signals.step(0)
@@ -159,7 +159,7 @@ def test_histories_are_loaded_before_the_opening(
 def test_the_session_that_goes_on_or_begins_within_the_hour(
     now: datetime, *, expected: bool
 ) -> None:
-    told = nanoseconds(now)
+    told = nanoseconds_of(now)
     assert is_expected(told, exchange_date(told)) is expected
 
 
@@ -173,7 +173,7 @@ def test_many_series_loaded_together_are_those_loaded_alone(
         windows = Windows(bus, database)
         while windows.step(0):
             pass
-    end = nanoseconds(END - timedelta(hours=4))
+    end = nanoseconds_of(END - timedelta(hours=4))
     lake = open_directory(str(morning), "lake_dir")
     together, alone = (LiveHistories(lake, database) for _ in range(2))
     together.load([(symbol, Interval.MINUTES_5) for symbol in SYMBOLS], DAY)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
@@ -21,6 +21,7 @@ DECIDING = 250
 PLAIN_DATES = 0.75
 """Share of those bars that start at 00:00 UTC from which on they are dates; others are strays."""
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FIRST_YEAR, _LAST_YEAR = 1900, 2200
 _EXAMPLE = "2024-01-02T09:30:00-05:00"
 
@@ -73,9 +74,24 @@ def to_datetime(stamp: np.datetime64, zone: tzinfo = NEW_YORK) -> datetime:
     return moment.replace(tzinfo=UTC).astimezone(zone)
 
 
+def moment_of(nanoseconds: int) -> datetime:
+    """Nanoseconds since 1970 as an aware datetime in UTC, to the microsecond."""
+    return _EPOCH + timedelta(microseconds=nanoseconds // 1_000)
+
+
+def nanoseconds_of(moment: datetime) -> int:
+    """An aware datetime as nanoseconds since 1970."""
+    return (moment - _EPOCH) // timedelta(microseconds=1) * 1_000
+
+
 def exchange_date(moment: int) -> date:
     """The New York date of a moment, nanoseconds since 1970 in UTC."""
-    return datetime.fromtimestamp(moment // 10**9, UTC).astimezone(NEW_YORK).date()
+    return moment_of(moment).astimezone(NEW_YORK).date()
+
+
+def midnight(day: date) -> datetime:
+    """The moment at which a New York date begins, in New York time."""
+    return datetime.combine(day, time(), NEW_YORK)
 
 
 def local_times(timestamps: Timestamps) -> npt.NDArray[np.datetime64]:

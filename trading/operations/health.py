@@ -144,7 +144,7 @@ def checked_services(rows: Sequence[ServiceRow], now: datetime) -> list[Check]:
     checks = []
     for service, instance, _, beat_at, state in rows:
         name, age = f"{service} {instance}", now - beat_at
-        said = f"{state}, last sign of life {age_text(age)} ago"
+        said = f"{state}, last heartbeat {age_text(age)} ago"
         if state == "stopped":
             checks.append(Check(name, Condition.OFF, said))
         elif age > SILENCE and any(_follows(row, service, beat_at, now) for row in rows):
@@ -165,4 +165,4 @@ def _follows(row: ServiceRow, service: str, silent_since: datetime, now: datetim
 
 
 SILENCE = timedelta(seconds=60)
-"""How long a process may give no sign of life."""
+"""How long a process may send no heartbeat."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Request, Response
@@ -14,15 +14,13 @@ from api.desk.assets import CHARTS_VERSION, NOTICE
 from api.desk.desk import DeskOf
 from api.desk.reading.alerts import last_events, rules
 from api.desk.reading.news import articles
-from api.desk.reading.services import Heartbeat
 from api.desk.rendering import HEADERS, LOOK_COOKIE, PALETTES, THEMES, PageRoute, page
 from api.desk.shown import Tone
 from api.envelope import ApiError
+from database.live.heartbeats import Heartbeat
+from trading.operations.health import SILENCE
 
 pages = APIRouter(route_class=PageRoute)
-
-SILENT = timedelta(seconds=60)
-"""A process says at least so often that it lives."""
 
 _LOOK_SECONDS = 400 * 86_400
 
@@ -88,7 +86,7 @@ def keep_settings(theme: Annotated[str, Form()], palette: Annotated[str, Form()]
 
 
 def _service(beat: Heartbeat, now: datetime) -> Service:
-    silent = now - beat.beat_at > SILENT and beat.state != "stopped"
+    silent = now - beat.beat_at > SILENCE and beat.state != "stopped"
     tones: dict[str, Tone] = {"running": "good", "stopped": "quiet"}
     return Service(
         name=f"{beat.service} {beat.instance}",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 
 from fastapi import APIRouter, Request, Response
@@ -18,6 +18,7 @@ from api.desk.rendering import PageRoute, page
 from api.desk.shown import Tone
 from api.desk.state import AccountState
 from database.connection import Database
+from trading.instruments.clock import moment_of
 from trading.portfolio.attribution import attribution
 from trading.units import to_dollars
 
@@ -108,7 +109,7 @@ def risk_checks(desk: Desk, one: AccountState) -> Iterator[Check]:
     yield _check("Drawdown", Decimal(abs(worth.drawdown)), limits.max_drawdown)
     start = one.day_start
     if start is not None and start.equity > 0:
-        lost = (start.equity - start.deposits) - (worth.equity - worth.deposits)
+        lost = start.earned - worth.earned
         yield _check("Loss of the day", max(lost, Decimal(0)) / start.equity, limits.max_daily_loss)
     yield _check("Gross exposure", worth.gross / worth.equity, limits.max_gross)
     values = [abs(to_dollars(held.value)) for held in one.books.account.open.values()]
@@ -143,8 +144,6 @@ def _result(value: Decimal, limit: Decimal) -> tuple[str, Tone]:
 def _trips(books: Books) -> Iterator[Trip]:
     """Positions that ended, the newest first."""
     for trip in reversed(books.account.trips):
-        yield Trip(trip.symbol, _moment(trip.opened), _moment(trip.closed), to_dollars(trip.pnl))
-
-
-def _moment(nanoseconds: int) -> datetime:
-    return datetime.fromtimestamp(nanoseconds / 1e9, UTC)
+        yield Trip(
+            trip.symbol, moment_of(trip.opened), moment_of(trip.closed), to_dollars(trip.pnl)
+        )

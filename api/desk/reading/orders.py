@@ -8,8 +8,9 @@ from decimal import Decimal
 
 from api.desk.reading.rows import rows_of
 from database.connection import Database
+from database.orders.events import ENDED
 
-_ORDERS = """
+_ORDERS = f"""
 SELECT intent.client_order_id, symbol, side, quantity, type, price, leg, strategy, created_at,
     coalesce(step.state, 'INITIALIZED') AS state, coalesce(step.code, '') AS code,
     coalesce(step.reason, '') AS reason, coalesce(step.filled_quantity, 0) AS filled_quantity,
@@ -20,11 +21,10 @@ FROM intent LEFT JOIN LATERAL (
 ) AS step ON true
 WHERE account_id = %(account)s
     AND (%(symbol)s::text IS NULL OR symbol = %(symbol)s)
-    AND (NOT %(open)s OR coalesce(step.state, '') NOT IN
-        ('DENIED', 'REJECTED', 'FILLED', 'CANCELED', 'EXPIRED'))
+    AND (NOT %(open)s OR coalesce(step.state, '') NOT IN {ENDED})
     AND (NOT %(denied)s OR step.state IN ('DENIED', 'REJECTED'))
 ORDER BY created_at DESC, client_order_id LIMIT %(limit)s
-"""
+"""  # noqa: S608 - our own names
 
 _VERSION = """
 SELECT coalesce((SELECT max(id) FROM order_event WHERE account_id = %(account)s), 0),

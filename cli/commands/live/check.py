@@ -12,6 +12,7 @@ import typer
 
 from cli.commands.accounts.account import opened
 from servers.errors import FAILED, CommandError
+from trading.operations.health import SILENCE
 
 if TYPE_CHECKING:
     from database.connection import Database
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
 
 PROCESSES = ("stream", "windows", "signals", "alerts", "executor")
 
-FRESH_SECONDS = 60.0
-"""How old a sign of life may be."""
+FRESH_SECONDS = SILENCE.total_seconds()
+"""How old a heartbeat may be."""
 
 _POLL_SECONDS = 1.0
 _ANSWER_SECONDS = 10.0
@@ -73,7 +74,7 @@ def run_check(options: CheckOptions) -> None:
 
 def _missing(database: Database, options: CheckOptions) -> list[str]:
     """What is not as it should be, a clause each."""
-    clauses = [f"{name} gives no sign of life" for name in _silent(database)]
+    clauses = [f"{name} sends no heartbeat" for name in _silent(database)]
     if options.api and (fault := _fault(options.api)):
         clauses.append(f"the API at {options.api} {fault}")
     if options.order and _order(database, options) is None:

@@ -11,6 +11,7 @@ from api.desk import shown
 from api.desk.frame import frame_of
 from api.desk.state import StateReader
 from database.connection import Database
+from database.orders.standing import last_prices
 from tests.api.desk.seed import ACCOUNT, LIMITS, NOW
 from trading.risk.limits import RiskLimits
 from trading.units import to_dollars
@@ -52,6 +53,25 @@ def test_positions_and_cash_make_the_equity_of_the_ledger(database: Database) ->
     worth = state.accounts[0].worth
     assert worth is not None
     assert to_dollars(books.account.equity) == worth.equity
+
+
+def test_desk_and_books_have_one_last_price_also_after_a_late_correction(
+    database: Database,
+) -> None:
+    """Fails when the bar that became known last counts, not the one that ended last."""
+    newest = one(database, "SELECT max(ts) FROM live_bar WHERE symbol = 'AAPL'")
+    database.rows.execute(
+        "INSERT INTO live_bar (symbol, interval, ts, open, high, low, close, volume, revision, "
+        "available_at) VALUES ('AAPL', '3m', %(at)s::timestamptz - interval '1 hour', 1, 1, 1, 1, "
+        "1, 1, %(at)s::timestamptz + interval '10 minutes')",
+        {"at": newest},
+    )
+    desk = StateReader().read(database, NOW).prices
+    books = last_prices(database, sorted(desk))
+    assert {name: price.close for name, price in books.items()} == {
+        name: price.price for name, price in desk.items()
+    }
+    assert desk["AAPL"].price != 1.0
 
 
 def test_a_deposit_is_no_profit_of_the_day(database: Database) -> None:

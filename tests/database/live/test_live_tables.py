@@ -3,26 +3,27 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from database.connection import Database, open_database
-from database.live.bars import live_bars, nanoseconds, save_live_bars
+from database.live.bars import live_bars, save_live_bars
 from database.live.consumers import ConsumerState, hold_alone, load_state, save_state
 from database.live.heartbeats import beat, heartbeats
 from database.live.signals import save_signals, stored_signals
 from tests.waiting import wait_until
 from trading.events import BarClosed, SignalMade
+from trading.instruments.clock import nanoseconds_of
 
 START = datetime(2024, 7, 3, 13, 30, tzinfo=UTC)
 END = START + timedelta(hours=1)
 
 
 def bar(revision: int, close: float, minute: int = 0) -> BarClosed:
-    ts = nanoseconds(START) + minute * 60 * 10**9
+    ts = nanoseconds_of(START) + minute * 60 * 10**9
     return BarClosed(
         "A", "1m", ts, 1.0, 9.0, 0.5, close, 10.0, ts + 60 * 10**9, None, None, revision
     )
 
 
 def signal(revision: int, name: str) -> SignalMade:
-    ts = nanoseconds(START)
+    ts = nanoseconds_of(START)
     return SignalMade(
         "vegas_channel", "abc", "A", "5m", ts, name, 2.5, ts + 1_000, None,  # type: ignore[arg-type]
         {"ema_8": 1.5, "rsi_14": None}, revision,

@@ -16,8 +16,10 @@ from database.alerts.addressees import addressees_told
 from database.alerts.outbox import notifications
 from database.alerts.rules import put_rule
 from database.connection import Database
+from database.live.bars import save_live_bars
 from database.live.heartbeats import beat
-from database.orders.equity import EquityPoint
+from database.orders.equity import EquityPoint, write_equity
+from database.orders.standing import read_standing
 from flows.boundary.settings import settings
 from flows.trading.analyze_trades import _shared_out
 from flows.trading.daily_summary import _days, _tell, _text
@@ -30,7 +32,9 @@ from tests.live.executor.world import Clock, moment
 from tests.trading.backtest.markets import START
 from trading.alerts.rules import alert_rule
 from trading.errors import ParameterError
+from trading.events import BarClosed
 from trading.execution.comparison import DifferenceKind
+from trading.instruments.clock import NEW_YORK, nanoseconds_of
 
 
 def test_positions_are_valued_at_the_last_prices_and_a_point_is_kept(
@@ -54,8 +58,22 @@ def test_the_days_summary_counts_its_fills_and_its_change(traded: str) -> None:
     told = _text([day], counts)
     assert f"{traded}: 10,999.00, +999.00 today, 1 fills" in told
     assert "0 sessions lack bars" in told
-    [other], _ = _days(traded, date(2024, 1, 3))
-    assert (other.fills, other.orders, other.change) == (0, 0, None)
+    [before], _ = _days(traded, date(2024, 1, 1))
+    assert (before.fills, before.orders, before.change) == (0, 0, None)
+
+
+def test_a_days_change_counts_from_the_last_point_before_it(
+    traded: str, database: Database
+) -> None:
+    """The desk's P&L of the day is the same figure."""
+    opened = datetime(2024, 1, 3, 9, 31, tzinfo=NEW_YORK)
+    start = nanoseconds_of(opened)
+    bar = BarClosed("AAPL", "1m", start, 120.0, 120.0, 120.0, 120.0, 1.0, start + 60 * 10**9)
+    save_live_bars(database, [bar])
+    with database.transaction() as connection:
+        write_equity(connection, traded, EquityPoint.of(read_standing(database, traded), opened, 0))
+    [day], _ = _days(traded, date(2024, 1, 3))
+    assert (day.fills, day.orders, day.change) == (0, 0, Decimal(1_000))
 
 
 def test_what_was_earned_is_shared_out_to_the_last_digit(traded: str) -> None:

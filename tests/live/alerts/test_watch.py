@@ -113,7 +113,7 @@ def test_the_state_of_the_platform_is_looked_at(database: Database, database_url
     watch.step()
     said = {alert.rule: alert.message for alert in firing_alerts(database)}
     silent = said.pop("service_down")
-    assert silent.startswith("windows has given no sign of life for 12")
+    assert silent.startswith("windows has sent no heartbeat for 12")
     assert said == {
         "gap": "AAPL 1m 2024-01-02 lacks 3 bars (not served).",
         "risk_state": "Trading of a is HALTED because of drawdown.",

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -10,7 +10,17 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from trading.errors import ParameterError
-from trading.instruments.clock import local_times, parse_timestamp, to_datetime, to_datetime64
+from trading.instruments.clock import (
+    exchange_date,
+    local_times,
+    midnight,
+    midnights,
+    moment_of,
+    nanoseconds_of,
+    parse_timestamp,
+    to_datetime,
+    to_datetime64,
+)
 
 NEW_YORK = ZoneInfo("America/New_York")
 
@@ -79,6 +89,16 @@ def test_numpy_and_datetime_name_the_same_instant(moment: datetime) -> None:
     # In UTC: between two zones, Python calls no two times of a repeated hour equal (PEP 495).
     assert to_datetime(to_datetime64(moment)).astimezone(UTC) == moment
     assert to_datetime(to_datetime64(moment)).utcoffset() == moment.astimezone(NEW_YORK).utcoffset()
+    assert nanoseconds_of(moment) == to_datetime64(moment).astype(np.int64)
+    assert moment_of(nanoseconds_of(moment)) == moment
+
+
+@given(st.dates(date(1960, 1, 1), date(2060, 1, 1)))
+def test_a_date_begins_at_its_midnight_in_new_york(day: date) -> None:
+    begin = midnight(day)
+    assert begin == to_datetime(midnights(np.array([day], "datetime64[D]"))[0])
+    assert exchange_date(nanoseconds_of(begin)) == day
+    assert exchange_date(nanoseconds_of(begin) - 1) == day - timedelta(days=1)
 
 
 @settings(max_examples=40, deadline=None)

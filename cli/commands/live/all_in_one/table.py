@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from rich.console import Group
@@ -48,9 +47,9 @@ def live_table(
 
 
 def _head(seen: Observation, worth: Worth) -> list[Text]:
-    from trading.instruments.clock import NEW_YORK  # noqa: PLC0415 - --help stays quick
+    from trading.instruments.clock import NEW_YORK, moment_of  # noqa: PLC0415 - --help stays quick
 
-    moment = datetime.fromtimestamp(seen.clock / 1e9, UTC).astimezone(NEW_YORK)
+    moment = moment_of(seen.clock).astimezone(NEW_YORK)
     clock = f"{moment:%Y-%m-%d %H:%M:%S} New York" if seen.clock else "Starting"
     lag = seen.lag.milliseconds()
     late = "-" if lag["p50"] is None else f"{lag['p50']:,.0f} ms, p99 {lag['p99']:,.0f} ms"
@@ -69,9 +68,9 @@ def _head(seen: Observation, worth: Worth) -> list[Text]:
 
 
 def _time(ts: int, interval: str) -> str:
-    from trading.instruments.clock import NEW_YORK  # noqa: PLC0415 - see above
+    from trading.instruments.clock import NEW_YORK, moment_of  # noqa: PLC0415 - see above
 
-    return f"{datetime.fromtimestamp(ts // 10**9, UTC).astimezone(NEW_YORK):%H:%M} {interval}"
+    return f"{moment_of(ts).astimezone(NEW_YORK):%H:%M} {interval}"
 
 
 def _state(one: Supervised) -> str:

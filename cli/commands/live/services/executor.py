@@ -24,7 +24,6 @@ from cli.settings import settings_in_force
 from database.alerts.telling import Addressees
 from database.connection import Database
 from database.orders.accounts import ensure_account, only_executor
-from database.orders.intents import moment_of
 from live.bus.port import Bus
 from live.executor.books import Books
 from live.executor.clock import EventClock, ExecutorClock, WallClock
@@ -39,6 +38,7 @@ from trading.bars.intervals import MINUTE_INTERVALS, Interval
 from trading.errors import ParameterError
 from trading.execution.hours import TradingHours
 from trading.instruments.calendar import sessions
+from trading.instruments.clock import moment_of
 from trading.instruments.symbols import checked_symbol
 from trading.strategies.registry import BUILT_IN, strategy_named
 
