@@ -76,7 +76,8 @@ def restore(url: str, file: Path, setting: str = URL_VARIABLE) -> Counts:
         if tables := connection.execute(_TABLES).fetchall():
             raise DatabaseError(
                 f"The database at {place(url)} is not empty ({len(tables)} tables, the first "
-                f"{tables[0][1]}); restore into a new one, made with CREATE DATABASE."
+                f"{tables[0][1]}); restore into an empty one: "
+                "another --server-dir on this machine, elsewhere one made with CREATE DATABASE."
             )
     _run(
         "pg_restore", url, "--exit-on-error", "--single-transaction", "--no-owner",

@@ -36,7 +36,9 @@ def sources_of(
 def folders_with(lake: Directory | None, layer: str, symbol: str) -> dict[str, list[str]]:
     """By interval, the folders of a layer, bronze or gold, that have the symbol."""
     found: dict[str, list[str]] = {}
-    for name in folders_in(lake, layer) if lake is not None else []:
+    if lake is None:
+        return found
+    for name in folders_in(lake, layer):
         for interval in folders_in(lake, f"{layer}/{name}"):
             if symbol in folders_in(lake, f"{layer}/{name}/{interval}"):
                 found.setdefault(interval, []).append(name)

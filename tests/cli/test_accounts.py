@@ -82,9 +82,26 @@ def test_a_halt_holds_until_the_executor_is_done_and_a_person_resumes(
 
 @pytest.mark.usefixtures("traded")
 def test_a_kill_that_is_not_confirmed_does_nothing() -> None:
-    done = CliRunner().invoke(app, ["risk", "kill", "--why", "x"], input="n\n")
-    assert done.exit_code == 1
+    for said_no in ("n\n", ""):
+        done = CliRunner().invoke(app, ["risk", "kill", "--why", "x"], input=said_no)
+        assert done.exit_code == 1
+        assert "close all its positions" in said(done)
+        assert "Cancel all orders of p" in said(done)
+        assert "nothing was changed; pass --yes where nobody can answer" in said(done)
     assert answer("risk", "status")["accounts"][0]["state"] == "ACTIVE"
+    # Nobody is asked about an account that there is not.
+    done = CliRunner().invoke(app, ["risk", "kill", "--why", "x", "--account", "q"], input="y\n")
+    assert done.exit_code == 2
+    assert "Cancel all" not in said(done)
+
+
+@pytest.mark.usefixtures("traded")
+def test_an_account_is_not_reset_without_a_yes() -> None:
+    done = CliRunner().invoke(app, ["paper", "reset"], input="")
+    assert done.exit_code == 1
+    assert "Forget everything that p did?" in said(done)
+    assert "pass --yes" in said(done)
+    assert answer("orders")["orders"] != []
 
 
 @pytest.mark.usefixtures("traded")
