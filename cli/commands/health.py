@@ -6,10 +6,10 @@ import json
 from pathlib import Path
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from cli.display.tables import table_console
 from cli.settings import installation
 from flows.operations.health_checks import Place, check_all, named_place
 from servers.postgres.local import PostgresServer
@@ -53,10 +53,10 @@ def _with_local(named: Place, server_dir: Path) -> Place:
 def _print(health: Health) -> None:
     table = Table(box=None, pad_edge=False)
     for column in ("what", "condition", "found"):
-        table.add_column(column)
+        table.add_column(column, overflow="fold")
     for check in health.checks:
         style = _STYLES[check.condition]
         table.add_row(check.name, f"[{style}]{check.condition}[/]", escape(check.message))
-    console = Console(highlight=False)
+    console = table_console()
     console.print(table)
     console.print(f"\nAll in all: [{_STYLES[health.condition]}]{health.condition}[/]")

@@ -39,7 +39,9 @@ def test_without_an_account_each_says_how_to_get_one() -> None:
 
 
 @pytest.mark.usefixtures("traded")
-def test_orders_and_positions_are_shown_to_the_last_digit() -> None:
+def test_orders_and_positions_are_shown_to_the_last_digit(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     [order] = answer("orders")["orders"]
     shown = {name: order[name] for name in ("symbol", "side", "quantity", "filled", "state")}
     assert shown == {
@@ -51,6 +53,9 @@ def test_orders_and_positions_are_shown_to_the_last_digit() -> None:
     assert (now["equity"], now["cash"], now["fees"]) == ("10999", "-1", "1")
     [position] = now["positions"]
     assert (position["quantity"], position["average_price"]) == ("100", "100")
+    # A pipe gets all of it, however few columns a terminal has.
+    monkeypatch.setenv("COLUMNS", "40")
+    assert order["created_at"] in run("orders").output
     assert "FILLED" in run("orders").output
     assert "Equity 10,999.00" in run("positions").output
     done = run("positions", "--account", "q")
