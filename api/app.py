@@ -13,6 +13,7 @@ from api.envelope import ERRORS
 from api.errors import install_handlers
 from api.hub import EventHub
 from api.metrics import Measured, Measures
+from api.parameters import check_names
 from api.routes import ROUTERS
 from api.security import OPEN_PATHS, authenticated
 from api.services import Services
@@ -57,7 +58,7 @@ def create_app(
     app.add_middleware(BodyLimit)
     app.add_middleware(Measured, measures=app.state.measures)
     for router in ROUTERS:
-        app.include_router(router, responses=ERRORS)
+        app.include_router(router, responses=ERRORS, dependencies=[Depends(check_names)])
     for router in pages:
         app.include_router(router, include_in_schema=False)
     return app

@@ -103,14 +103,22 @@ def _unavailable(error: Exception) -> ApiError:
     return ApiError(500, "internal_error", "This is a fault of the API; its log has the trace.")
 
 
+_MOST_SAID = 200
+"""Characters of what Pydantic says."""
+
+
 def _invalid(error: RequestValidationError | WebSocketRequestValidationError) -> str:
     """The first thing that is wrong, with its value cut short."""
     first = error.errors()[0]
     name = ".".join(str(part) for part in first["loc"][1:]) or str(first["loc"][0])
     if first["type"] == "missing":
         return f"{shown(name)[1:-1]} is missing; send it."
+    if first["type"] == "json_invalid":
+        reason = first.get("ctx", {}).get("error", "it cannot be read")
+        return f"The body is no JSON ({shown(str(reason))[1:-1]}); send a JSON object."
     value = "" if "secret" in name else f"={shown(first.get('input'))}"
-    said = str(first["msg"]).replace("\n", " ")[:200]
+    said = str(first["msg"]).replace("\n", " ")
+    said = said if len(said) <= _MOST_SAID else f"{said[:_MOST_SAID]}..."
     return f"{shown(name)[1:-1]}{value} cannot be used ({said}); see /v1/openapi.json."
 
 

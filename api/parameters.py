@@ -9,10 +9,12 @@ from typing import Annotated, Any
 
 import msgspec
 from fastapi import Path, Query, Request
+from fastapi.concurrency import run_in_threadpool
+from starlette.requests import HTTPConnection
 
 from api.bars.reading import FIRST
 from api.services import Services
-from trading.errors import ParameterError
+from trading.errors import ParameterError, shown
 from trading.instruments.clock import midnight
 from trading.instruments.symbols import CONTRACT_PATTERN
 
@@ -58,6 +60,26 @@ def services_of(request: Request) -> Services:
     """What the app works with."""
     services: Services = request.app.state.services
     return services
+
+
+async def check_names(connection: HTTPConnection) -> None:
+    """Refuse query parameters that the route does not take: a misspelt one would be lost unseen.
+
+    Raises:
+        ParameterError: There is one.
+    """
+    if connection.scope["type"] == "websocket" or not connection.query_params:
+        return
+    app, path = connection.app, connection.scope["route"].path
+    description = app.openapi_schema or await run_in_threadpool(app.openapi)
+    route = description["paths"].get(path, {}).get(connection.scope["method"].lower())
+    if route is None:
+        return
+    taken = [one["name"] for one in route.get("parameters", ()) if one["in"] == "query"]
+    for name, value in connection.query_params.items():
+        if name not in taken:
+            allowed = f"a parameter of {path}, which takes {', '.join(taken) or 'none'}"
+            raise ParameterError(shown(name)[1:-1], value, allowed, "leave it out or mend its name")
 
 
 def moment(value: str | None, parameter: str, *, end: bool = False) -> datetime | None:

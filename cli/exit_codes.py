@@ -40,6 +40,23 @@ def exit_codes(*, as_json: bool = False) -> Iterator[StopSignals]:
         raise typer.Exit(signals.exit_code) from None
 
 
+def confirm(question: str) -> None:
+    """Ask a person before something that cannot be undone.
+
+    Raises:
+        CommandError: The answer is no, or nobody can be asked.
+    """
+    try:
+        agreed = typer.confirm(question, err=True)
+    except typer.Abort:
+        typer.echo(err=True)
+        agreed = False
+    if not agreed:
+        raise CommandError(
+            "Not confirmed, so nothing was changed; pass --yes where nobody can answer.", FAILED
+        )
+
+
 def _exit_code(error: Exception) -> int:
     if isinstance(error, CommandError):
         return error.exit_code

@@ -24,6 +24,7 @@ from api.bars.reading import (
     dataset_of,
     plan,
 )
+from api.bars.series import check_known
 from api.bars.stored_files import WritingTimes
 from api.envelope import JSON, Answer, Answered, answer, fingerprint_of, not_modified, validators
 from api.parameters import Cursor, End, Start, SymbolPath, cursor_of, place_of, services_of, window
@@ -92,12 +93,14 @@ class Found:
         fingerprint: Hash of the rows.
         next_cursor: Of the next page.
         stale: What is old.
+        is_empty: Whether there is no row.
     """
 
     content: bytes
     fingerprint: str
     next_cursor: str | None
     stale: str | None
+    is_empty: bool = False
 
 
 @router.get(
@@ -151,6 +154,8 @@ def bars(
         )
         planned = plan(lake, database, _TIMES, series)
         found = _found(services, database, planned, media_type, stale)
+        if found.is_empty and lake is not None and database is not None:
+            check_known(lake, database, symbol)
     return table_response(request, found, media_type)
 
 
@@ -203,8 +208,9 @@ def _found(
         next_cursor = cursor_of(last + timedelta(microseconds=1))
     fingerprint = fingerprint_of(as_bytes(table, ARROW))
     found = Found(
-        as_bytes(_stamped(table, fingerprint), media_type), fingerprint, next_cursor, stale
-    )
+        as_bytes(_stamped(table, fingerprint), media_type), fingerprint, next_cursor, stale,
+        is_empty=table.num_rows == 0,
+    )  # fmt: skip
     services.cache.put(key, msgspec.msgpack.encode(found))
     return found
 

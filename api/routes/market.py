@@ -11,6 +11,7 @@ from fastapi import APIRouter, Header, Query, Request, Response
 from pydantic import AwareDatetime, Field
 
 from api.bars.formats import ARROW, accepted, as_bytes
+from api.bars.series import folders_with, sources_of, unknown_symbol
 from api.bars.stored_files import between, files_of
 from api.envelope import Answer, Answered, ApiError, answer, encoded, fingerprint_of
 from api.parameters import (
@@ -35,7 +36,7 @@ from lake.folders import folders_in
 from lake.gold.request import GOLD
 from lake.gold.table import BARS
 from lake.reading import read
-from storage.directory import Directory, open_directory
+from storage.directory import open_directory
 from trading.bars.intervals import Interval
 
 router = APIRouter(prefix="/v1", tags=["market data"])
@@ -61,11 +62,11 @@ class Instrument(Answered):
 
 
 class SymbolSeries(Answered):
-    """The bars that the lake has of a symbol.
+    """The bars that there are of a symbol.
 
     Attributes:
         symbol: The symbol.
-        sources: By interval, the sources of raw bars.
+        sources: By interval, the sources of bars; `live` of those that live windows closed.
         strategies: By interval, the strategies of which there are indicators and signals.
         instruments: What it means and meant, newest last.
     """
@@ -153,11 +154,14 @@ def symbol_series(request: Request, symbol: SymbolPath) -> Response:
     stale = None
     try:
         found = page_of(request, INSTRUMENTS, {"symbol": symbol}, cursor=None, limit=20).rows
+        with services.database.connection() as database:
+            sources = sources_of(lake, database, symbol)
     except DatabaseError:
-        found, stale = [], "The database cannot be reached: instruments are missing."
-    sources, strategies = _having(lake, "bronze", symbol), _having(lake, GOLD, symbol)
+        found, sources = [], sources_of(lake, None, symbol)
+        stale = "The database cannot be reached: instruments and live bars are missing."
+    strategies = folders_with(lake, GOLD, symbol)
     if not (sources or strategies or found or stale):
-        raise ApiError(404, "unknown_symbol", f"There is nothing of {symbol}; see /v1/symbols.")
+        raise unknown_symbol(symbol)
     data = SymbolSeries(
         symbol=symbol,
         sources=sources,
@@ -165,16 +169,6 @@ def symbol_series(request: Request, symbol: SymbolPath) -> Response:
         instruments=[Instrument(**row) for row in found],
     )
     return answer(request, data, stale=stale)
-
-
-def _having(lake: Directory, layer: str, symbol: str) -> dict[str, list[str]]:
-    """By interval, the folders of a layer that have the symbol."""
-    found: dict[str, list[str]] = {}
-    for name in folders_in(lake, layer):
-        for interval in folders_in(lake, f"{layer}/{name}"):
-            if symbol in folders_in(lake, f"{layer}/{name}/{interval}"):
-                found.setdefault(interval, []).append(name)
-    return found
 
 
 @router.get(
@@ -204,9 +198,21 @@ def indicators(
         first = max(first, behind.astimezone(UTC))
     services = services_of(request)
     lake = open_directory(services.lake_dir, "lake_dir")
-    if strategy not in folders_in(lake, GOLD):
+    strategies = folders_in(lake, GOLD)
+    if strategy not in strategies:
+        there = ", ".join(strategies) or "none"
         raise ApiError(
-            404, "unknown_strategy", f"There is no gold of {strategy}; see trading strategy list."
+            404,
+            "unknown_strategy",
+            f"There is no gold of {strategy} (there is of: {there}); name another strategy, or "
+            "make it with trading lake build gold.",
+        )
+    if symbol not in folders_in(lake, f"{GOLD}/{strategy}/{interval}"):
+        raise ApiError(
+            404,
+            "unknown_symbol",
+            f"There is no gold of {symbol} by {strategy} on {interval}; see "
+            f"/v1/symbols/{symbol} for what there is.",
         )
     files = between(files_of(lake, f"{GOLD}/{strategy}/{interval}/{symbol}"), first, last)
     versions = "\n".join(file.version for file in files)

@@ -19,6 +19,7 @@ from live.alerts.rules_file import rules_in
 from servers.errors import FAILED
 from trading.alerts.rules import alert_rule
 from trading.errors import ParameterError, TradingError
+from trading.strategies.registry import BUILT_IN
 
 _LISTS = ("symbols", "channels", "signals", "subjects")
 """Fields that hold several values, written with commas between them."""
@@ -83,6 +84,12 @@ def run_add(
     made = alert_rule({**rule, **_fields(fields)})
     with database_url(installation(), server_dir) as url, open_database(url) as database:
         outcome = put_rule(database, made, "command", getpass.getuser())
+    strategy = getattr(made, "strategy", None)
+    if strategy is not None and strategy not in BUILT_IN:
+        typer.echo(
+            f"strategy={strategy!r} is none of {', '.join(BUILT_IN)}; the rule waits until one of "
+            "your own of that name makes signals.", err=True,
+        )  # fmt: skip
     content = {"status": outcome, "rule": made.model_dump(mode="json")}
     typer.echo(json.dumps(content) if as_object else f"The rule {made.name} is {outcome}.")
 

@@ -75,7 +75,7 @@ def run_backup(options: BackupOptions, *, keep: int, verify: bool) -> int:
     typer.echo(f"{place.url}/{made.name}: {proof}")
     if gone:
         typer.echo(f"Removed {len(gone)} older.")
-    typer.echo(f"To restore it: {_restore_command(options, made.name)}")
+    typer.echo(f"To restore it into empty databases: {_restore_command(options, made.name)}")
     return 0
 
 

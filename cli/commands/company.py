@@ -53,7 +53,8 @@ def run_show(symbol: str, as_of: str | None, server_dir: Path, *, as_object: boo
     with database_url(installation(), server_dir) as url, open_database(url) as database:
         facts = known_facts(database, symbol, moment)
     if not facts:
-        allowed = "a company of which something was known then"
+        when = "is known" if as_of is None else f"was known at {moment.isoformat()}"
+        allowed = f"a company of which anything {when}"
         raise ParameterError("symbol", symbol, allowed, f"run trading company fetch {symbol}")
     if as_object:
         typer.echo(json.dumps({"symbol": symbol, "facts": [_described(fact) for fact in facts]}))

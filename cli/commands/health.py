@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from cli.crashing_servers import crashing_servers
+from cli.display.tables import table_console
 from cli.settings import installation
 from flows.operations.health_checks import Place, check_all, named_place
 from servers.postgres.local import PostgresServer
@@ -64,10 +64,10 @@ def _crashing(server_dir: Path) -> Iterator[Check]:
 def _print(health: Health) -> None:
     table = Table(box=None, pad_edge=False)
     for column in ("what", "condition", "found"):
-        table.add_column(column)
+        table.add_column(column, overflow="fold")
     for check in health.checks:
         style = _STYLES[check.condition]
         table.add_row(check.name, f"[{style}]{check.condition}[/]", escape(check.message))
-    console = Console(highlight=False)
+    console = table_console()
     console.print(table)
     console.print(f"\nAll in all: [{_STYLES[health.condition]}]{health.condition}[/]")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import typer
 import yaml
-from pydantic import SecretStr
+from pydantic import BaseModel, SecretStr
 
 from cli.pipeline.query import as_json
 from cli.settings import installation
@@ -80,6 +81,12 @@ def _shown(value: Any) -> str:  # noqa: ANN401 - any setting's
         return "unset"
     if isinstance(value, SecretStr):
         return MASK
+    if isinstance(value, BaseModel):
+        # As the setting is written; what has no value is left out, unless it has one by default.
+        fields = type(value).model_fields
+        told = {name: one for name, one in value.model_dump(mode="json").items()
+                if one is not None or fields[name].default is not None}  # fmt: skip
+        return json.dumps(told)
     if isinstance(value, dict):
         return " ".join(f"{name}={MASK}" for name in value) or "unset"
     return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)

@@ -146,9 +146,7 @@ def risk_kill(
     with exit_codes(as_json=json_output):
         from cli.commands.accounts.risk import run_halt  # noqa: PLC0415 - --help stays quick
 
-        if not yes:
-            typer.confirm("Cancel all orders and close all positions?", abort=True, err=True)
-        run_halt(server_dir, account, why, closes=True, as_object=json_output)
+        run_halt(server_dir, account, why, closes=True, asks=not yes, as_object=json_output)
 
 
 @risk_app.command("resume")
@@ -196,6 +194,4 @@ def paper_reset(
     with exit_codes(as_json=json_output):
         from cli.commands.accounts.paper import run_reset  # noqa: PLC0415 - --help stays quick
 
-        if not yes:
-            typer.confirm("Forget everything that the account did?", abort=True, err=True)
-        run_reset(server_dir, account, as_object=json_output)
+        run_reset(server_dir, account, asks=not yes, as_object=json_output)

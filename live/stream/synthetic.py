@@ -12,6 +12,7 @@ import math
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 import numpy.typing as npt
@@ -85,9 +86,11 @@ class SyntheticTicks:
     def subscribe(self, symbols: Collection[str]) -> None:
         """Tell ticks of these symbols."""
         self._symbols = sorted(symbols)
-        rng = np.random.default_rng(self._seed)
-        self._bases = np.exp(rng.normal(4.3, 0.7, len(self._symbols)))
-        self._phases = rng.random((len(self._symbols), len(_PERIODS))) * 2 * math.pi
+        # Of the symbol alone: which others are told as well must not move its price.
+        own = [np.random.default_rng((self._seed, crc32(s.encode()))) for s in self._symbols]
+        self._bases = np.exp([rng.normal(4.3, 0.7) for rng in own])
+        phases = [rng.random(len(_PERIODS)) for rng in own]
+        self._phases = np.reshape(phases, (-1, len(_PERIODS))) * 2 * math.pi
 
     def figures(self) -> Mapping[str, Any]:
         """How many ticks it has told."""

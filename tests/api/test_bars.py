@@ -149,6 +149,34 @@ def test_live_bars_follow_the_stored_ones(
     assert closes(api)[-1] == 1.75
 
 
+def test_a_symbol_that_only_live_windows_know_is_known(
+    api: httpx.Client, database_url: str
+) -> None:
+    assert api.get("/v1/symbols/NVDA").status_code == 404
+    with open_database(database_url) as database:
+        database.rows.execute(
+            "INSERT INTO live_bar VALUES ('NVDA', '5m', '2024-01-02 14:30Z', 1, 2, 1, 1.5, 10, "
+            "null, null, 0, '2024-01-02 14:35Z')"
+        )
+    assert api.get("/v1/symbols/NVDA").json()["data"]["sources"] == {"5m": ["live"]}
+    # It has no days, which is no reason to deny it.
+    response = api.get("/v1/bars/NVDA?interval=1d")
+    assert (response.status_code, response.json()["data"]) == (200, [])
+
+
+@pytest.mark.parametrize("accept", ["application/json", ARROW])
+def test_a_symbol_of_which_there_is_nothing_is_no_empty_answer(
+    client: httpx.Client, accept: str
+) -> None:
+    for route in ("bars/APPL", "bars/APPL?interval=5m", "indicators/APPL?interval=5m"):
+        response = client.get(f"/v1/{route}", headers={"Accept": accept})
+        assert response.status_code == 404, response.text
+        assert response.json()["error"]["code"] == "unknown_symbol"
+    # A window without a bar of a symbol that is known is one.
+    response = client.get("/v1/bars/AAPL?start=2019-01-02&end=2019-01-03")
+    assert (response.status_code, response.json()["data"]) == (200, [])
+
+
 def test_another_sources_bars_are_not_mixed_in(
     api: httpx.Client, database_url: str, lake: tuple[Path, Bars]
 ) -> None:

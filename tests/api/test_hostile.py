@@ -61,6 +61,28 @@ def test_filters_that_make_no_sense_are_refused(client: httpx.Client, path: str)
     refused(client.get(path))
 
 
+@pytest.mark.parametrize(
+    ("query", "named"),
+    [("bars/AAPL?from=2024-01-02", "from='2024-01-02' is not"), ("bars/AAPL?Interval=5m", "Interv"),
+     ("orders?symbols=AAPL", "symbols"), ("health?account=x", "takes none"),
+     ("signals?a%0ab=1", "a\\nb")],
+)  # fmt: skip
+def test_a_misspelt_parameter_is_refused_and_not_left_out_unseen(
+    client: httpx.Client, query: str, named: str
+) -> None:
+    response = client.get(f"/v1/{query}")
+    refused(response)
+    assert response.status_code == 422
+    assert named in response.json()["error"]["message"]
+
+
+def test_a_body_that_is_no_json_is_called_that(client: httpx.Client) -> None:
+    headers = {"Idempotency-Key": "k", "Content-Type": "application/json"}
+    response = client.post("/v1/risk/kill", content="{account: 1}", headers=headers)
+    refused(response)
+    assert response.json()["error"]["message"].startswith("The body is no JSON (")
+
+
 def test_a_range_of_a_thousand_years_is_read_a_page_at_a_time(client: httpx.Client) -> None:
     body = client.get("/v1/bars/AAPL?interval=1m&start=1900-01-01&end=2199-01-01&limit=10").json()
     assert len(body["data"]) == 10

@@ -39,7 +39,9 @@ def test_without_an_account_each_says_how_to_get_one() -> None:
 
 
 @pytest.mark.usefixtures("traded")
-def test_orders_and_positions_are_shown_to_the_last_digit() -> None:
+def test_orders_and_positions_are_shown_to_the_last_digit(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     [order] = answer("orders")["orders"]
     shown = {name: order[name] for name in ("symbol", "side", "quantity", "filled", "state")}
     assert shown == {
@@ -51,6 +53,9 @@ def test_orders_and_positions_are_shown_to_the_last_digit() -> None:
     assert (now["equity"], now["cash"], now["fees"]) == ("10999", "-1", "1")
     [position] = now["positions"]
     assert (position["quantity"], position["average_price"]) == ("100", "100")
+    # A pipe gets all of it, however few columns a terminal has.
+    monkeypatch.setenv("COLUMNS", "40")
+    assert order["created_at"] in run("orders").output
     assert "FILLED" in run("orders").output
     assert "Equity 10,999.00" in run("positions").output
     done = run("positions", "--account", "q")
@@ -82,9 +87,26 @@ def test_a_halt_holds_until_the_executor_is_done_and_a_person_resumes(
 
 @pytest.mark.usefixtures("traded")
 def test_a_kill_that_is_not_confirmed_does_nothing() -> None:
-    done = CliRunner().invoke(app, ["risk", "kill", "--why", "x"], input="n\n")
-    assert done.exit_code == 1
+    for said_no in ("n\n", ""):
+        done = CliRunner().invoke(app, ["risk", "kill", "--why", "x"], input=said_no)
+        assert done.exit_code == 1
+        assert "close all its positions" in said(done)
+        assert "Cancel all orders of p" in said(done)
+        assert "nothing was changed; pass --yes where nobody can answer" in said(done)
     assert answer("risk", "status")["accounts"][0]["state"] == "ACTIVE"
+    # Nobody is asked about an account that there is not.
+    done = CliRunner().invoke(app, ["risk", "kill", "--why", "x", "--account", "q"], input="y\n")
+    assert done.exit_code == 2
+    assert "Cancel all" not in said(done)
+
+
+@pytest.mark.usefixtures("traded")
+def test_an_account_is_not_reset_without_a_yes() -> None:
+    done = CliRunner().invoke(app, ["paper", "reset"], input="")
+    assert done.exit_code == 1
+    assert "Forget everything that p did?" in said(done)
+    assert "pass --yes" in said(done)
+    assert answer("orders")["orders"] != []
 
 
 @pytest.mark.usefixtures("traded")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -15,6 +16,7 @@ from tests.adapters.companies.yahoo_company_server import YahooCompanyServer
 from tests.adapters.notifications.receivers import webhook
 from tests.adapters.yahoo_server import LocalSession
 from tests.cli.in_process import answer, run
+from trading.risk.limits import RiskLimits
 
 pytestmark = pytest.mark.usefixtures("named_database")
 
@@ -127,6 +129,24 @@ def test_secrets_of_channels_are_masked_wherever_they_are_shown(
         tried = run("alerts", "test", "nobody")
         assert tried.exit_code == 2
         assert "hunter2" not in f"{shown.output}{tried.output}"
+
+
+def test_risk_limits_are_shown_as_the_setting_takes_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    written = {"max_drawdown": "0.2", "buying_power": None}
+    monkeypatch.setenv("TRADING_RISK_LIMITS", json.dumps(written))
+    settings.cache_clear()
+    limits = settings().risk_limits
+    shown = answer("settings")["settings"]["risk_limits"]["value"]
+    assert json.loads(shown).items() >= written.items()
+    assert RiskLimits.model_validate_json(shown) == limits
+
+
+def test_a_rule_of_a_strategy_that_there_is_not_says_that_it_waits() -> None:
+    done = run("alerts", "add", "v", "signal", "strategy=vegas_chanel")
+    assert done.exit_code == 0
+    assert "strategy='vegas_chanel' is none of bollinger_reversion," in done.stderr
+    done = run("alerts", "add", "v", "signal", "strategy=vegas_channel")
+    assert (done.exit_code, done.stderr) == (0, "")
 
 
 def test_quiet_hours_that_cannot_be_read_are_a_wrong_setting(

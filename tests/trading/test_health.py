@@ -40,6 +40,8 @@ def test_the_worst_counts(conditions: list[Condition], expected: Condition, code
 def test_ages_are_told_in_the_unit_that_tells_most() -> None:
     ages = [timedelta(seconds=119), timedelta(minutes=119), timedelta(hours=47), timedelta(days=9)]
     assert [age_text(age) for age in ages] == ["119 s", "119 min", "47 h", "9 days"]
+    # A sign of life that was given while the clock was read is no age below zero.
+    assert [age_text(timedelta(seconds=age)) for age in (-0.3, -1.2)] == ["0 s", "0 s"]
 
 
 def test_what_never_happened_is_off_and_what_is_too_old_warns() -> None:

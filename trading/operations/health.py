@@ -76,8 +76,11 @@ def worst(conditions: Iterable[Condition]) -> Condition:
 
 
 def age_text(age: timedelta) -> str:
-    """A length of time in the unit that tells most: `40 s`, `12 min`, `5 h`, `3 days`."""
-    seconds = age.total_seconds()
+    """A length of time in the unit that tells most: `40 s`, `12 min`, `5 h`, `3 days`.
+
+    One below zero is `0 s`: what is looked at was written after the clock was read, or by another.
+    """
+    seconds = max(age.total_seconds(), 0.0)
     for limit, unit, divisor in ((120, "s", 1), (7_200, "min", 60), (172_800, "h", 3_600)):
         if seconds < limit:
             return f"{seconds / divisor:.0f} {unit}"

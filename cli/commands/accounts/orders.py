@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from cli.commands.accounts.account import chosen, opened
+from cli.display.tables import table_console
 from cli.pipeline.query import as_json
 from trading.execution.desk import TrackedOrder
 
@@ -34,10 +34,12 @@ def run_orders(
         return
     table = Table(title=f"Orders of {found.id}", title_justify="left", box=None)
     for name in _COLUMNS:
-        table.add_column(name, justify="right" if name in {"quantity", "filled"} else "left")
+        table.add_column(
+            name, justify="right" if name in {"quantity", "filled"} else "left", overflow="fold"
+        )
     for row in rows:
         table.add_row(*(str(row[name]) for name in _COLUMNS))
-    Console().print(table if rows else f"Account {found.id} has no orders.")
+    table_console().print(table if rows else f"Account {found.id} has no orders.")
 
 
 def fields(order: TrackedOrder) -> dict[str, object]:

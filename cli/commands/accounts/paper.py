@@ -7,15 +7,16 @@ from pathlib import Path
 import typer
 
 from cli.commands.accounts.account import chosen, opened, who
+from cli.exit_codes import confirm
 from cli.pipeline.query import as_json
 from servers.errors import USAGE, CommandError
 
 
-def run_reset(server_dir: Path, account: str | None, *, as_object: bool) -> None:
+def run_reset(server_dir: Path, account: str | None, *, asks: bool, as_object: bool) -> None:
     """Forget what a paper account did.
 
     Raises:
-        CommandError: It is no paper account, or its executor runs.
+        CommandError: It is no paper account, its executor runs, or the person who is asked says no.
     """
     with opened(server_dir) as database:
         from database.orders.accounts import forget_account, only_executor  # noqa: PLC0415
@@ -31,6 +32,8 @@ def run_reset(server_dir: Path, account: str | None, *, as_object: bool) -> None
                 raise CommandError(
                     f"An executor trades in {found.id}; stop it, then run this again.", USAGE
                 )
+            if asks:
+                confirm(f"Forget everything that {found.id} did?")
             orders = forget_account(database, found.id, who=who())
     if as_object:
         typer.echo(as_json({"account": found.id, "orders_forgotten": orders}))

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from cli.commands.accounts.account import chosen, opened
+from cli.display.tables import table_console
 from cli.pipeline.query import as_json
 from trading.portfolio.standing import Standing
 
@@ -28,10 +28,10 @@ def run_positions(server_dir: Path, account: str | None, *, as_object: bool) -> 
     if as_object:
         typer.echo(as_json({"account": found.id, **fields(now)}))
         return
-    console = Console()
+    console = table_console()
     table = Table(title=f"Positions of {found.id}", title_justify="left", box=None)
     for name in _COLUMNS:
-        table.add_column(name, justify="left" if name == "symbol" else "right")
+        table.add_column(name, justify="left" if name == "symbol" else "right", overflow="fold")
     for position in now.positions:
         row = dataclasses.asdict(position)
         table.add_row(*(_shown(row[name]) for name in _COLUMNS))

@@ -9,6 +9,7 @@ import typer
 
 from adapters.brokers.errors import BrokerError
 from cli.commands.accounts.account import chosen, opened, who
+from cli.exit_codes import confirm
 from cli.pipeline.query import as_json
 from cli.settings import installation
 from servers.errors import FAILED, CommandError
@@ -44,18 +45,27 @@ def run_status(server_dir: Path, account: str | None, *, as_object: bool) -> int
 
 
 def run_halt(
-    server_dir: Path, account: str | None, why: str, *, closes: bool, as_object: bool
+    server_dir: Path,
+    account: str | None,
+    why: str,
+    *,
+    closes: bool,
+    as_object: bool,
+    asks: bool = False,
 ) -> None:
     """Latch a halt, and say what happens next.
 
     Raises:
-        CommandError, ParameterError: There is no such account, or no reason.
+        CommandError, ParameterError: There is no such account, no reason, or the person who is
+            asked says no.
     """
     _check_reason(why)
     with opened(server_dir) as database:
         from database.orders.risk import halt  # noqa: PLC0415 - an extra brings it
 
         found = chosen(database, account)
+        if asks:
+            confirm(f"Cancel all orders of {found.id} and close all its positions?")
         risk = halt(database, found.id, who=who(), why=why, closes_positions=closes)
         if found.broker == "alpaca":
             risk = _without_executor(database, found.id) or risk

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from cli.commands.live.all_in_one.resolution import resolved
-from cli.commands.live.services.tick_sources import claim_kind, claimed_kind
+from cli.commands.live.services.tick_sources import claim_kind, claimed_kind, tick_source
 from database.connection import Database
-from database.live.subscriptions import subscriptions
+from database.live.subscriptions import subscribe, subscriptions
 from flows.boundary.settings import Settings
 from lake.grain import Grain
 from live.bus.port import Bus
@@ -62,6 +62,21 @@ def test_the_source_stays_what_it_was_when_the_lake_gets_minutes(
     with pytest.raises(CommandError, match="would mix its prices with those of synthetic") as no:
         resolved(options("replay", tmp_path), Settings(), database, bus)
     assert no.value.exit_code == USAGE
+
+
+def test_prices_of_another_kind_are_refused_first_and_change_no_subscription(
+    tmp_path: Path, database: Database, bus: Bus
+) -> None:
+    claim_kind(database, "synthetic")
+    subscribe(database, ["NVDA"])
+    write_minutes(tmp_path / "lake", "MSFT", FIRST, LAST)
+    told(bus, LAST)
+    asked = options("replay", tmp_path, symbols="MSFT")
+    with pytest.raises(CommandError, match="would mix its prices with those of synthetic"):
+        resolved(asked, Settings(), database, bus)
+    with pytest.raises(CommandError, match="would mix its prices with those of synthetic"):
+        tick_source(asked.stream, Settings(), bus, database)
+    assert subscriptions(database) == {"NVDA"}
 
 
 def test_made_up_prices_never_follow_those_of_a_vendor(

@@ -18,6 +18,7 @@ from cli.commands.live.services.serving import member_name
 from database.alerts.addressees import addressees_known
 from database.alerts.rules import put_rule
 from database.connection import Database
+from database.live.consumers import hold_alone
 from database.live.heartbeats import heartbeats
 from database.live.subscriptions import subscribe
 from live.bus.port import BEGINNING, Bus, Tail
@@ -114,6 +115,17 @@ def test_news_publishes_what_is_said_of_the_streams_symbols(
     wait_until(lambda: grown(found, said), f"news come: {one.log.read_text()}", 120)
     assert {s for a in found if isinstance(a, ArticleSeen) for s in a.symbols} == {"AAPL"}
     wait_until(lambda: state_of(database, "news") == "running", "it says that it lives", 60)
+
+
+def test_a_second_process_says_that_it_waits_for_the_first(
+    begin: Begin, database: Database, tmp_path: Path
+) -> None:
+    assert hold_alone(database, "windows")
+    begin("windows")
+    log = tmp_path / "windows.log"
+    wait_until(lambda: log.exists() and "waited for" in log.read_text(), "it says so", 60)
+    wait_until(lambda: state_of(database, "windows") == "starting", "it gives signs of life", 60)
+    assert log.read_text().count("waited for") == 1
 
 
 def test_a_port_of_metrics_that_is_taken_is_one_sentence(

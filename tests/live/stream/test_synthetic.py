@@ -58,6 +58,15 @@ def test_begun_again_it_tells_the_same_ticks() -> None:
     assert whole[-len(again) :] == again
 
 
+@pytest.mark.parametrize("symbols", [["AAPL", "AMD", "MSFT"], ["MSFT"], ["AAAA", "MSFT", "ZTS"]])
+def test_a_symbol_that_comes_or_goes_moves_no_other_price(symbols: list[str]) -> None:
+    source = stream(Present(moment("2024-07-02T14:00:00")), "2024-07-02T13:40:00")
+    before = [t for t in told(source, moment("2024-07-02T13:50:00")) if t.symbol == "MSFT"]
+    source.subscribe(symbols)
+    after = [t for t in told(source, moment("2024-07-02T13:51:00")) if t.symbol == "MSFT"]
+    assert after[0].price == pytest.approx(before[-1].price, rel=0.002)
+
+
 @pytest.mark.parametrize(
     ("begin", "now"),
     [

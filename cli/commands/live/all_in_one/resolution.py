@@ -12,6 +12,7 @@ import numpy as np
 from cli.commands.live.options import REPLAY, SYNTHETIC, LiveOptions, StreamOptions
 from cli.commands.live.services.tick_sources import (
     asked_symbols,
+    check_kind,
     claim_kind,
     claimed_kind,
     day_named,
@@ -65,6 +66,7 @@ def resolved(
                 USAGE,
             )
         stream = replace(stream, source=known)
+    check_kind(database, str(stream.source))
     if stream.source == REPLAY:
         stream = _replay(stream, settings, lake_dir, database)
         _check_not_over(stream, bus)

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from live.heartbeat import Heart
     from live.telemetry import Telemetry
 
+_LOG = logging.getLogger(__name__)
+
 WAIT_SECONDS = 0.5
 
 
@@ -91,7 +93,11 @@ class Service:
         """
         from database.live.consumers import hold_alone  # noqa: PLC0415 - of an extra
 
+        is_told = False
         while not hold_alone(self.database, self.name):
+            if not is_told:
+                _LOG.info("Another process does this; it is waited for until it has ended.")
+                is_told = True
             self.telemetry.turn(ready=False)
             self.heart.beat({"waiting": "another process does this"}, "starting")
             time.sleep(WAIT_SECONDS)

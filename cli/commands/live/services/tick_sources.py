@@ -39,6 +39,7 @@ def tick_source(
     Raises:
         CommandError, ParameterError: What was asked for makes no sense.
     """
+    check_kind(database, str(options.source))
     symbols = asked_symbols(options, database)
     source = _source(options, settings, bus, symbols)
     claim_kind(database, str(options.source))
@@ -69,16 +70,26 @@ def claim_kind(database: Database, source: str) -> None:
     Raises:
         CommandError: They have another kind already.
     """
+    kind = check_kind(database, source)
+    if claimed_kind(database) is None:
+        save_state(database, _KIND, ConsumerState(kind, b""))
+
+
+def check_kind(database: Database, source: str) -> str:
+    """The kind of a source's prices, which is that of the live tables or the first; claims nothing.
+
+    Raises:
+        CommandError: They have another kind already.
+    """
     kind = "a vendor" if source in (ALPACA, POLYGON) else source
     known = claimed_kind(database)
-    if known is None:
-        save_state(database, _KIND, ConsumerState(kind, b""))
-    elif known != kind:
+    if known not in (None, kind):
         raise CommandError(
             f"--source {source} would mix its prices with those of {known} that the bus and the "
             "database have; use another --server-dir, or another database and bus, for it.",
             USAGE,
         )
+    return kind
 
 
 def claimed_kind(database: Database) -> str | None:
