@@ -15,7 +15,7 @@ def check_live(
     *,
     order: Annotated[
         bool,
-        typer.Option("--order", help="Wait for an order that came of a signal on a live bar, too."),
+        typer.Option("--order", help="Also wait for an order from a signal on a live bar."),
     ] = False,
     account: Annotated[
         str | None, typer.Option(help="Whose order. Default: any.", metavar="NAME")

@@ -56,7 +56,7 @@ def main(folder: str, lock: str, *command: str) -> int:
         elif time.monotonic() > refusals_end:
             break
         if not stop.wait(_PAUSE_SECONDS):
-            print(f"The server ended with {code} and is begun again.", flush=True)  # noqa: T201 - its log
+            print(f"The server ended with {code} and is restarted.", flush=True)  # noqa: T201 - its log
             server = _begun(command, int(lock))
     code = _ended(server)
     return code if code >= 0 else _ENDED_BY_SIGNAL - code
