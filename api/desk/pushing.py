@@ -1,4 +1,4 @@
-"""The one task that looks at the database, makes the frame and tells all viewers."""
+"""The one task that reads the database, makes the frame and pushes it to all viewers."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Pusher:
     """How things stand, looked at once for all viewers and pages.
 
     Attributes:
-        broadcast: Who is told.
+        broadcast: The viewers.
     """
 
     def __init__(
@@ -104,7 +104,7 @@ class Pusher:
             self.broadcast.drop_all("the desk is shutting down")
 
     async def look(self) -> Frame:
-        """Read how things stand, tell it to all, and return it."""
+        """Read the state, push the frame to all viewers, and return it."""
         async with self._looking:
             await self._read()
             self._seq += 1
@@ -134,7 +134,7 @@ class Pusher:
     async def _look_and_log(self) -> None:
         try:
             await self.look()
-        except Exception:  # noqa: BLE001 - a desk that stops telling would look as if all was well
+        except Exception:  # noqa: BLE001 - a desk that stops pushing would look healthy
             _LOG.exception("The frame could not be made.")
             self._problem = "The figures cannot be computed; see the log of the desk."
 

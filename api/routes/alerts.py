@@ -43,7 +43,7 @@ class AlertNow(Answered):
         subject: What of, e.g. a symbol.
         state: Whether it fires.
         since: Since when.
-        last_sent_at: When it was last told of.
+        last_sent_at: When it was last notified.
     """
 
     rule: str

@@ -297,7 +297,7 @@ def one_backtest(
 def start_backtest(
     request: Request, caller: Trader, body: NewBacktest, idempotency_key: IdempotencyKey
 ) -> Response:
-    """Run backtests; `/v1/runs/{run_id}` tells how far they are."""
+    """Run backtests; `/v1/runs/{run_id}` shows their progress."""
     parameters = body.model_dump(mode="json", exclude_none=True)
     return started(
         request, caller, idempotency_key, body, deployment=DEPLOYMENT, parameters=parameters

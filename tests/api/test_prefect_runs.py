@@ -107,7 +107,7 @@ def test_runs_are_listed_the_newest_start_first_by_pages_tags_and_flow(
     assert begun.end_time is None
 
 
-def test_what_is_not_there_is_told_apart_from_a_server_that_fails(
+def test_a_missing_deployment_is_not_mistaken_for_a_failing_server(
     prefect_server: str, runs: PrefectRuns, flow: str
 ) -> None:
     assert runs.one(uuid4()) is None
