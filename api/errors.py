@@ -100,7 +100,7 @@ def _unavailable(error: Exception) -> ApiError:
             return ApiError(503, code, message, {"Retry-After": "1"})
     if isinstance(error, TradingError):
         return ApiError(409, "data_unusable", "The stored data cannot be used; see the API's log.")
-    return ApiError(500, "internal_error", "This is a fault of the API; its log has the trace.")
+    return ApiError(500, "internal_error", "This is a bug in the API; its log has the stack trace.")
 
 
 _MOST_SAID = 200
@@ -126,5 +126,5 @@ def _of_http(error: HTTPException) -> ApiError:
     phrase = HTTPStatus(error.status_code).phrase
     code = _CODES.get(error.status_code, phrase.lower().replace(" ", "_"))
     return ApiError(
-        error.status_code, code, f"{phrase}; see /v1/openapi.json for what there is.", error.headers
+        error.status_code, code, f"{phrase}; see /v1/openapi.json for the routes.", error.headers
     )

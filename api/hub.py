@@ -1,7 +1,7 @@
 """The live events of one process: read once from the feed, and held for everybody who looks.
 
 A listener asks for what came since the place where it is, when it is ready to send: a slow one gets
-fewer, newer events and is told how many it missed, and no one waits for it.
+fewer, newer events and the number it missed, and no one waits for it.
 """
 
 from __future__ import annotations

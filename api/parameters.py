@@ -32,7 +32,8 @@ Symbol = Annotated[
     Query(pattern=CONTRACT_PATTERN, max_length=32, description="Of this symbol alone."),
 ]
 Name = Annotated[
-    str | None, Query(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:-]{0,127}$", description="Of this alone.")
+    str | None,
+    Query(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:-]{0,127}$", description="Only of this subject."),
 ]
 Start = Annotated[
     str | None,

@@ -88,7 +88,7 @@ class Runs(Protocol):
         Args:
             deployment: `flow/deployment`.
             parameters: Of the flow.
-            idempotency_key: Names the wish.
+            idempotency_key: Identifies the request: a repeat finds the run of the first.
 
         Raises:
             DeploymentMissingError: There is no such deployment.

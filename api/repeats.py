@@ -21,8 +21,8 @@ IdempotencyKey = Annotated[
     str,
     Header(
         pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:-]{0,127}$",
-        description="Names the wish: sent again with the same key, it is not done again. Kept for "
-        "seven days.",
+        description="Identifies the request: a retry with the same key is not executed again. "
+        "Kept for seven days.",
         examples=["a3c1d2f0-6f0e-4b55-9d3c-0a4f3a7c9e21"],
     ),
 ]

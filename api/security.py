@@ -106,7 +106,7 @@ def requires(role: Role) -> Callable[[Caller], Coroutine[Any, Any, Caller]]:
             raise ApiError(
                 403,
                 "role_too_low",
-                f"The key has the role {caller.role} and this needs {role}; use a key with it.",
+                f"The key has the role {caller.role}, but this needs {role}; use one of that role.",
             )
         return caller
 
@@ -127,7 +127,7 @@ def check_place(connection: HTTPConnection, services: Services) -> None:
     host = _hostname(f"//{connection.headers.get('host', '')}")
     if not services.keys_needed and host not in {*LOOPBACK, *services.hosts}:
         raise ApiError(
-            400, "unknown_host", "This server is not known by that name; ask it as 127.0.0.1."
+            400, "unknown_host", "This server does not serve that host name; use 127.0.0.1."
         )
     origin = connection.headers.get("origin")
     scope = connection.scope
@@ -152,7 +152,7 @@ def identified(connection: HTTPConnection, services: Services) -> Caller:
         raise ApiError(
             401,
             "key_needed",
-            "A key that counts is needed: send Authorization: Bearer KEY; "
+            "A valid API key is needed: send Authorization: Bearer KEY; "
             "trading keys create makes one.",
             {"WWW-Authenticate": "Bearer"},
         )

@@ -39,12 +39,12 @@ class Heart:
     def beat(
         self, detail: Mapping[str, Any], state: ServiceState = "running", *, now: bool = False
     ) -> None:
-        """Say it when it is time, or now.
+        """Send it when it is due, or now.
 
         Args:
             detail: The process's figures, as JSON can hold them.
             state: How it is.
-            now: Whether to say it whatever the time.
+            now: Whether to send it even if it is not due.
 
         Raises:
             DatabaseError: The database did not take it.

@@ -48,7 +48,7 @@ def run_news(
     *,
     turned: Callable[[], object] = lambda: None,
 ) -> None:
-    """Read and publish news until told to stop.
+    """Fetch and publish news until stopped.
 
     Args:
         database_url: The database.

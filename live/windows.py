@@ -109,7 +109,9 @@ class Windows:
         # Those that come of ticks after the saved place are made again, in their order.
         lost = [bar for bar in kept if bar.identity not in there and self._fold.has_told(bar)]
         if lost:
-            logger.warning("The bus lacks %d bars of the database; they are told again.", len(lost))
+            logger.warning(
+                "The bus lacks %d bars of the database; publishing them again.", len(lost)
+            )
             self._bus.publish_many(Stream.BARS, ((bar.symbol, bar) for bar in lost))
 
     def save(self) -> None:

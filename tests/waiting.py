@@ -13,5 +13,5 @@ def wait_until(condition: Callable[[], object], what: str, seconds: float = WAIT
     """Return when the condition holds; fail with `what` when it never does."""
     deadline = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < deadline, f"waited in vain: {what}"
+        assert time.monotonic() < deadline, f"timed out waiting until {what}"
         time.sleep(0.02)

@@ -22,7 +22,7 @@ def utc_now() -> datetime:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeskSettings:
-    """What the desk is told of its installation.
+    """The desk's configuration.
 
     Attributes:
         limits: What figures are measured against.
@@ -47,7 +47,7 @@ class Desk:
 
     Attributes:
         services: What it shares with the API.
-        settings: What it is told of its installation.
+        settings: Its configuration.
         pusher: How things stand.
     """
 

@@ -24,7 +24,7 @@ WORTH_STALE = timedelta(minutes=15)
 """Within a session an account is worth something new at least so often."""
 
 PRICE_STALE = timedelta(minutes=3)
-"""Within a session a bar is told of at most so long after its end."""
+"""Within a session a bar arrives at most so long after its end."""
 
 LONGEST_LIVE_BAR = timedelta(minutes=5)
 
@@ -44,7 +44,7 @@ class Row(msgspec.Struct, array_like=True, frozen=True):
     """A row of a list that changes by itself.
 
     Attributes:
-        key: What tells it from the others.
+        key: Unique in its list.
         href: Where it leads.
         cells: Its texts.
     """

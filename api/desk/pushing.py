@@ -1,4 +1,4 @@
-"""The one task that looks at the database, makes the frame and tells all viewers."""
+"""The one task that reads the database, makes the frame and pushes it to all viewers."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from trading.risk.limits import RiskLimits
 SECONDS = 0.5
 """How often a frame is made: what changes is on every screen within a second."""
 
-NEVER_READ = "Nothing has been read of the database yet."
+NEVER_READ = "Nothing has been read from the database yet."
 
 _LOG = logging.getLogger(__name__)
 
@@ -54,7 +54,7 @@ class Pusher:
     """How things stand, looked at once for all viewers and pages.
 
     Attributes:
-        broadcast: Who is told.
+        broadcast: The viewers.
     """
 
     def __init__(
@@ -104,7 +104,7 @@ class Pusher:
             self.broadcast.drop_all("the desk is shutting down")
 
     async def look(self) -> Frame:
-        """Read how things stand, tell it to all, and return it."""
+        """Read the state, push the frame to all viewers, and return it."""
         async with self._looking:
             await self._read()
             self._seq += 1
@@ -134,9 +134,9 @@ class Pusher:
     async def _look_and_log(self) -> None:
         try:
             await self.look()
-        except Exception:  # noqa: BLE001 - a desk that stops telling would look as if all was well
+        except Exception:  # noqa: BLE001 - a desk that stops pushing would look healthy
             _LOG.exception("The frame could not be made.")
-            self._problem = "The figures cannot be worked out; see the log of the desk."
+            self._problem = "The figures cannot be computed; see the log of the desk."
 
     async def _read(self) -> None:
         try:
@@ -163,14 +163,14 @@ class Pusher:
         if not self._texts[0]:
             return f"The database does not answer. {NEVER_READ}"
         when = day_and_time(self._state.at)
-        return f"The database does not answer: figures are of {when} New York."
+        return f"The database does not answer: the figures are from {when} New York."
 
 
 def _bus_gone(since: datetime | None) -> str:
     if since is None:
         return ""
     when = day_and_time(since)
-    return f"The bus has not answered since {when} New York: prices, signals and news are of then."
+    return f"The bus has not answered since {when} New York: prices, signals and news are that old."
 
 
 def notice_of(event: AlertEvent) -> Notice:

@@ -33,7 +33,7 @@ def desk_routes(services: Services, settings: DeskSettings | None = None) -> Des
 
     Args:
         services: What it shares with the API.
-        settings: What it is told of its installation.
+        settings: Its configuration.
     """
     desk = Desk.of(services, settings or DeskSettings())
 

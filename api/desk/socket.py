@@ -20,7 +20,7 @@ TRY_AGAIN = 1013
 """The code of a close after which a page comes back at once."""
 
 MOST_MISSED = 200
-"""Alerts that a page which was away is told of; the page of alerts has the rest."""
+"""Missed alerts that a page gets after a reconnect; the alerts page has the rest."""
 
 
 @router.websocket("/desk/live")
@@ -54,7 +54,7 @@ async def _send(socket: WebSocket, viewer: Viewer) -> None:
 
 
 def _missed(desk: Desk, after: int) -> list[bytes]:
-    """What was said since; nothing while the database is gone, of which the frame tells."""
+    """The alerts since; none while the database is unavailable, which the frame reports."""
     if after >= desk.pusher.state.last_alert:
         return []
     try:

@@ -1,4 +1,4 @@
-"""How things stand, as the database tells it: what every frame and page is made of."""
+"""The desk's state, read from the database: what every frame and page is made of."""
 
 from __future__ import annotations
 

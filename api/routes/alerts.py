@@ -43,7 +43,7 @@ class AlertNow(Answered):
         subject: What of, e.g. a symbol.
         state: Whether it fires.
         since: Since when.
-        last_sent_at: When it was last told of.
+        last_sent_at: When it was last notified.
     """
 
     rule: str
@@ -94,10 +94,11 @@ def alerts(
     *,
     rule: Name = None,
     subject: Annotated[
-        str | None, Query(max_length=128, pattern=r"^[^\x00]+$", description="Of this alone.")
+        str | None,
+        Query(max_length=128, pattern=r"^[^\x00]+$", description="Only of this subject."),
     ] = None,
     severity: Annotated[
-        Literal["info", "warning", "critical"] | None, Query(description="These alone.")
+        Literal["info", "warning", "critical"] | None, Query(description="Only these.")
     ] = None,
     start: Start = None,
     end: End = None,
@@ -116,11 +117,11 @@ def alerts(
     return listed(request, ALERTS, filters, cursor=cursor, limit=limit)
 
 
-@router.get("/alerts/states", summary="What fires now", response_model=Answer[list[AlertNow]])
+@router.get("/alerts/states", summary="Firing alerts", response_model=Answer[list[AlertNow]])
 def states(
     request: Request,
     *,
-    state: Annotated[Literal["ok", "firing"] | None, Query(description="These alone.")] = "firing",
+    state: Annotated[Literal["ok", "firing"] | None, Query(description="Only these.")] = "firing",
     limit: Limit = DEFAULT_ROWS,
     cursor: Cursor = None,
 ) -> Response:

@@ -212,15 +212,15 @@ class NewBacktest(Body):
 def backtests(
     request: Request,
     *,
-    dataset: Annotated[Kind | None, Query(description="Sets or folds alone.")] = None,
+    dataset: Annotated[Kind | None, Query(description="Only sets, or only folds.")] = None,
     strategy: Name = None,
-    interval: Annotated[Interval | None, Query(description="On these bars alone.")] = None,
+    interval: Annotated[Interval | None, Query(description="Only on bars of this length.")] = None,
     account: Annotated[
         str | None,
         Query(
             pattern=ACCOUNT_PATTERN,
             max_length=32,
-            description="Of this symbol alone, or of `portfolio`.",
+            description="Only of this symbol, or of `portfolio`.",
         ),
     ] = None,
     limit: Limit = DEFAULT_ROWS,
@@ -297,7 +297,7 @@ def one_backtest(
 def start_backtest(
     request: Request, caller: Trader, body: NewBacktest, idempotency_key: IdempotencyKey
 ) -> Response:
-    """Run backtests; `/v1/runs/{run_id}` tells how far they are."""
+    """Run backtests; `/v1/runs/{run_id}` shows their progress."""
     parameters = body.model_dump(mode="json", exclude_none=True)
     return started(
         request, caller, idempotency_key, body, deployment=DEPLOYMENT, parameters=parameters

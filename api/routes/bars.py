@@ -124,7 +124,7 @@ def bars(
             "settings that has the symbol.",
         ),
     ] = None,
-    limit: Annotated[int, Query(ge=1, le=MOST_BARS, description="Bars of a page.")] = 5_000,
+    limit: Annotated[int, Query(ge=1, le=MOST_BARS, description="Bars per page.")] = 5_000,
     cursor: Cursor = None,
     accept: Annotated[str | None, Header(include_in_schema=False)] = None,
 ) -> Response:

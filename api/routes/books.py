@@ -46,7 +46,7 @@ Order = Annotated[
 ]
 Account = Annotated[
     str | None,
-    Query(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:-]{0,127}$", description="Of this account alone."),
+    Query(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:-]{0,127}$", description="Only of this account."),
 ]
 
 
@@ -213,7 +213,7 @@ class Reconciliation(Answered):
 
 
 @router.get(
-    "/portfolio", summary="Accounts and their worth", response_model=Answer[list[Portfolio]]
+    "/portfolio", summary="Accounts and their equity", response_model=Answer[list[Portfolio]]
 )
 def portfolio(request: Request, account: Account = None) -> Response:
     """Each account with the last worth that is known of it."""
@@ -225,7 +225,7 @@ def portfolio(request: Request, account: Account = None) -> Response:
     return answer(request, data)
 
 
-@router.get("/portfolio/equity", summary="Worth over time", response_model=Answer[list[Worth]])
+@router.get("/portfolio/equity", summary="Equity over time", response_model=Answer[list[Worth]])
 def equity(
     request: Request,
     *,
@@ -275,10 +275,10 @@ def orders(
     symbol: Symbol = None,
     strategy: Name = None,
     state: Annotated[
-        str | None, Query(pattern=r"^[A-Z_]{1,32}$", description="In this state alone.")
+        str | None, Query(pattern=r"^[A-Z_]{1,32}$", description="Only in this state.")
     ] = None,
     is_open: Annotated[
-        bool | None, Query(alias="open", description="Those of which more is expected, or not.")
+        bool | None, Query(alias="open", description="Only open orders, or only ended ones.")
     ] = None,
     start: Start = None,
     end: End = None,

@@ -70,7 +70,7 @@ def live(request: Request) -> Response:
     return answer(request, Alive())
 
 
-@router.get("/health", summary="Which parts answer", response_model=Answer[Health])
+@router.get("/health", summary="Health of the parts", response_model=Answer[Health])
 def health(request: Request) -> Response:
     """Which parts answer now, and which data are old because one does not."""
     services: Services = request.app.state.services
@@ -101,7 +101,9 @@ def _database(services: Services) -> Part:
 
 def _bus(hub: EventHub) -> Part:
     if not hub.has_feed:
-        return Part(name="bus", state="unused", detail="No bus is named: nothing comes live.")
+        return Part(
+            name="bus", state="unused", detail="No bus is configured: there are no live events."
+        )
     if hub.lost_since is not None:
         detail = "The bus does not answer."
         return Part(name="bus", state="down", detail=detail, since=hub.lost_since)

@@ -74,7 +74,7 @@ def news(
     *,
     symbol: Symbol = None,
     label: Annotated[
-        Literal["positive", "neutral", "negative"] | None, Query(description="These alone.")
+        Literal["positive", "neutral", "negative"] | None, Query(description="Only these.")
     ] = None,
     start: Start = None,
     end: End = None,
@@ -92,7 +92,7 @@ def company(
     request: Request,
     symbol: SymbolPath,
     *,
-    kind: Annotated[FactKind | None, Query(description="These alone.")] = None,
+    kind: Annotated[FactKind | None, Query(description="Only these.")] = None,
     limit: Limit = DEFAULT_ROWS,
     cursor: Cursor = None,
 ) -> Response:

@@ -187,7 +187,7 @@ def indicators(
     interval: Annotated[Interval, Query(description="Length of a bar.")] = Interval.DAY,
     start: Start = None,
     end: End = None,
-    limit: Annotated[int, Query(ge=1, le=MOST_BARS, description="Bars of a page.")] = 5_000,
+    limit: Annotated[int, Query(ge=1, le=MOST_BARS, description="Bars per page.")] = 5_000,
     cursor: Cursor = None,
     accept: Annotated[str | None, Header(include_in_schema=False)] = None,
 ) -> Response:
@@ -251,9 +251,9 @@ def signals(
     *,
     symbol: Symbol = None,
     strategy: Name = None,
-    interval: Annotated[Interval | None, Query(description="Of these bars alone.")] = None,
+    interval: Annotated[Interval | None, Query(description="Only on bars of this length.")] = None,
     signal: Annotated[
-        Literal["buy", "hold", "sell"] | None, Query(description="These alone.")
+        Literal["buy", "hold", "sell"] | None, Query(description="Only these.")
     ] = None,
     start: Start = None,
     end: End = None,
@@ -273,13 +273,13 @@ def signals(
     return listed(request, SIGNALS, filters, cursor=cursor, limit=limit)
 
 
-@router.get("/gaps", summary="Sessions of which bars are missing", response_model=Answer[list[Gap]])
+@router.get("/gaps", summary="Sessions with missing bars", response_model=Answer[list[Gap]])
 def gaps(
     request: Request,
     *,
     symbol: Symbol = None,
-    interval: Annotated[Interval | None, Query(description="Of these bars alone.")] = None,
-    state: Annotated[Literal["open", "closed"] | None, Query(description="These alone.")] = "open",
+    interval: Annotated[Interval | None, Query(description="Only on bars of this length.")] = None,
+    state: Annotated[Literal["open", "closed"] | None, Query(description="Only these.")] = "open",
     limit: Limit = DEFAULT_ROWS,
     cursor: Cursor = None,
 ) -> Response:

@@ -59,7 +59,7 @@ class Kill(Body):
     """Stop an account's trading."""
 
     account: AccountName
-    confirm: AccountName = Field(description="The account's name once more.")
+    confirm: AccountName = Field(description="The account's name, to confirm.")
     why: Why
     close_positions: bool = Field(
         default=False, strict=True, description="Whether to close all positions, too."
@@ -70,7 +70,7 @@ class Resume(Body):
     """Let an account trade again."""
 
     account: AccountName
-    confirm: AccountName = Field(description="The account's name once more.")
+    confirm: AccountName = Field(description="The account's name, to confirm.")
     why: Why
 
 
@@ -96,7 +96,7 @@ class Deed(Answered):
     detail: dict[str, Any]
 
 
-@router.get("/risk", summary="What accounts may do", response_model=Answer[list[Risk]])
+@router.get("/risk", summary="Risk state of accounts", response_model=Answer[list[Risk]])
 def risk(request: Request, account: Account = None) -> Response:
     """The state of each account; HALTED only when it is true of the broker, too."""
     found = page_of(request, ACCOUNTS, {"account": account}, cursor=None, limit=100).rows
@@ -133,7 +133,7 @@ def resume_trading(
     return once(request, caller, idempotency_key, body, do)
 
 
-@router.get("/audit", summary="Who did what", response_model=Answer[list[Deed]])
+@router.get("/audit", summary="Audit log", response_model=Answer[list[Deed]])
 def deeds(
     request: Request,
     caller: Admin,  # noqa: ARG001 - only admins

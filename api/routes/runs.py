@@ -47,12 +47,12 @@ def runs(
     *,
     tag: Annotated[
         str | None,
-        Query(max_length=128, pattern=r"^[^\x00]+$", description="With this tag alone."),
+        Query(max_length=128, pattern=r"^[^\x00]+$", description="Only with this tag."),
     ] = None,
     flow: Annotated[
-        str | None, Query(pattern=r"^[a-z][a-z0-9-]{0,127}$", description="Of this flow alone.")
+        str | None, Query(pattern=r"^[a-z][a-z0-9-]{0,127}$", description="Only of this flow.")
     ] = None,
-    limit: Annotated[int, Query(ge=1, le=MOST_RUNS, description="Runs of a page.")] = 50,
+    limit: Annotated[int, Query(ge=1, le=MOST_RUNS, description="Runs per page.")] = 50,
     cursor: Cursor = None,
 ) -> Response:
     """Flow runs on the Prefect server, those that began last first."""
@@ -125,7 +125,7 @@ def started(
         DeploymentMissingError, ParametersRefusedError, RunsUnavailableError: It is not started.
     """
     server = _server(request)
-    # The server knows the wish by the same name: what was started before a crash is found again.
+    # Prefect gets the same key: a run that was started before a crash is found again.
     name = hashlib.sha256(f"{caller.key_id or caller.name}\0{key}".encode()).hexdigest()
 
     def start(database: Database) -> Run:

@@ -34,7 +34,7 @@ SEND_SECONDS = 10.0
 """How long a client may take to read a message."""
 
 CHECK_SECONDS = 30.0
-"""How often a client's key is looked at again, and it is told that the connection is alive."""
+"""How often a client's key is checked again, and an `alive` message is sent."""
 
 LONGEST_MESSAGE = 16_384
 """Bytes of what a client may say."""

@@ -13,10 +13,10 @@ Account = Annotated[
     str | None,
     typer.Option(help="The account's name. Default: the only one.", metavar="NAME"),
 ]
-Why = Annotated[str, typer.Option(help="Why, for the audit.", metavar="TEXT")]
+Why = Annotated[str, typer.Option(help="The reason, for the audit log.", metavar="TEXT")]
 
 risk_app = typer.Typer(
-    help="What accounts may do: look, halt, close, resume.",
+    help="Show the risk state of accounts; halt, kill and resume them.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -26,7 +26,7 @@ paper_app = typer.Typer(help="Paper accounts.", no_args_is_help=True, rich_marku
 def orders(
     *,
     account: Account = None,
-    open_only: Annotated[bool, typer.Option("--open", help="Only those that may fill.")] = False,
+    open_only: Annotated[bool, typer.Option("--open", help="Only open orders.")] = False,
     most: Annotated[int, typer.Option(help="How many of the latest.", min=1, max=10_000)] = 50,
     server_dir: ServerDir = DEFAULT_FOLDER,
     json_output: Json = False,
@@ -104,17 +104,17 @@ def risk_halt(
     server_dir: ServerDir = DEFAULT_FOLDER,
     json_output: Json = False,
 ) -> None:
-    """Stop an account: no more orders, all working ones cancelled, positions kept.
+    """Halt an account: no more orders, all working orders cancelled, positions kept.
 
-    The halt holds from this moment on. The account's executor cancels; until that is done, risk
-    status shows HALTING.
+    The halt takes effect at once. The account's executor cancels the orders; until that is done,
+    trading risk status shows HALTING.
 
     \b
     Examples:
       trading risk halt --why "the feed looks wrong"
 
     \b
-    Exit codes: 0 the halt holds, 1 failed, 2 wrong usage.
+    Exit codes: 0 halted or halting, 1 failed, 2 wrong usage.
     """  # noqa: D301 - \b is how Click keeps lines as they are
     with exit_codes(as_json=json_output):
         from cli.commands.accounts.risk import run_halt  # noqa: PLC0415 - --help stays quick
@@ -131,17 +131,17 @@ def risk_kill(
     server_dir: ServerDir = DEFAULT_FOLDER,
     json_output: Json = False,
 ) -> None:
-    """Stop an account and close all its positions: the kill switch.
+    """Halt an account and close all its positions: the kill switch.
 
-    The halt holds from this moment on. The account's executor cancels all orders, sells what is
-    held, and asks the broker whether the account is flat; until then risk status shows HALTING.
+    The halt takes effect at once. The account's executor cancels all orders, closes all positions
+    and verifies with the broker; until then trading risk status shows HALTING.
 
     \b
     Examples:
       trading risk kill --why "it lost its mind" --yes
 
     \b
-    Exit codes: 0 the halt holds, 1 failed or not confirmed, 2 wrong usage.
+    Exit codes: 0 halted or halting, 1 failed or not confirmed, 2 wrong usage.
     """  # noqa: D301 - \b is how Click keeps lines as they are
     with exit_codes(as_json=json_output):
         from cli.commands.accounts.risk import run_halt  # noqa: PLC0415 - --help stays quick
@@ -164,7 +164,7 @@ def risk_resume(
       trading risk resume --why "checked with the broker"
 
     \b
-    Exit codes: 0 resumed, 1 failed, 2 it is not halted, or the halt is still at work.
+    Exit codes: 0 resumed, 1 failed, 2 it is not halted, or still halting.
     """  # noqa: D301 - \b is how Click keeps lines as they are
     with exit_codes(as_json=json_output):
         from cli.commands.accounts.risk import run_resume  # noqa: PLC0415 - --help stays quick
@@ -180,16 +180,16 @@ def paper_reset(
     server_dir: ServerDir = DEFAULT_FOLDER,
     json_output: Json = False,
 ) -> None:
-    """Forget all orders, fills and cash of a paper account; the audit keeps that it was done.
+    """Delete all orders, fills and cash of a paper account; the audit log records it.
 
-    Its executor must not run. The next one begins with its capital again.
+    Its executor must not be running. The next one starts with its capital again.
 
     \b
     Examples:
       trading paper reset --yes
 
     \b
-    Exit codes: 0 reset, 1 failed or not confirmed, 2 it is no paper account, or in use.
+    Exit codes: 0 reset, 1 failed or not confirmed, 2 not a paper account, or in use.
     """  # noqa: D301 - \b is how Click keeps lines as they are
     with exit_codes(as_json=json_output):
         from cli.commands.accounts.paper import run_reset  # noqa: PLC0415 - --help stays quick

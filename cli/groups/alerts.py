@@ -14,7 +14,7 @@ Count = Annotated[int, typer.Option("--count", help="How many at most.", min=1, 
 
 
 def list_alerts(*, server_dir: ServerDir = DEFAULT_FOLDER, json_output: Json = False) -> None:
-    """List the alert rules, and what fires now.
+    """List the alert rules, and the alerts that are firing.
 
     \b
     Examples:
@@ -31,8 +31,8 @@ def list_alerts(*, server_dir: ServerDir = DEFAULT_FOLDER, json_output: Json = F
 
 
 def add_alert(
-    name: Annotated[str, typer.Argument(help="What to call it, e.g. aapl-high.")],
-    kind: Annotated[str, typer.Argument(help="What to look at; see docs/alerts.md.")],
+    name: Annotated[str, typer.Argument(help="The rule's name, e.g. aapl-high.")],
+    kind: Annotated[str, typer.Argument(help="The kind of rule; see docs/alerts.md.")],
     fields: Annotated[
         list[str] | None, typer.Argument(help="The rule's fields.", metavar="FIELD=VALUE")
     ] = None,
@@ -40,7 +40,7 @@ def add_alert(
     server_dir: ServerDir = DEFAULT_FOLDER,
     json_output: Json = False,
 ) -> None:
-    """Add an alert rule, or change the one of that name.
+    """Add an alert rule, or change the rule of that name.
 
     Kinds: price_above, price_below, change, indicator_above, indicator_below, signal, stale, gap,
     failed_partition, risk_state, risk_limit, reconciliation,
@@ -66,7 +66,7 @@ def remove_alert(
     server_dir: ServerDir = DEFAULT_FOLDER,
     json_output: Json = False,
 ) -> None:
-    """Remove an alert rule; what it said stays in the log.
+    """Remove an alert rule; its past alerts stay in the log.
 
     \b
     Examples:
@@ -87,7 +87,7 @@ def try_channels(
     server_dir: ServerDir = DEFAULT_FOLDER,
     json_output: Json = False,
 ) -> None:
-    """Send a trial notification, and say what became of it.
+    """Send a test notification, and print its outcome.
 
     \b
     Examples:
@@ -110,7 +110,7 @@ def alert_log(
     server_dir: ServerDir = DEFAULT_FOLDER,
     json_output: Json = False,
 ) -> None:
-    """Show what alerts said, and what became of each notification.
+    """Show past alerts, and the outcome of each notification.
 
     \b
     Examples:

@@ -10,30 +10,32 @@ from cli.exit_codes import exit_codes
 from cli.options import DEFAULT_FOLDER, Json, LakeDir, ServerDir
 
 keys = typer.Typer(
-    help="The keys of the API: who may ask it what.",
+    help="Create, list and revoke the keys of the API.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
 
 KeyRole = Annotated[
     Literal["reader", "trader", "admin"],
-    typer.Option(help="To read; also to change what trades; also to resume and to see the audit."),
+    typer.Option(
+        help="What the key may do: read; also halt and start runs; also resume and see the audit."
+    ),
 ]
 
 
 def api(
     *,
     host: Annotated[
-        str, typer.Option(help="Address to listen on; other than loopback needs keys.")
+        str, typer.Option(help="Address to listen on; any other than loopback needs keys.")
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port; 0 takes a free one.", metavar="PORT")] = 8300,
     require_keys: Annotated[
-        bool, typer.Option("--require-keys", help="Ask for a key on loopback as well.")
+        bool, typer.Option("--require-keys", help="Require a key on loopback, too.")
     ] = False,
     public_name: Annotated[
         str | None,
         typer.Option(
-            help="Names under which it is reached, e.g. api.example.com.", metavar="NAMES"
+            help="Host names under which it is reached, e.g. api.example.com.", metavar="NAMES"
         ),
     ] = None,
     requests_per_minute: Annotated[
@@ -41,14 +43,14 @@ def api(
     ] = 1_200,
     clock: Annotated[
         Literal["wall", "events"],
-        typer.Option(help="Whose time the desk shows: events is for replays of the past."),
+        typer.Option(help="Where the desk takes the time from; events is for replays."),
     ] = "wall",
     lake_dir: LakeDir = None,
     server_dir: ServerDir = DEFAULT_FOLDER,
 ) -> None:
     """Serve REST, live events and metrics to programs, until Ctrl-C.
 
-    On the loopback interface it asks for no key. Anywhere else it does, and wants TLS in front.
+    On the loopback interface no key is needed. Elsewhere every request needs one; put TLS in front.
 
     \b
     Examples:
@@ -86,7 +88,7 @@ def create(
     server_dir: ServerDir = DEFAULT_FOLDER,
     json_output: Json = False,
 ) -> None:
-    """Make a key and print it: it is shown this once, since its hash alone is stored.
+    """Create a key and print it, this once: only its hash is stored.
 
     \b
     Examples:
@@ -101,7 +103,7 @@ def create(
 
 @keys.command("list")
 def list_keys(*, server_dir: ServerDir = DEFAULT_FOLDER, json_output: Json = False) -> None:
-    """List the keys with role, last use and end; never the keys themselves.
+    """List the keys with role, last use and when they were revoked; never the keys themselves.
 
     \b
     Examples:
@@ -120,7 +122,7 @@ def revoke(
     server_dir: ServerDir = DEFAULT_FOLDER,
     json_output: Json = False,
 ) -> None:
-    """End a key: the next request with it is refused, and its open streams end.
+    """Revoke a key: its next request is refused, and its open streams end.
 
     \b
     Examples:

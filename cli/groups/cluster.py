@@ -43,7 +43,7 @@ def prepare_storage(
 
 
 def prepare_database(*, server_dir: ServerDir = DEFAULT_FOLDER) -> None:
-    """Bring the schema of TRADING_DATABASE_URL up to date; what is in it stays.
+    """Migrate the database of TRADING_DATABASE_URL to the current schema; its data stay.
 
     Other commands do it too when they need to. This one is for installations in which many
     processes start at once.
@@ -99,7 +99,7 @@ def register(
         bool | None,
         typer.Option(
             "--schedules/--no-schedules",
-            help="Let the deployments run by themselves, or not. Default: as it is; off at first.",
+            help="Turn the schedules on or off. Default: unchanged; off at first.",
         ),
     ] = None,
     wait: Annotated[

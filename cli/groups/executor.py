@@ -31,9 +31,7 @@ def executor(
     account: Annotated[
         str | None, typer.Option(help="Its name here. Default: the broker's.", metavar="NAME")
     ] = None,
-    broker: Annotated[
-        Literal["paper", "alpaca"], typer.Option(help="Who takes the orders.")
-    ] = "paper",
+    broker: Annotated[Literal["paper", "alpaca"], typer.Option(help="The broker.")] = "paper",
     confirm_account: Annotated[
         str | None,
         typer.Option(help="The number of the account with real money.", metavar="NUMBER"),
@@ -62,10 +60,12 @@ def executor(
     ] = False,
     clock: Annotated[
         Literal["wall", "events"],
-        typer.Option(help="Whose time it is: events is for replays of the past, on paper alone."),
+        typer.Option(
+            help="Where the time comes from; events is for replays, and for paper accounts only."
+        ),
     ] = "wall",
     minutes: Annotated[
-        float | None, typer.Option(help="End after so long. Default: Ctrl-C.", min=0.0)
+        float | None, typer.Option(help="Stop after so many seconds. Default: on Ctrl-C.", min=0.0)
     ] = None,
     server_dir: ServerDir = DEFAULT_FOLDER,
     log_dir: LogDir = None,

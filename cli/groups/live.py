@@ -14,29 +14,29 @@ from cli.options import DEFAULT_FOLDER, Json, LakeDir, ServerDir
 from servers.errors import USAGE, CommandError
 
 live = typer.Typer(
-    help="Ticks to bars to signals, all day: together with trading live, or each by itself.",
+    help="Run the live platform: all of it with trading live, or each process by itself.",
     rich_markup_mode=None,
 )
 
 Source = Annotated[
     Literal["synthetic", "replay", "alpaca", "polygon"],
-    typer.Option(help="Where ticks come from; replay tells minutes of the lake again."),
+    typer.Option(help="Where ticks come from; replay plays back one-minute bars of the lake."),
 ]
 Symbols = Annotated[
     str | None,
     typer.Option(
-        help="Symbols, e.g. AAPL,MSFT, or how many made-up ones. Default: those of the last time.",
+        help="Symbols, e.g. AAPL,MSFT, or a number of synthetic ones. Default: as in the last run.",
         metavar="NAMES",
     ),
 ]
 Rate = Annotated[
     float,
-    typer.Option(min=1, max=1_000_000, help="Made-up ticks in a second.", metavar="TICKS"),
+    typer.Option(min=1, max=1_000_000, help="Synthetic ticks per second.", metavar="TICKS"),
 ]
 Speed = Annotated[
     float,
     typer.Option(
-        min=0.1, max=1_000_000, help="Seconds of a market in a second, made up or replayed."
+        min=0.1, max=1_000_000, help="How many times as fast as real time, synthetic or replayed."
     ),
 ]
 First = Annotated[
@@ -65,8 +65,8 @@ def run(
     source: Annotated[
         Literal["synthetic", "replay", "alpaca", "polygon"] | None,
         typer.Option(
-            help="Where ticks come from. Default: that of the last time, else replay where the "
-            "lake has minutes, else synthetic.",
+            help="Where ticks come from. Default: the source of the last run, else replay if the "
+            "lake has one-minute bars, else synthetic.",
         ),
     ] = None,
     symbols: Symbols = None,
@@ -79,25 +79,23 @@ def run(
     interval: Intervals = DEFAULT_INTERVAL,
     minutes: Annotated[
         float | None,
-        typer.Option(min=0.01, help="End after so many minutes. Default: on Ctrl-C.", metavar="N"),
+        typer.Option(min=0.01, help="Stop after so many minutes. Default: on Ctrl-C.", metavar="N"),
     ] = None,
     port: Annotated[
         int, typer.Option(help="Port of the desk; 0 takes a free one.", metavar="PORT")
     ] = 8000,
     no_prefect: Annotated[
-        bool, typer.Option("--no-prefect", help="Run no Prefect server and no worker beside it.")
+        bool, typer.Option("--no-prefect", help="Run without a Prefect server and worker.")
     ] = False,
-    schedules: Annotated[
-        bool, typer.Option("--schedules", help="Let the deployments run by themselves.")
-    ] = False,
+    schedules: Annotated[bool, typer.Option("--schedules", help="Turn the schedules on.")] = False,
     lake_dir: LakeDir = None,
     server_dir: ServerDir = DEFAULT_FOLDER,
     json_output: Json = False,
 ) -> None:
     """Run the platform on this machine: prices, bars, signals, paper orders, alerts and the desk.
 
-    Each part is a process of its own that is begun again when it dies and goes on where it was.
-    Made-up ticks and replays of the lake need no key. Orders go to a paper account, always.
+    Each part is a process of its own. One that dies is restarted and continues where it stopped.
+    Synthetic ticks and replays of the lake need no key. Orders always go to a paper account.
 
     \b
     Examples:
@@ -108,7 +106,7 @@ def run(
       trading live --source alpaca --symbols AAPL,MSFT --strategy vegas_channel --interval 5m
 
     \b
-    Exit codes: 0 the minutes are over, 1 failed, 2 wrong usage, 130 Ctrl-C.
+    Exit codes: 0 stopped after --minutes, 1 failed, 2 wrong usage, 130 Ctrl-C.
     """  # noqa: D301 - \b is how Click keeps lines as they are
     if context.invoked_subcommand is not None:
         return
@@ -152,7 +150,7 @@ def stream(
     metrics_port: MetricsPort = None,
     metrics_host: MetricsHost = "127.0.0.1",
 ) -> None:
-    """Put ticks on the bus until stopped: from a vendor, from the lake again, or made up.
+    """Publish ticks on the bus until stopped: from a vendor, replayed from the lake, or synthetic.
 
     \b
     Examples:
@@ -252,14 +250,14 @@ def watch_alerts(
     *,
     clock: Annotated[
         Literal["wall", "events"],
-        typer.Option(help="Whose time it is: events is for replays of the past."),
+        typer.Option(help="Where the time comes from; events is for replays."),
     ] = "wall",
     server_dir: ServerDir = DEFAULT_FOLDER,
     log_dir: LogDir = None,
     metrics_port: MetricsPort = None,
     metrics_host: MetricsHost = "127.0.0.1",
 ) -> None:
-    """Watch by the alert rules and send notifications, until stopped.
+    """Evaluate the alert rules and send notifications, until stopped.
 
     Rules are those of trading alerts add and of TRADING_ALERTS_FILE, channels those of
     TRADING_NOTIFY.
@@ -287,7 +285,7 @@ def watch_alerts(
 def follow_news(
     *,
     every: Annotated[
-        float, typer.Option(min=1, help="Seconds between two looks.", metavar="SECONDS")
+        float, typer.Option(min=1, help="Seconds between two fetches.", metavar="SECONDS")
     ] = 300.0,
     server_dir: ServerDir = DEFAULT_FOLDER,
     log_dir: LogDir = None,
@@ -323,7 +321,7 @@ Names = Annotated[str, typer.Argument(help="Symbols, e.g. AAPL,MSFT.", metavar="
 
 @live.command()
 def subscribe(names: Names, *, server_dir: ServerDir = DEFAULT_FOLDER) -> None:
-    """Ask for these symbols as well; a stream that runs does so within some seconds.
+    """Subscribe to more symbols; a running stream follows within a few seconds.
 
     \b
     Examples:
@@ -340,7 +338,7 @@ def subscribe(names: Names, *, server_dir: ServerDir = DEFAULT_FOLDER) -> None:
 
 @live.command()
 def unsubscribe(names: Names, *, server_dir: ServerDir = DEFAULT_FOLDER) -> None:
-    """Ask for these symbols no longer.
+    """Unsubscribe from symbols.
 
     \b
     Examples:
@@ -370,7 +368,7 @@ def differences(
     server_dir: ServerDir = DEFAULT_FOLDER,
     json_output: Json = False,
 ) -> None:
-    """Print what a source's minutes of a session say differently than live ones did.
+    """Print where a source's one-minute bars of a session differ from the live ones.
 
     \b
     Examples:
@@ -378,7 +376,7 @@ def differences(
       trading live differences --date 2024-07-03 --source alpaca --symbols AAPL --json
 
     \b
-    Exit codes: 0 nothing differs, 1 failed, 2 wrong usage, 3 something does.
+    Exit codes: 0 no differences, 1 failed, 2 wrong usage, 3 differences.
     """  # noqa: D301 - \b is how Click keeps lines as they are
     with exit_codes(as_json=json_output):
         from cli.commands.live.differing import run_differences  # noqa: PLC0415 - --help stays quick

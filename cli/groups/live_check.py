@@ -17,7 +17,7 @@ def check_live(
         bool,
         typer.Option(
             "--order",
-            help="Wait for an order that came of a signal on a live bar since the executor began.",
+            help="Also wait for an order from a signal on a live bar since the executor started.",
         ),
     ] = False,
     account: Annotated[

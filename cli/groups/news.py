@@ -21,7 +21,7 @@ def fetch_news(
     *,
     source: Annotated[
         Literal["synthetic", "newsapi", "alpaca"] | None,
-        typer.Option(help="Who is asked. Default: TRADING_NEWS_SOURCE, else synthetic."),
+        typer.Option(help="The source. Default: TRADING_NEWS_SOURCE, else synthetic."),
     ] = None,
     hours: Annotated[
         float, typer.Option(help="How far to look back in hours.", min=0.01, max=720)
@@ -30,7 +30,7 @@ def fetch_news(
     server_dir: ServerDir = DEFAULT_FOLDER,
     json_output: Json = False,
 ) -> None:
-    """Read news of companies, and store what is new with its sentiment, also in the lake.
+    """Fetch company news and store what is new with its sentiment, in the lake, too.
 
     \b
     Examples:
@@ -70,7 +70,7 @@ def fetch_company(
     server_dir: ServerDir = DEFAULT_FOLDER,
     json_output: Json = False,
 ) -> None:
-    """Read what Yahoo says of companies, and store what has changed.
+    """Fetch company data from Yahoo, and store what has changed.
 
     \b
     Examples:
@@ -96,7 +96,7 @@ def show_company(
     server_dir: ServerDir = DEFAULT_FOLDER,
     json_output: Json = False,
 ) -> None:
-    """Show what is known of a company, and since when.
+    """Show the facts about a company, and since when they are known.
 
     \b
     Examples:

@@ -98,9 +98,7 @@ def up(
     postgres: Annotated[
         bool, typer.Option("--postgres", help="Keep the server's data in a local Postgres.")
     ] = False,
-    schedules: Annotated[
-        bool, typer.Option("--schedules", help="Let the deployments run by themselves.")
-    ] = False,
+    schedules: Annotated[bool, typer.Option("--schedules", help="Turn the schedules on.")] = False,
 ) -> None:
     """Keep a Prefect server and a worker running until Ctrl-C.
 

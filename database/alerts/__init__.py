@@ -1,1 +1,1 @@
-"""Alerts in the database: rules, states, what was told, and the outbox of notifications."""
+"""Alerts in the database: rules, states, events, and the outbox of notifications."""

@@ -1,4 +1,4 @@
-"""What alerts have said, what fires now, and what the bus has not been told yet."""
+"""Past alerts, firing alerts, and events that have not been published on the bus yet."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ WHERE s.state = 'firing' ORDER BY s.since, s.rule, s.subject
 
 @dataclass(frozen=True, slots=True)
 class AlertEvent:
-    """Something that was told.
+    """A change of an alert, or a reminder.
 
     Attributes:
         id: Its number, growing.
@@ -75,7 +75,7 @@ class FiringAlert:
 
 
 def alert_events(database: Database, count: int = 100, rule: str | None = None) -> list[AlertEvent]:
-    """What was told last, the latest first.
+    """The latest events, the newest first.
 
     Args:
         database: The database.

@@ -191,7 +191,7 @@ def tell(
         database: The database.
         channels: Where to.
         text: Its subject line and its body.
-        identity: What makes it the same text when it is told again.
+        identity: The idempotency key: a text of the same one is queued once.
         now: The moment.
 
     Returns:

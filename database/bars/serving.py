@@ -1,4 +1,4 @@
-"""Bars for answers: a limited number from a moment on, and what tells whether they changed."""
+"""Bars for answers: a limited number from a moment on, and a version that changes with them."""
 
 from __future__ import annotations
 

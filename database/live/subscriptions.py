@@ -21,7 +21,7 @@ def subscribe(database: Database, symbols: Collection[str]) -> None:
 
 
 def unsubscribe(database: Database, symbols: Collection[str]) -> None:
-    """Ask for these symbols no longer.
+    """Unsubscribe from symbols.
 
     Raises:
         DatabaseError: The database did not take it.

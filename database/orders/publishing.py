@@ -1,4 +1,4 @@
-"""What of the orders' events the bus has not been told yet."""
+"""Order events that have not been published on the bus yet."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class UnpublishedEvent:
 def unpublished_events(
     database: Database, account: str, most: int = 1_000
 ) -> list[UnpublishedEvent]:
-    """The oldest events that the bus was not told."""
+    """The oldest unpublished events."""
     with (
         database.transaction() as connection,
         connection.cursor(row_factory=class_row(UnpublishedEvent)) as cursor,

@@ -52,7 +52,7 @@ async def news(
 ) -> NewsSummary | State[Any]:
     """Read what was published about companies lately, and store what is new with its sentiment.
 
-    Runs overlap in what they ask for, so that one that failed is made up for by the next, and the
+    Runs overlap in what they fetch, so that the next one makes up for one that failed, and the
     first after a weekend reads all of it. Outside of a session it ends Completed with the message
     "market closed".
     """

@@ -97,7 +97,7 @@ class Backfill:
                     logger.error("The gap of %s stays open: %s", symbol, error)  # noqa: TRY400 - expected
                     self.refused.append(symbol)
                     return []
-                logger.warning("The gap of %s is asked for again: %s", symbol, error)
+                logger.warning("The gap of %s is fetched again: %s", symbol, error)
                 self._given_up.wait(pause)
                 pause = min(2 * pause, _LONGEST_PAUSE)
             else:

@@ -184,7 +184,7 @@ class VendorTicks:
             self._pause = _FIRST_PAUSE
         if self._unconfirmed and time.monotonic() > self._confirm_until:
             logger.warning(
-                "%s's stream does not say that it tells %s; bars go on without.",
+                "%s's stream has not confirmed %s; bars continue without it.",
                 self._stream.name, ", ".join(sorted(self._unconfirmed)),
             )  # fmt: skip
             self._confirm(self._unconfirmed)

@@ -41,7 +41,7 @@ _STEADY_SECONDS = 10.0
 AT_ONCE = 3
 """So many deaths in a row, each right after a start, are no accident."""
 
-BEGUN_AGAIN = "The server ended with"
+RESTARTED = "The server ended with"
 """How a line of the keeper's own begins in the server's log."""
 
 CRASHES = "crashes.json"
@@ -75,8 +75,7 @@ def main(folder: str, lock: str, *command: str) -> int:
             refusals_end = time.monotonic() + pause + _RECOVERY_SECONDS
         elif time.monotonic() > refusals_end:
             break
-        line = f"{BEGUN_AGAIN} {code} and is begun again in {pause:g} s."
-        print(line, flush=True)  # noqa: T201 - its log
+        print(f"{RESTARTED} {code} and is restarted in {pause:g} s.", flush=True)  # noqa: T201 - its log
         if not stop.wait(pause):
             deaths.begun_at = time.monotonic()
             server = _begun(command, int(lock))

@@ -286,5 +286,5 @@ def server_crashes(folder: Path) -> ServerCrashes | None:
         return None  # left by a keeper that was killed
     log = folder / f"{folder.name}.log"
     lines = log_tail(log, 20).splitlines()
-    said = [line.strip() for line in lines if not line.strip().startswith(keeper.BEGUN_AGAIN)]
+    said = [line.strip() for line in lines if not line.strip().startswith(keeper.RESTARTED)]
     return ServerCrashes(since, count, said[-1] if said else "nothing", log)

@@ -84,7 +84,7 @@ def client(seeded_url: str, stored_lake: Path) -> Iterator[httpx.Client]:
     """A client of an API that needs no key."""
     services = Services(
         database=DatabasePool(seeded_url), lake_dir=str(stored_lake), keys_needed=False,
-        runs=Started(),
+        runs=Started(missing=None),
     )  # fmt: skip
     with served(services) as url, httpx.Client(base_url=url, timeout=30) as opened:
         yield opened

@@ -170,7 +170,7 @@ def test_bars_that_are_gone_give_no_equity(own_api: httpx.Client, lake: Path) ->
         assert "run the backtest again" in body["meta"]["stale"]
 
 
-def test_bars_that_cannot_be_read_now_are_not_said_to_have_changed(
+def test_unreadable_bars_are_not_reported_as_changed(
     own_api: httpx.Client, lake: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     row = listed(own_api, "&dataset=backtest")[0]

@@ -142,7 +142,7 @@ def test_what_trades_cannot_be_started_here(api: httpx.Client, runs: Started) ->
     assert runs.asked == []
 
 
-def test_without_the_server_it_is_said_and_may_be_asked_again(
+def test_an_unreachable_server_is_reported_and_the_request_may_be_retried(
     api: httpx.Client, runs: Started
 ) -> None:
     runs.gone = True

@@ -80,7 +80,7 @@ def test_a_key_cannot_be_checked_without_the_database(folder: Path, tmp_path: Pa
         assert httpx.get(f"{url}/v1/health").status_code == 200
 
 
-def test_a_prefect_server_that_is_gone_is_told_of() -> None:
+def test_an_unreachable_prefect_server_is_reported() -> None:
     runs = PrefectRuns("http://127.0.0.1:1/api")
     with pytest.raises(RunsUnavailableError):
         runs.recent(1, 0)

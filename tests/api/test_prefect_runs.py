@@ -66,10 +66,10 @@ def flow(server: httpx.Client) -> str:
     return name
 
 
-def test_a_wish_is_one_run_however_often_it_is_said(runs: PrefectRuns, flow: str) -> None:
-    first = runs.start(f"{flow}/it", {"symbol": "AAPL", "days": 3}, "wish 1")
-    again = runs.start(f"{flow}/it", {"symbol": "AAPL", "days": 3}, "wish 1")
-    other = runs.start(f"{flow}/it", {"symbol": "AAPL", "days": 3}, "wish 2")
+def test_a_repeated_idempotency_key_starts_no_second_run(runs: PrefectRuns, flow: str) -> None:
+    first = runs.start(f"{flow}/it", {"symbol": "AAPL", "days": 3}, "key 1")
+    again = runs.start(f"{flow}/it", {"symbol": "AAPL", "days": 3}, "key 1")
+    other = runs.start(f"{flow}/it", {"symbol": "AAPL", "days": 3}, "key 2")
     assert again.id == first.id != other.id
     assert (first.state, first.state_type) == ("Scheduled", "SCHEDULED")
     assert first.parameters == {"symbol": "AAPL", "days": 3}
@@ -107,12 +107,12 @@ def test_runs_are_listed_the_newest_start_first_by_pages_tags_and_flow(
     assert begun.end_time is None
 
 
-def test_what_is_not_there_is_told_apart_from_a_server_that_fails(
+def test_a_missing_deployment_is_not_mistaken_for_a_failing_server(
     prefect_server: str, runs: PrefectRuns, flow: str
 ) -> None:
     assert runs.one(uuid4()) is None
     with pytest.raises(DeploymentMissingError):
-        runs.start(f"{flow}/other", {}, "wish 3")
+        runs.start(f"{flow}/other", {}, "key 3")
     elsewhere = PrefectRuns(prefect_server + "/nowhere")
     with pytest.raises(RunsUnavailableError):
         elsewhere.recent(1, 0)
@@ -127,6 +127,6 @@ def test_parameters_that_the_flow_does_not_take_are_refused_with_the_reason(
 ) -> None:
     before = len(runs.recent(200, 0, flow=flow))
     with pytest.raises(ParametersRefusedError) as refused:
-        runs.start(f"{flow}/it", parameters, f"wish {parameters}")
+        runs.start(f"{flow}/it", parameters, f"key {parameters}")
     assert "symbol" in str(refused.value) or "days" in str(refused.value)
     assert len(runs.recent(200, 0, flow=flow)) == before

@@ -162,7 +162,7 @@ def test_a_client_that_comes_back_gets_what_it_missed(url: str, bus: Bus) -> Non
         assert restarted["type"] == "snapshot"
 
 
-def test_an_event_that_comes_twice_is_told_once() -> None:
+def test_a_duplicate_event_is_sent_once() -> None:
     hub = EventHub(None)
     for _ in range(2):
         hub.take(FeedItem(Stream.BARS, "1", bar("AAPL", 1)))
@@ -280,7 +280,7 @@ def test_a_stream_ends_when_its_key_is_revoked(
             assert closed.value.rcvd.code == 1008
 
 
-def test_ticks_are_told_by_symbol_and_conflated() -> None:
+def test_ticks_are_conflated_by_symbol() -> None:
     hub = EventHub(None)
     for number in range(100):
         hub.take(FeedItem(Stream.TICKS, str(number), Tick("AAPL", number, 1.0, 1.0, number)))

@@ -145,7 +145,7 @@ def test_a_schema_of_another_version(database_url: str, version: str, says: str)
     assert says in refusal(database_url)
 
 
-def test_a_connection_that_breaks_is_told_so(database: Database, database_url: str) -> None:
+def test_a_broken_connection_is_reported(database: Database, database_url: str) -> None:
     load_bars(database, batch(bars(minutes(2))))
     _end_sessions(database_url)
     for ask in (

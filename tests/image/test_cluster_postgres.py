@@ -79,7 +79,7 @@ def test_it_keeps_its_data_over_stops_and_kills_and_takes_a_new_password(
     assert "not properly shut down" in told
 
 
-def test_a_first_start_that_was_cut_off_is_begun_again(tmp_path: Path) -> None:
+def test_an_interrupted_first_start_is_repeated(tmp_path: Path) -> None:
     left = tmp_path / ".postgres.unfinished"
     left.mkdir()
     (left / "PG_VERSION").write_text("18\n")

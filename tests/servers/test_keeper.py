@@ -54,7 +54,7 @@ def test_a_server_that_dies_at_each_start_gets_growing_pauses_and_is_said_to_be_
         (folder / "mended").touch()
         wait_until(lambda: "it runs" in found.log.read_text(), "it is begun again", 60)
         pauses = [line.rpartition(" in ")[2] for line in found.log.read_text().splitlines()
-                  if line.startswith(keeper.BEGUN_AGAIN)]  # fmt: skip
+                  if line.startswith(keeper.RESTARTED)]  # fmt: skip
         assert pauses[:3] == ["0.5 s.", "1 s.", "2 s."]
     # Nobody uses it any more.
     assert process.wait(60) >= 0

@@ -48,7 +48,7 @@ def interrupted(folder: Path) -> None:
         raise ConnectionError(found)
 
 
-def test_a_lease_lapses_with_its_process_and_is_told_until_somebody_has_dealt_with_it(
+def test_a_lease_lapses_with_its_process_and_is_reported_until_it_is_handled(
     tmp_path: Path,
 ) -> None:
     """Fails when the lease is a file alone: the living one's would lapse too. Fails when it is

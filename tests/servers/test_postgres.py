@@ -320,7 +320,7 @@ def test_a_server_that_hangs_while_it_ends_is_killed(
         assert keeper._ended(process) == -signal.SIGKILL
 
 
-def test_a_first_start_that_was_cut_off_is_begun_again(tmp_path: Path) -> None:
+def test_an_interrupted_first_start_is_repeated(tmp_path: Path) -> None:
     left = tmp_path / "postgres" / ".data.unfinished"
     left.mkdir(parents=True)
     (left / "PG_VERSION").write_text("18\n")

@@ -1,4 +1,4 @@
-"""All rules over what was seen: states that changed, and what there is to tell."""
+"""All rules over the observations: states that changed, and what to notify."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Evaluation:
 
     Attributes:
         states: Those that are not as they were.
-        changes: What there is to tell, in order.
+        changes: What to notify, in order.
     """
 
     states: Mapping[Key, AlertState]

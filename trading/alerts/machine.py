@@ -1,4 +1,4 @@
-"""The states of an alert: in order, firing, and in order again, each change told once.
+"""The states of an alert: OK, firing and OK again, each change notified once.
 
 Pure: the next state follows from the one before and what was seen, so that a message that comes
 twice changes nothing, and a process that was killed goes on from what the database has.
@@ -67,7 +67,7 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """Something to tell.
+    """Something to notify.
 
     Attributes:
         rule: The rule's name.

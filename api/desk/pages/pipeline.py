@@ -140,7 +140,7 @@ def redo(
     caller: Trader,
     layer: Annotated[str, Form()],
     file: Annotated[str, Form()],
-    wish: Annotated[str, Form(max_length=64)] = "",
+    idempotency_key: Annotated[str, Form(max_length=64)] = "",
 ) -> Response:
     """Start the flow run that computes one partition again.
 
@@ -149,7 +149,7 @@ def redo(
         caller: Who asks.
         layer: The layer.
         file: The partition's file, relative to the lake.
-        wish: Names the wish: the same starts one run, however often it is said.
+        idempotency_key: A retry with the same key starts no second run.
 
     Raises:
         ApiError: There is no such partition, or no server to run it.
@@ -157,10 +157,14 @@ def redo(
     """
     runs = desk.services.runs
     if runs is None:
-        raise ApiError(409, "no_prefect", "No Prefect server is named; start one with trading up.")
+        raise ApiError(
+            409, "no_prefect", "No Prefect server is configured; start one with trading up."
+        )
     chosen, key, _ = _partition(desk, layer, file)
     run = runs.start(
-        chosen.deployment, chosen.run_parameters(key), f"desk {caller.name} {wish or uuid4().hex}"
+        chosen.deployment,
+        chosen.run_parameters(key),
+        f"desk {caller.name} {idempotency_key or uuid4().hex}",
     )
     with (
         desk.services.database.connection() as database,

@@ -108,7 +108,7 @@ for (const form of document.querySelectorAll("form[data-confirm]")) {
       const answer = await fetch(form.getAttribute("action"), { method: "POST", body: new URLSearchParams(new FormData(form)) });
       if (answer.ok) { location.reload(); return; }
       problem.textContent = (await answer.json()).error.message;
-    } catch { problem.textContent = "The desk did not answer. Whether it was done is not known: look at the trading state, and do it again if need be."; }
+    } catch { problem.textContent = "The desk did not answer, so it may or may not have been done. Check the trading state, and try again if needed."; }
     problem.hidden = false;
     ready();
   });

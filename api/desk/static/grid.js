@@ -18,7 +18,7 @@ function move(from, rows, columns) {
 }
 
 async function open(button) {
-  asked = { layer: grid.dataset.layer, file: button.dataset.file, wish: crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}` };
+  asked = { layer: grid.dataset.layer, file: button.dataset.file, idempotency_key: crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}` };
   const answer = await fetch(`/desk/partition?${new URLSearchParams({ layer: asked.layer, file: asked.file })}`);
   const found = await answer.json();
   if (!answer.ok) { fail(found.error.message); dialog.showModal(); return; }

@@ -140,7 +140,7 @@ def test_everything_on_the_overview_is_reached_by_the_keyboard(
     context.close()
 
 
-def test_the_grid_is_walked_by_arrows_and_tells_of_a_partition(
+def test_arrow_keys_move_through_the_grid_and_a_cell_shows_its_partition(
     browser: Browser, address: str
 ) -> None:
     context = browser.new_context()

@@ -19,7 +19,7 @@ def part(kind: str, content: Any) -> CompanyPart:
     return found
 
 
-def test_fractions_and_percents_of_the_source_are_told_apart() -> None:
+def test_fractions_and_percents_of_the_source_are_distinguished() -> None:
     content = {
         "returnOnEquity": 1.57, "dividendYield": 0.44, "beta": 0.9, "marketCap": 3.42e12,
         "trailingPE": 36.8,

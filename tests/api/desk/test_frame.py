@@ -137,7 +137,7 @@ def test_a_fill_changes_positions_and_another_reading_without_one_does_not(
     assert "NVDA" in {row.key for row in lists[f"{ACCOUNT}/positions"]}
 
 
-def test_limits_that_are_not_set_are_said(database: Database) -> None:
+def test_missing_limits_are_shown(database: Database) -> None:
     fields, _ = frame_of(StateReader().read(database, NOW), RiskLimits())
     assert fields[f"{ACCOUNT}/gross_note"].text == "no limit set"
     assert fields[f"{ACCOUNT}/gross"].share is None

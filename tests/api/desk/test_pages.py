@@ -92,7 +92,7 @@ async def test_a_wrong_address_is_a_page_with_one_sentence(
 async def test_a_symbol_without_anything_has_a_page(application: Application) -> None:
     page = await application.page("/symbols/ZZZZ")
     assert "There are no bars of ZZZZ." in page
-    assert "Nothing is known of the company yet." in page
+    assert "No company data yet." in page
 
 
 async def test_attribution_adds_up_to_the_change_of_equity(
@@ -164,7 +164,9 @@ async def test_without_the_database_pages_say_so_and_the_overview_shows_the_last
             f"WHERE datname = '{name[1]}'",
         )
         frame = await application.desk.pusher.look()
-        assert frame.problem.startswith("The database does not answer: figures are of 2026-11-25")
+        assert frame.problem.startswith(
+            "The database does not answer: the figures are from 2026-11-25"
+        )
         after = await application.page("/")
         equity = re.search(rf'data-f="{ACCOUNT}/equity"[^>]*>([^<]+)<', before)
         assert equity is not None
@@ -190,8 +192,8 @@ async def test_a_desk_that_starts_without_the_database_does_not_say_that_there_i
     async with Application.running(desk_url, str(tmp_path), SETTINGS) as application:
         page = await application.page("/")
         assert "No account yet" not in page
-        assert "figures are of no time" not in page
-        assert "Nothing has been read of the database yet" in page
+        assert "figures are from no time" not in page
+        assert "Nothing has been read from the database yet" in page
         _execute(postgres, f"ALTER DATABASE {name[1]} ALLOW_CONNECTIONS true")
         await _until_read(application)
         assert f"{ACCOUNT}/equity" in await application.page("/")

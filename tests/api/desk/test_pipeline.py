@@ -117,8 +117,8 @@ async def test_a_cell_redoes_its_partition_as_it_was_made(
     async with Application.running(desk_url, lake_dir, SETTINGS, runs=runs) as application:
         layer = f"gold/{STRATEGY}/5m"
         file = f"{layer}/AAPL/2026-11.parquet"
-        wish = {"layer": layer, "file": file, "wish": "w1"}
-        answer = await application.client.post("/desk/redo", data=wish)
+        form = {"layer": layer, "file": file, "idempotency_key": "w1"}
+        answer = await application.client.post("/desk/redo", data=form)
         assert answer.status_code == 200, answer.text
         ((deployment, parameters, key),) = runs.started
         assert deployment == "gold-partition/gold-partition"
@@ -137,8 +137,8 @@ async def test_a_cell_redoes_its_partition_as_it_was_made(
 
 async def test_without_a_prefect_server_nothing_is_redone(desk_url: str, lake_dir: str) -> None:
     async with Application.running(desk_url, lake_dir, SETTINGS) as application:
-        wish = {"layer": "silver", "file": "silver/AAPL/20261120.parquet"}
-        answer = await application.client.post("/desk/redo", data=wish)
+        form = {"layer": "silver", "file": "silver/AAPL/20261120.parquet"}
+        answer = await application.client.post("/desk/redo", data=form)
         assert answer.status_code == 409
         assert "trading up" in answer.json()["error"]["message"]
 

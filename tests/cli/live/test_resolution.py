@@ -104,7 +104,7 @@ def test_a_replay_that_is_over_is_refused(tmp_path: Path, database: Database, bu
     told(bus, LAST, after=0)
     resolved(options("replay", tmp_path), Settings(), database, bus)
     told(bus, LAST)
-    with pytest.raises(CommandError, match="All up to 2024-07-03 was told before"):
+    with pytest.raises(CommandError, match="All up to 2024-07-03 was replayed before"):
         resolved(options("replay", tmp_path), Settings(), database, bus)
 
 

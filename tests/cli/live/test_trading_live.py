@@ -92,7 +92,7 @@ def test_prices_become_fills_although_each_process_is_killed_once(
     assert told["lag_ms"]["p50"] > 0
     # What was killed here was begun again; nothing else went wrong.
     assert sorted(error.split()[0] for error in told["errors"]) == sorted(KILLED)
-    assert all("was begun again once" in error for error in told["errors"])
+    assert all("was restarted once" in error for error in told["errors"])
     wait_until(now_and_then(lambda: not processes_of(place)), "all processes have ended", 60)
     assert not re.search("Traceback", "".join(f.read_text() for f in place.rglob("live/*.out")))
 

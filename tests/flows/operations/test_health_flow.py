@@ -63,6 +63,6 @@ def test_a_server_tells_its_workers_queues_and_schedules(
     assert state.certificate_ends is None
 
 
-def test_a_server_that_is_none_is_said(tmp_path: Path) -> None:
+def test_an_address_without_a_prefect_server_is_reported(tmp_path: Path) -> None:
     with pytest.raises(PrefectUnreachableError, match="refused"):
         prefect_state(f"http://{GONE}/api", "trading", now=NOW)

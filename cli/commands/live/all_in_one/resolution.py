@@ -149,7 +149,7 @@ def _check_not_over(stream: StreamOptions, bus: Bus) -> None:
     within = sessions(day_named("from", stream.first) or last, last)
     if len(within) and told >= int(within.closes[-1].astype(np.int64)) + AFTER_CLOSE:
         raise CommandError(
-            f"All up to {last} was told before; name later days with --from and --to, or use "
-            "another --server-dir to tell it again.",
+            f"All up to {last} was replayed before; name later days with --from and --to, or use "
+            "another --server-dir to replay it again.",
             USAGE,
         )

@@ -160,7 +160,7 @@ class Supervisor:
         """What went wrong with them, a sentence each."""
         refused = [one.refusal for one in self.processes if one.refusal]
         return refused + [
-            f"{one.process.name} was begun again {_times(one.restarts)}, see {one.log}"
+            f"{one.process.name} was restarted {_times(one.restarts)}, see {one.log}"
             for one in self.processes
             if one.restarts and one.crashes is None
         ] + [sentence for _, sentence in self.down]  # fmt: skip
