@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 
 from adapters.brokers.errors import DuplicateOrderError, OrderRejectedError
@@ -25,6 +25,7 @@ from trading.bars.intervals import Interval
 from trading.execution.comparison import Held
 from trading.execution.desk import TrackedOrder
 from trading.execution.hours import TradingHours
+from trading.instruments.clock import moment_of, nanoseconds_of
 from trading.orders.book import Bar, Book, Fill
 from trading.orders.fills import Costs
 from trading.orders.history import OrderEvent, OrderEventKind
@@ -34,8 +35,6 @@ from trading.orders.working import WorkingOrder
 from trading.portfolio.account import Account
 from trading.portfolio.ledger import EventKind, LedgerEvent
 from trading.units import from_units, to_dollars, to_units
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 _STATUS = {
     OrderState.FILLED: BrokerStatus.FILLED,
@@ -151,7 +150,7 @@ class PaperBroker:
 
     def clock(self) -> BrokerClock:
         """The time that it was last told."""
-        return BrokerClock(self._now, self._terms.hours.is_open(_nanoseconds(self._now)))
+        return BrokerClock(self._now, self._terms.hours.is_open(nanoseconds_of(self._now)))
 
     def updates(self) -> PaperUpdates:
         """Nothing: what bars do is told by `on_bar`, all else by the answers."""
@@ -181,7 +180,7 @@ class PaperBroker:
             before = tuple(book.orders)
             book.expire(now)
             ended += [working for working in before if working.state.is_end]
-        return [self._update(w, [], _moment(now), _moment(w.good_until or now)) for w in ended]
+        return [self._update(w, [], moment_of(now), moment_of(w.good_until or now)) for w in ended]
 
     def on_bar(self, symbol: str, start: int, bar: Bar) -> list[OrderUpdate]:
         """What a closed bar did to the orders of its symbol; nothing when it came before.
@@ -208,7 +207,7 @@ class PaperBroker:
         for fill in fills:
             by_order[fill.working].append(self._fill(symbol, start, fill))
         return [
-            self._update(working, events, _moment(start), _moment(end))
+            self._update(working, events, moment_of(start), moment_of(end))
             for working, events in by_order.items()
             if events or working.state is not before[working]
         ]
@@ -220,7 +219,7 @@ class PaperBroker:
         )
         return OrderEvent(
             kind=OrderEventKind.FILL,
-            at=_moment(start),
+            at=moment_of(start),
             execution_id=f"{name}:{start}",
             quantity=abs(from_units(fill.quantity)),
             price=from_units(fill.price),
@@ -270,7 +269,7 @@ class PaperBroker:
         if order.time_in_force is TimeInForce.DAY:
             # The bar that it was decided on has ended by now, so its session's close may be now.
             known = self._terms.hours.bar_end(after, self._terms.interval) if after >= 0 else 0
-            until = self._terms.hours.good_until(known or _nanoseconds(at))
+            until = self._terms.hours.good_until(known or nanoseconds_of(at))
         working = WorkingOrder(order, until)
         self._book(order.symbol).accept(working)
         slip = self._slips[order.client_order_id] = _Slip(working, after, at)
@@ -308,11 +307,3 @@ def _told(slip: _Slip) -> BrokerOrder:
         submitted_at=slip.submitted_at,
         updated_at=slip.changed_at,
     )
-
-
-def _moment(nanoseconds: int) -> datetime:
-    return _EPOCH + timedelta(microseconds=nanoseconds // 1_000)
-
-
-def _nanoseconds(moment: datetime) -> int:
-    return (moment - _EPOCH) // timedelta(microseconds=1) * 1_000

@@ -11,12 +11,13 @@ from functools import lru_cache
 from psycopg.types.json import Jsonb
 
 from database.alerts.locks import lock_rules
-from database.alerts.telling import Addressees, Connection, moment, nanoseconds, tell_change
+from database.alerts.telling import Addressees, Connection, tell_change
 from database.connection import Database
 from trading.alerts.evaluation import Evaluation, Key, evaluated, keys_needed
 from trading.alerts.machine import AlertState, Change
 from trading.alerts.observations import Clock, Observation
 from trading.alerts.rules import AlertRule, alert_rule
+from trading.instruments.clock import moment_of, nanoseconds_of
 
 _RULES = "SELECT definition::text FROM alert_rule WHERE enabled ORDER BY name"
 
@@ -62,7 +63,7 @@ def evaluate(
         lock_rules(connection)
         rules = [_rule(text) for (text,) in connection.execute(_RULES)]
         states = _states(connection, rules, observations)
-        found = evaluated(rules, states, observations, nanoseconds(now))
+        found = evaluated(rules, states, observations, nanoseconds_of(now))
         _save(connection, found)
         by_name = {rule.name: rule for rule in rules}
         return [
@@ -97,8 +98,8 @@ def _save(connection: Connection, found: Evaluation) -> None:
             rule,
             subject,
             "firing" if state.is_firing else "ok",
-            moment(state.since),
-            None if state.last_told_at is None else moment(state.last_told_at),
+            moment_of(state.since),
+            None if state.last_told_at is None else moment_of(state.last_told_at),
             Jsonb(asdict(state)),
         )
         for (rule, subject), state in found.states.items()

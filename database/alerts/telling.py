@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Self
 
 import psycopg
@@ -12,6 +12,7 @@ from psycopg.rows import TupleRow
 
 from trading.alerts.delivery import QuietHours, not_before, quiet_hours
 from trading.alerts.machine import Change
+from trading.instruments.clock import moment_of
 
 Connection = psycopg.Connection[TupleRow]
 
@@ -24,8 +25,6 @@ _NOTIFY = """
 INSERT INTO notification (event_id, channel, title, body, identity, state, not_before)
 VALUES (%s, %s, %s, %s, %s, 'waiting', %s) ON CONFLICT (identity) DO NOTHING
 """
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +74,7 @@ def tell_change(
         _LOG,
         [
             change.rule, change.subject, change.kind, change.severity, change.message,
-            moment(change.at), change.identity,
+            moment_of(change.at), change.identity,
         ],
     ).fetchone()  # fmt: skip
     if row is None:
@@ -88,13 +87,3 @@ def tell_change(
         values = [row[0], channel, title, change.message, f"{change.identity}:{channel}", first]
         connection.execute(_NOTIFY, values)
     return True
-
-
-def moment(since_1970: int) -> datetime:
-    """Nanoseconds since 1970 as an aware datetime, to the microsecond."""
-    return _EPOCH + timedelta(microseconds=since_1970 // 1000)
-
-
-def nanoseconds(at: datetime) -> int:
-    """An aware datetime as nanoseconds since 1970."""
-    return (at - _EPOCH) // timedelta(microseconds=1) * 1000

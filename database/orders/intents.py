@@ -12,8 +12,7 @@ from psycopg.rows import TupleRow
 
 from database.connection import Database
 from trading.execution.intent import Intent
-from trading.instruments.clock import moment_of as moment_of  # noqa: PLC0414 - of the executor
-from trading.instruments.clock import nanoseconds_of as nanoseconds_of  # noqa: PLC0414 - as above
+from trading.instruments.clock import moment_of, nanoseconds_of
 from trading.orders.model import Leg, Order, OrderType, Side, TimeInForce
 from trading.portfolio.attribution import Decision
 from trading.units import to_units

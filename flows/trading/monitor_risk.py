@@ -11,7 +11,6 @@ from prefect.artifacts import acreate_markdown_artifact
 from prefect.logging import get_run_logger
 
 from database.alerts.evaluation import evaluate
-from database.alerts.telling import nanoseconds
 from database.bars.reading import read_bars
 from database.connection import Database
 from database.orders.risk import read_risk
@@ -25,6 +24,7 @@ from flows.trading.parameters import AccountName, Days, account_database
 from trading.alerts.observations import Finding, Survey
 from trading.arrays import Floats
 from trading.bars.intervals import Interval
+from trading.instruments.clock import nanoseconds_of
 from trading.risk.monitoring import RiskReport, risk_report
 
 
@@ -75,7 +75,7 @@ def _told(name: str | None, days: int) -> dict[str, tuple[str, RiskReport]]:
     every = _measured(days)
     now = datetime.now(UTC)
     with account_database(name) as (database, known):
-        survey = Survey("risk_limit", nanoseconds(now), findings(every))
+        survey = Survey("risk_limit", nanoseconds_of(now), findings(every))
         evaluate(database, [survey], addressees(database), now)
     return {account.id: every[account.id] for account in known if account.id in every}
 

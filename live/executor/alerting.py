@@ -10,9 +10,10 @@ import psycopg
 from psycopg.rows import TupleRow
 
 from database.alerts.addressees import named_or_known
-from database.alerts.telling import Addressees, nanoseconds, tell_change
+from database.alerts.telling import Addressees, tell_change
 from trading.alerts.machine import Change
 from trading.execution.desk import TrackedOrder
+from trading.instruments.clock import nanoseconds_of
 from trading.orders.history import FLAGS
 
 LOG = logging.getLogger(__name__)
@@ -57,7 +58,7 @@ class AccountAlerts:
             reason: Why the account is halted.
         """
         said = f"Account {self._account} is HALTED: {reason}."
-        identity = f"halted:{self._account}:{nanoseconds(datetime.now(UTC))}"
+        identity = f"halted:{self._account}:{nanoseconds_of(datetime.now(UTC))}"
         self._tell(connection, "risk-state", "critical", said, identity)
 
     def _tell(
@@ -72,7 +73,7 @@ class AccountAlerts:
         now = datetime.now(UTC)
         change = Change(
             rule=rule, subject=self._account, kind="firing", severity=severity, message=said,
-            at=nanoseconds(now), identity=identity,
+            at=nanoseconds_of(now), identity=identity,
         )  # fmt: skip
         addressees = named_or_known(self._addressees, connection)
         tell_change(connection, change, addressees, now)

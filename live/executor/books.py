@@ -19,7 +19,7 @@ from database.orders.accounts import account_named
 from database.orders.equity import EquityPoint, write_equity
 from database.orders.events import Recorded, order_named, record_events, record_intent, rounded
 from database.orders.events import working_orders as read_working
-from database.orders.intents import created_since, intent_names, moment_of, nanoseconds_of
+from database.orders.intents import created_since, intent_names
 from database.orders.ledger import add_ledger_event, booked_among, read_ledger
 from database.orders.risk import StoredRisk, locked_risk, read_risk, step_risk
 from database.orders.standing import last_prices
@@ -27,6 +27,7 @@ from database.orders.targets import StoredTarget, read_targets, write_target
 from live.executor.alerting import AccountAlerts
 from trading.execution.desk import Desk, Price, TrackedOrder
 from trading.execution.intent import Intent
+from trading.instruments.clock import moment_of, nanoseconds_of
 from trading.orders.history import OrderEvent, OrderEventKind
 from trading.portfolio.ledger import EventKind, LedgerEvent
 from trading.portfolio.standing import standing

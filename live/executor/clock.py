@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Protocol
 
-from database.orders.intents import moment_of
+from trading.instruments.clock import moment_of
 
 
 class ExecutorClock(Protocol):

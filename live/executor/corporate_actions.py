@@ -12,14 +12,13 @@ import numpy as np
 from adapters.brokers.paper import PaperBroker
 from database.actions import actions_until
 from database.connection import Database
-from database.orders.intents import moment_of, nanoseconds_of
 from live.executor.books import Books
 from live.executor.orders.cancellation import Cancellation
 from live.executor.policy import Policy
 from trading.backtest.events import happening_of
 from trading.execution.hours import TradingHours
 from trading.instruments.actions import ActionKind, CorporateAction
-from trading.instruments.clock import NEW_YORK
+from trading.instruments.clock import NEW_YORK, moment_of, nanoseconds_of
 from trading.portfolio.ledger import EventKind, LedgerEvent
 from trading.units import to_units
 

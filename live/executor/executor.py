@@ -17,7 +17,6 @@ from adapters.brokers.paper import PaperBroker
 from adapters.brokers.protocol import Broker, OrderUpdate, UpdateStream
 from database.alerts.telling import Addressees
 from database.connection import Database
-from database.orders.intents import nanoseconds_of
 from live.executor.alerting import AccountAlerts
 from live.executor.books import Books
 from live.executor.corporate_actions import CorporateActions
@@ -31,6 +30,7 @@ from live.executor.reconciliation import Reconciliation
 from trading.events import BarClosed, SignalMade
 from trading.execution.desk import TrackedOrder
 from trading.execution.hours import TradingHours
+from trading.instruments.clock import nanoseconds_of
 from trading.orders.model import Leg
 from trading.portfolio.ledger import deposit
 from trading.risk.limits import TradingState

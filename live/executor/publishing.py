@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from database.connection import Database
-from database.orders.intents import nanoseconds_of
 from database.orders.publishing import UnpublishedEvent, mark_published, unpublished_events
 from live.bus.port import Bus
 from trading.events import OrderChanged, Stream
+from trading.instruments.clock import nanoseconds_of
 
 
 class Publishing:

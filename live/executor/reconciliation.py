@@ -12,7 +12,6 @@ from adapters.brokers.errors import BrokerError
 from adapters.brokers.protocol import Broker, BrokerOrder
 from database.connection import Database
 from database.orders.events import rounded
-from database.orders.intents import nanoseconds_of
 from database.orders.reconciliations import begin_reconciliation, end_reconciliation
 from live.executor.books import Books
 from live.executor.orders.cancellation import Cancellation
@@ -20,6 +19,7 @@ from live.executor.orders.submission import Submission
 from trading.execution.comparison import Difference, DifferenceKind, Held, compared
 from trading.execution.desk import TrackedOrder, is_sent
 from trading.execution.intent import Intent
+from trading.instruments.clock import nanoseconds_of
 from trading.orders.states import OrderState
 from trading.portfolio.ledger import LedgerEvent, adjustment
 from trading.units import UNIT, from_units, to_dollars, to_units

@@ -9,7 +9,6 @@ from datetime import datetime
 from decimal import Decimal
 
 from adapters.brokers.errors import BrokerError
-from database.orders.intents import nanoseconds_of
 from database.orders.targets import StoredTarget
 from live.executor.books import Books
 from live.executor.orders.cancellation import Cancellation
@@ -21,6 +20,7 @@ from trading.execution.hours import TradingHours
 from trading.execution.intent import Intent
 from trading.execution.signal_target import signal_target
 from trading.execution.target_order import target_order
+from trading.instruments.clock import nanoseconds_of
 from trading.orders.model import Order
 from trading.risk.gate import denial
 from trading.risk.guards import EVERYWHERE
