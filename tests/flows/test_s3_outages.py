@@ -92,9 +92,12 @@ async def test_an_outage_for_good_ends_the_run_and_the_next_does_the_rest(
     assert wire.results == 5
 
     wire.plug(connected=True)
-    assert await counts(await pipeline.orchestrate(**places)) == (11, 5, 0)
-    # 11 results and three files of the portfolio.
-    assert wire.results == 5 + 11 + 3
+    computed, skipped, failures = await counts(await pipeline.orchestrate(**places))
+    # A write that was under way when the wire was cut may not have arrived whole.
+    assert skipped in {4, 5}
+    assert (computed, failures) == (16 - skipped, 0)
+    # Its results and three files of the portfolio.
+    assert wire.results == 5 + computed + 3
     assert_equal_to_local(pipeline, places, small_market, tmp_path)
 
 
