@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -9,8 +10,14 @@ import numpy as np
 import pytest
 
 from cli.commands.live.all_in_one.resolution import resolved
-from cli.commands.live.services.tick_sources import claim_kind, claimed_kind, tick_source
+from cli.commands.live.services.tick_sources import (
+    claim_kind,
+    claimed_kind,
+    last_session,
+    tick_source,
+)
 from database.connection import Database
+from database.live.bars import save_live_bars
 from database.live.subscriptions import subscribe, subscriptions
 from flows.boundary.settings import Settings
 from lake.grain import Grain
@@ -20,9 +27,10 @@ from live.stream.source import time_tick
 from servers.errors import USAGE, CommandError
 from tests.cli.live.given import options
 from tests.lake.bronze_files import write_bronze, write_minutes
+from trading.bars.folding.session import MINUTE
 from trading.bars.synthetic_minutes import synthetic_minutes
 from trading.errors import ParameterError
-from trading.events import CLOCK, Stream
+from trading.events import CLOCK, BarClosed, Stream
 from trading.instruments.calendar import sessions
 
 FIRST, LAST = date(2024, 7, 2), date(2024, 7, 3)
@@ -125,3 +133,19 @@ def test_a_replay_of_what_the_lake_lacks_is_refused_and_claims_nothing(
     assert str(refused.value).startswith(said)
     assert claimed_kind(database) is None
     assert subscriptions(database) == frozenset()
+
+
+@pytest.mark.parametrize("source", ["synthetic", "replay"])
+def test_prices_go_on_after_the_restored_bars_where_the_bus_is_empty(
+    tmp_path: Path, database: Database, bus: Bus, source: str
+) -> None:
+    day = last_session() if source == "synthetic" else LAST
+    write_minutes(tmp_path / "lake", "MSFT", FIRST, LAST)
+    minute = int(sessions(day, day).opens[0].astype(np.int64)) + 60 * MINUTE
+    end = minute + MINUTE
+    save_live_bars(database, [BarClosed("MSFT", "1m", minute, 1.0, 1.0, 1.0, 1.0, 1.0, end)])
+    asked, _ = resolved(options(source, tmp_path, symbols="MSFT"), Settings(), database, bus)
+    found = tick_source(replace(asked.stream, speed=0), Settings(), bus, database)
+    told = [tick for _ in range(5) for tick in found.take(0)]
+    assert end <= told[0].ts <= end + MINUTE
+    assert all(tick.ts >= end for tick in told)

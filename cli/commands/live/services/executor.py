@@ -31,7 +31,7 @@ from live.executor.executor import Executor
 from live.executor.policy import Policy
 from live.executor.process import ExecutorProcess
 from live.executor.publishing import Publishing
-from live.stream.publishing import last_time_told
+from live.stream.publishing import last_time_known
 from servers.errors import FAILED, USAGE, CommandError
 from trading.backtest.assumptions import Assumptions
 from trading.bars.intervals import MINUTE_INTERVALS, Interval
@@ -115,7 +115,7 @@ def run_executor(options: ExecutorOptions) -> None:
     with contextlib.ExitStack() as stack:
         service = stack.enter_context(running("executor", options.service))
         settings, database = service.settings, service.database
-        clock = clock_of(options.clock, service.bus)
+        clock = clock_of(options.clock, service.bus, database)
         policy = policy_of(options, settings)
         stack.enter_context(_alone(service, policy.account))
         hours = trading_hours(options.clock)
@@ -164,15 +164,17 @@ def _alone(service: Service, account: str) -> Iterator[None]:
         yield
 
 
-def clock_of(clock: Literal["wall", "events"], bus: Bus) -> ExecutorClock:
-    """The executor's clock; one of events begins with the last time that the bus was told.
+def clock_of(clock: Literal["wall", "events"], bus: Bus, database: Database) -> ExecutorClock:
+    """The executor's clock; one of events begins with the last time that is known.
 
     With an older one a process that was begun again would take a late decision for a new one.
 
     Raises:
-        BusError: The bus cannot be read.
+        BusError, DatabaseError: One of them cannot be read.
     """
-    return WallClock() if clock == "wall" else EventClock(moment_of(last_time_told(bus)))
+    if clock == "wall":
+        return WallClock()
+    return EventClock(moment_of(last_time_known(bus, database)))
 
 
 def policy_of(options: ExecutorOptions, settings: Settings) -> Policy:
