@@ -7,7 +7,7 @@ import json
 import re
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Literal
@@ -19,7 +19,9 @@ from adapters.brokers.alpaca.client import LIVE_URL, AlpacaClient
 from adapters.brokers.errors import BrokerError
 from adapters.brokers.paper import PaperBroker, Terms
 from adapters.brokers.protocol import Broker
+from cli.commands.live.options import clock_for, paper_account
 from cli.commands.live.services.service import Service, ServiceOptions, running
+from cli.commands.live.services.tick_sources import claimed_kind
 from cli.settings import settings_in_force
 from database.alerts.telling import Addressees
 from database.connection import Database
@@ -61,7 +63,8 @@ class ExecutorOptions:
     """What the user asked for; numbers as they were typed.
 
     Attributes:
-        account: The account's name here.
+        account: The account's name here; None for the broker's or, with the clock left out as
+            well, for that of the prices.
         broker: Who takes the orders.
         confirm_account: The number of the account with real money.
         symbols: What is traded, separated by commas.
@@ -74,13 +77,13 @@ class ExecutorOptions:
         participation: Share of a bar's volume that fills.
         allocation: Share of equity of each symbol.
         allow_short: Whether a sell signal goes short.
-        clock: Whose time it is.
+        clock: Whose time it is; None for that of the prices.
         minutes: After how long to end; None for never.
         service: What every process of the live side is asked.
         json: Whether to print one JSON object at the end.
     """
 
-    account: str
+    account: str | None
     broker: Literal["paper", "alpaca"]
     confirm_account: str | None
     symbols: str
@@ -93,7 +96,7 @@ class ExecutorOptions:
     participation: str
     allocation: str | None
     allow_short: bool
-    clock: Literal["wall", "events"]
+    clock: Literal["wall", "events"] | None
     minutes: float | None
     service: ServiceOptions
     json: bool
@@ -115,10 +118,11 @@ def run_executor(options: ExecutorOptions) -> None:
     with contextlib.ExitStack() as stack:
         service = stack.enter_context(running("executor", options.service))
         settings, database = service.settings, service.database
-        clock = clock_of(options.clock, service.bus, database)
+        options, time_of = on_prices(options, claimed_kind(database))
+        clock = clock_of(time_of, service.bus, database)
         policy = policy_of(options, settings)
         stack.enter_context(_alone(service, policy.account))
-        hours = trading_hours(options.clock)
+        hours = trading_hours(time_of)
         broker_of = _broker_of(options, settings, policy, hours, clock)
         ensure_account(
             database, policy.account, options.broker, is_live=_is_live(settings, options)
@@ -164,6 +168,33 @@ def _alone(service: Service, account: str) -> Iterator[None]:
         yield
 
 
+def on_prices(
+    options: ExecutorOptions, kind: str | None
+) -> tuple[ExecutorOptions, Literal["wall", "events"]]:
+    """The options with the account named, and the clock, as `trading live` has them.
+
+    Args:
+        options: What the user asked for.
+        kind: The kind of prices that the live tables have; None before the first.
+
+    Raises:
+        ParameterError: The clock or the broker has another time than the prices.
+    """
+    is_of_now = clock_for(kind) == "wall"
+    if not is_of_now and options.clock == "wall":
+        raise ParameterError(
+            "clock", "wall", f"events, the time of the {kind} prices here", "leave it out"
+        )
+    if not is_of_now and options.broker != "paper":
+        raise ParameterError(
+            "broker", options.broker, f"paper, which can trade on the {kind} prices here",
+            "leave it out, or use another --server-dir for a vendor's prices",
+        )  # fmt: skip
+    is_open = options.account is None and options.clock is None and options.broker == "paper"
+    account = paper_account(kind) if is_open else options.account or options.broker
+    return replace(options, account=account), options.clock or clock_for(kind)
+
+
 def clock_of(clock: Literal["wall", "events"], bus: Bus, database: Database) -> ExecutorClock:
     """The executor's clock; one of events begins with the last time that is known.
 
@@ -189,9 +220,10 @@ def policy_of(options: ExecutorOptions, settings: Settings) -> Policy:
         raise ParameterError("symbols", options.symbols, "one or more symbols", "write AAPL,MSFT")
     for symbol in symbols:
         checked_symbol(symbol)
-    if not _ACCOUNT.fullmatch(options.account):
+    account = options.broker if options.account is None else options.account
+    if not _ACCOUNT.fullmatch(account):
         allowed = "1 to 64 of A-Z a-z 0-9 . _ -, beginning with a letter or digit"
-        raise ParameterError("account", options.account, allowed, "call it e.g. paper-2")
+        raise ParameterError("account", account, allowed, "call it e.g. paper-2")
     known = {interval.value: interval for interval in MINUTE_INTERVALS}
     if options.interval not in known:
         raise ParameterError(
@@ -201,7 +233,7 @@ def policy_of(options: ExecutorOptions, settings: Settings) -> Policy:
             "pass one that live bars have",
         )
     return Policy(
-        account=options.account,
+        account=account,
         strategy=_name_in_signals(options.strategy),
         fingerprint=options.fingerprint,
         interval=known[options.interval],
