@@ -6,7 +6,7 @@ import contextlib
 import json
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
@@ -20,12 +20,13 @@ from adapters.brokers.errors import BrokerError
 from adapters.brokers.paper import PaperBroker, Terms
 from adapters.brokers.protocol import Broker
 from cli.commands.live.options import clock_for, paper_account
-from cli.commands.live.services.service import Service, ServiceOptions, running
+from cli.commands.live.services.account_lock import alone
+from cli.commands.live.services.service import ServiceOptions, running
 from cli.commands.live.services.tick_sources import claimed_kind
 from cli.settings import settings_in_force
 from database.alerts.telling import Addressees
 from database.connection import Database
-from database.orders.accounts import ensure_account, only_executor
+from database.orders.accounts import ensure_account
 from live.bus.port import Bus
 from live.executor.books import Books
 from live.executor.clock import EventClock, ExecutorClock, WallClock
@@ -34,7 +35,7 @@ from live.executor.policy import Policy
 from live.executor.process import ExecutorProcess
 from live.executor.publishing import Publishing
 from live.stream.publishing import last_time_known
-from servers.errors import FAILED, USAGE, CommandError
+from servers.errors import FAILED, CommandError
 from trading.backtest.assumptions import Assumptions
 from trading.bars.intervals import MINUTE_INTERVALS, Interval
 from trading.errors import ParameterError
@@ -49,9 +50,6 @@ if TYPE_CHECKING:
 
 HALT_SECONDS = 60.0
 """How long a halt without an executor is followed by the command that asked for it."""
-
-OTHER_SECONDS = 3.0
-"""How long an executor that was there before may take to end."""
 
 _POLL_SECONDS = 0.5
 
@@ -121,7 +119,7 @@ def run_executor(options: ExecutorOptions) -> None:
         options, time_of = on_prices(options, claimed_kind(database))
         clock = clock_of(time_of, service.bus, database)
         policy = policy_of(options, settings)
-        stack.enter_context(_alone(service, policy.account))
+        stack.enter_context(alone(database, policy.account))
         hours = trading_hours(time_of)
         broker_of = _broker_of(options, settings, policy, hours, clock)
         ensure_account(
@@ -145,27 +143,6 @@ def run_executor(options: ExecutorOptions) -> None:
         handled = process.run(_after(options.minutes))
     if options.json:
         typer.echo(json.dumps({"account": policy.account, **handled}))
-
-
-@contextlib.contextmanager
-def _alone(service: Service, account: str) -> Iterator[None]:
-    """Be the only executor of an account.
-
-    One that was killed is waited for: the database notices that its connection is gone.
-
-    Raises:
-        CommandError: Another one trades in the account, and goes on.
-    """
-    deadline = time.monotonic() + OTHER_SECONDS
-    with contextlib.ExitStack() as held:
-        while not held.enter_context(only_executor(service.database, account)):
-            if time.monotonic() > deadline:
-                raise CommandError(
-                    f"Another executor trades in {account}; stop it, or pass another --account.",
-                    USAGE,
-                )
-            time.sleep(_POLL_SECONDS)
-        yield
 
 
 def on_prices(
