@@ -29,7 +29,12 @@ def executor(
         str, typer.Option(help="Of bars and signals, e.g. 5m.", metavar="INTERVAL")
     ] = DEFAULT_INTERVAL,
     account: Annotated[
-        str | None, typer.Option(help="Its name here. Default: the broker's.", metavar="NAME")
+        str | None,
+        typer.Option(
+            help="Its name here. Default: the broker's, or paper-synthetic or paper-replay on "
+            "such prices.",
+            metavar="NAME",
+        ),
     ] = None,
     broker: Annotated[Literal["paper", "alpaca"], typer.Option(help="The broker.")] = "paper",
     confirm_account: Annotated[
@@ -59,11 +64,12 @@ def executor(
         bool, typer.Option("--allow-short", help="Go short on a sell signal.")
     ] = False,
     clock: Annotated[
-        Literal["wall", "events"],
+        Literal["wall", "events"] | None,
         typer.Option(
-            help="Where the time comes from; events is for replays, and for paper accounts only."
+            help="Where the time comes from; events is for synthetic and replayed prices, and for "
+            "paper accounts only. Default: that of the prices."
         ),
-    ] = "wall",
+    ] = None,
     minutes: Annotated[
         float | None, typer.Option(help="Stop after so many seconds. Default: on Ctrl-C.", min=0.0)
     ] = None,
@@ -96,7 +102,7 @@ def executor(
 
         run_executor(
             ExecutorOptions(
-                account=account or broker,
+                account=account,
                 broker=broker,
                 confirm_account=confirm_account,
                 symbols=symbols,

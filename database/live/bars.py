@@ -104,6 +104,15 @@ def live_bars_since(database: Database, moment: datetime) -> list[BarClosed]:
     return [_bar(row) for row in found]
 
 
+def last_live_minute(database: Database) -> datetime | None:
+    """The start of the last minute that any symbol has a live bar of; None without live bars."""
+    with database.transaction() as connection:
+        row = connection.execute(
+            "SELECT ts FROM live_bar WHERE interval = '1m' ORDER BY ts DESC LIMIT 1"
+        ).fetchone()
+    return None if row is None else row[0]
+
+
 def live_symbols(database: Database, interval: str, start: datetime, end: datetime) -> list[str]:
     """The symbols with a bar of some length that starts in [start, end), sorted."""
     with database.transaction() as connection:

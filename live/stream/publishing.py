@@ -7,10 +7,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from database.connection import Database
+from database.live.bars import last_live_minute
 from database.live.subscriptions import subscriptions
 from live.bus.port import Bus
 from live.stream.source import TickSource
+from trading.bars.folding.session import MINUTE
 from trading.events import CLOCK, Stream, Tick
+from trading.instruments.clock import nanoseconds_of
 
 _LOOK_SECONDS = 2.0
 """How often the symbols that are asked for are looked up."""
@@ -55,6 +58,21 @@ class Publishing:
         if asked != self._asked:
             self._asked = asked
             self._source.subscribe(asked)
+
+
+def last_time_known(bus: Bus, database: Database) -> int:
+    """The last time on the bus; without one the end of the last live bar, 0 when there is none.
+
+    A database that was restored, or whose bus was emptied, has books and bars of times that an
+    empty bus knows nothing of.
+
+    Raises:
+        BusError, DatabaseError: One of them cannot be read.
+    """
+    if told := last_time_told(bus):
+        return told
+    minute = last_live_minute(database)
+    return 0 if minute is None else nanoseconds_of(minute) + MINUTE
 
 
 def last_time_told(bus: Bus) -> int:

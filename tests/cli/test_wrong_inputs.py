@@ -21,7 +21,7 @@ from cli.commands.lake.question import LakeQuestion, ingest_requests, stored_req
 from cli.commands.lake.selection import Selection, check_symbols
 from cli.commands.lake.sql import run_sql
 from cli.commands.live.differing import run_differences
-from cli.commands.live.services.executor import ExecutorOptions, policy_of
+from cli.commands.live.services.executor import ExecutorOptions, on_prices, policy_of
 from cli.commands.live.services.service import ServiceOptions
 from cli.settings import settings_in_force
 from flows.boundary.settings import Settings, settings
@@ -232,6 +232,43 @@ def test_an_executor_refuses_what_it_cannot_trade_with(wrong: dict[str, str], sa
     assert policy_of(ExecutorOptions(**EXECUTOR), Settings()).symbols == ("AAPL",)
     with pytest.raises(ParameterError) as refused:
         policy_of(ExecutorOptions(**EXECUTOR | wrong), Settings())
+    assert str(refused.value).startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("kind", "given", "account", "clock"),
+    [
+        ("synthetic", {}, "paper-synthetic", "events"),
+        ("replay", {}, "paper-replay", "events"),
+        ("a vendor", {}, "paper", "wall"),
+        (None, {}, "paper", "wall"),
+        ("synthetic", {"account": "mine"}, "mine", "events"),
+        ("synthetic", {"clock": "events"}, "paper", "events"),
+        (None, {"clock": "events"}, "paper", "events"),
+        ("a vendor", {"broker": "alpaca"}, "alpaca", "wall"),
+    ],
+)
+def test_an_executor_has_account_and_clock_of_its_prices(
+    kind: str | None, given: dict[str, str], account: str, clock: str
+) -> None:
+    options = ExecutorOptions(**EXECUTOR | {"account": None, "clock": None} | given)
+    found, time_of = on_prices(options, kind)
+    assert (policy_of(found, Settings()).account, time_of) == (account, clock)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"clock": "wall"}, "clock='wall' is not events, the time of the replay prices here"),
+        ({"broker": "alpaca"}, "broker='alpaca' is not paper, which can trade on the replay price"),
+    ],
+)
+def test_an_executor_refuses_another_time_than_its_prices_have(
+    given: dict[str, str], said: str
+) -> None:
+    options = ExecutorOptions(**EXECUTOR | {"account": None, "clock": None} | given)
+    with pytest.raises(ParameterError) as refused:
+        on_prices(options, "replay")
     assert str(refused.value).startswith(said)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 SYNTHETIC, REPLAY, ALPACA, POLYGON = "synthetic", "replay", "alpaca", "polygon"
 
@@ -15,6 +16,16 @@ DEFAULT_SPEED = 30.0
 """A minute takes two seconds: time for all processes, also on a laptop that does something else."""
 
 DEFAULT_SYMBOLS = "AAPL,AMZN,GOOG,JPM,META,MSFT,NVDA,SPY,TSLA,XOM"
+
+
+def paper_account(source: str | None) -> str:
+    """The paper account of a kind of prices: money earned on made-up ones is kept apart."""
+    return f"paper-{source}" if source in (SYNTHETIC, REPLAY) else "paper"
+
+
+def clock_for(source: str | None) -> Literal["wall", "events"]:
+    """Whose time a kind of prices is of."""
+    return "events" if source in (SYNTHETIC, REPLAY) else "wall"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,27 +2,38 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from cli.commands.live.all_in_one.resolution import resolved
-from cli.commands.live.services.tick_sources import claim_kind, claimed_kind, tick_source
-from database.connection import Database
+from cli.commands.live.all_in_one import resolution
+from cli.commands.live.all_in_one.resolution import check_account_is_free, resolved
+from cli.commands.live.services.tick_sources import (
+    claim_kind,
+    claimed_kind,
+    last_session,
+    tick_source,
+)
+from database.connection import Database, open_database
+from database.live.bars import save_live_bars
 from database.live.subscriptions import subscribe, subscriptions
+from database.orders.accounts import only_executor
 from flows.boundary.settings import Settings
 from lake.grain import Grain
 from live.bus.port import Bus
 from live.stream.replay import AFTER_CLOSE
 from live.stream.source import time_tick
 from servers.errors import USAGE, CommandError
+from tests.cli.in_process import run
 from tests.cli.live.given import options
 from tests.lake.bronze_files import write_bronze, write_minutes
+from trading.bars.folding.session import MINUTE
 from trading.bars.synthetic_minutes import synthetic_minutes
 from trading.errors import ParameterError
-from trading.events import CLOCK, Stream
+from trading.events import CLOCK, BarClosed, Stream
 from trading.instruments.calendar import sessions
 
 FIRST, LAST = date(2024, 7, 2), date(2024, 7, 3)
@@ -125,3 +136,57 @@ def test_a_replay_of_what_the_lake_lacks_is_refused_and_claims_nothing(
     assert str(refused.value).startswith(said)
     assert claimed_kind(database) is None
     assert subscriptions(database) == frozenset()
+
+
+@pytest.mark.parametrize("source", ["synthetic", "replay"])
+def test_prices_go_on_after_the_restored_bars_where_the_bus_is_empty(
+    tmp_path: Path, database: Database, bus: Bus, source: str
+) -> None:
+    day = last_session() if source == "synthetic" else LAST
+    write_minutes(tmp_path / "lake", "MSFT", FIRST, LAST)
+    minute = int(sessions(day, day).opens[0].astype(np.int64)) + 60 * MINUTE
+    end = minute + MINUTE
+    save_live_bars(database, [BarClosed("MSFT", "1m", minute, 1.0, 1.0, 1.0, 1.0, 1.0, end)])
+    asked, _ = resolved(options(source, tmp_path, symbols="MSFT"), Settings(), database, bus)
+    found = tick_source(replace(asked.stream, speed=0), Settings(), bus, database)
+    told = [tick for _ in range(5) for tick in found.take(0)]
+    assert end <= told[0].ts <= end + MINUTE
+    assert all(tick.ts >= end for tick in told)
+
+
+@pytest.mark.usefixtures("named_database")
+@pytest.mark.parametrize("source", [None, "synthetic"])
+def test_a_second_command_is_refused_before_it_changes_anything(
+    tmp_path: Path,
+    database: Database,
+    bus_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+    source: str | None,
+) -> None:
+    claim_kind(database, "synthetic")
+    subscribe(database, ["NVDA"])
+    monkeypatch.setattr(resolution, "LIVE_SECONDS", 0.0)
+    monkeypatch.setenv("TRADING_BUS_URL", bus_url)
+    words = ["--symbols", "MSFT", "--minutes", "0.01", "--port", "0", "--no-prefect"]
+    named = [] if source is None else ["--source", source]
+    with only_executor(database, "paper-synthetic") as has_it:
+        assert has_it
+        done = run("live", *words, *named, "--server-dir", str(tmp_path / "s"))
+    assert done.exit_code == USAGE, done.output
+    assert done.stderr == (
+        "Another executor trades in paper-synthetic; stop it, or use another --server-dir, or "
+        "another database and bus.\n"
+    )
+    assert subscriptions(database) == {"NVDA"}
+    assert not (tmp_path / "s" / "logs").exists()
+
+
+@pytest.mark.parametrize(
+    ("source", "held"), [(None, "paper"), ("synthetic", "paper"), ("alpaca", "paper-synthetic")]
+)
+def test_an_executor_of_another_account_is_in_nobodys_way(
+    database: Database, database_url: str, source: str | None, held: str
+) -> None:
+    # Its own connection would be given the lock once more.
+    with only_executor(database, held), open_database(database_url) as other:
+        check_account_is_free(other, source)

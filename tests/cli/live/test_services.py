@@ -15,12 +15,14 @@ import pytest
 from cli.commands.live.all_in_one.processes import LiveProcess
 from cli.commands.live.all_in_one.supervisor import Supervised, supervised
 from cli.commands.live.services.serving import member_name
+from cli.commands.live.services.tick_sources import claim_kind
 from database.alerts.addressees import addressees_known
 from database.alerts.rules import put_rule
 from database.connection import Database
 from database.live.consumers import hold_alone
 from database.live.heartbeats import heartbeats
 from database.live.subscriptions import subscribe
+from database.orders.accounts import accounts
 from live.bus.port import BEGINNING, Bus, Tail
 from servers.errors import USAGE, CommandError
 from servers.start_up import bound_port
@@ -103,6 +105,13 @@ def test_a_process_that_is_begun_again_is_the_same_member(monkeypatch: pytest.Mo
     before = member_name("signals")
     monkeypatch.setattr(os, "getpid", lambda: 1)
     assert member_name("signals") == before != member_name("alerts")
+
+
+def test_an_executor_trades_in_the_account_of_its_prices(begin: Begin, database: Database) -> None:
+    claim_kind(database, "synthetic")
+    one = begin("executor", "--symbols", "AAPL")
+    wait_until(lambda: accounts(database), f"it trades: {one.log.read_text()}", 120)
+    assert [account.id for account in accounts(database)] == ["paper-synthetic"]
 
 
 def test_news_publishes_what_is_said_of_the_streams_symbols(

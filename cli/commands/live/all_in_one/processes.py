@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from cli.commands.live.options import ALPACA, POLYGON, LiveOptions
+from cli.commands.live.options import ALPACA, POLYGON, LiveOptions, clock_for, paper_account
 
 PREFECT = "prefect"
 
@@ -47,8 +47,8 @@ class Places:
 
 
 def account_of(options: LiveOptions) -> str:
-    """The paper account: made-up money earned on made-up prices is kept apart."""
-    return "paper" if _is_real(options) else f"paper-{options.stream.source}"
+    """The paper account that belongs to the prices."""
+    return paper_account(options.stream.source)
 
 
 def first_processes(options: LiveOptions, places: Places) -> list[LiveProcess]:
@@ -111,7 +111,7 @@ def _lake(options: LiveOptions) -> dict[str, str]:
 
 
 def _clock(options: LiveOptions) -> str:
-    return "wall" if _is_real(options) else "events"
+    return clock_for(options.stream.source)
 
 
 def _is_real(options: LiveOptions) -> bool:

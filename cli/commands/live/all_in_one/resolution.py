@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cli.commands.live.options import REPLAY, SYNTHETIC, LiveOptions, StreamOptions
+from cli.commands.live.options import (
+    REPLAY,
+    SYNTHETIC,
+    LiveOptions,
+    StreamOptions,
+    paper_account,
+)
+from cli.commands.live.services.account_lock import LIVE_SECONDS, alone
 from cli.commands.live.services.tick_sources import (
     asked_symbols,
     check_kind,
@@ -40,6 +47,24 @@ REPLAYED_DAYS = timedelta(days=30)
 """How far a replay reaches back from the last day that the lake has."""
 
 _NEVER = date(1970, 1, 1)
+
+
+def check_account_is_free(database: Database, source: str | None) -> None:
+    """Refuse a second `trading live` of the same prices before it changes or starts anything.
+
+    Args:
+        database: Where the account's lock is.
+        source: The source that was asked for; None for that of before.
+
+    Raises:
+        CommandError: An executor trades in the account.
+    """
+    kind = source or claimed_kind(database)
+    if kind is None:
+        return  # without prices there was no other one before
+    next_step = "use another --server-dir, or another database and bus"
+    with alone(database, paper_account(kind), LIVE_SECONDS, next_step):
+        pass
 
 
 def resolved(

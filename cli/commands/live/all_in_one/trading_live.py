@@ -124,7 +124,10 @@ def _running(asked: LiveOptions, desk_port: int) -> Iterator[Running]:
         bus = opened.enter_context(opened_bus(settings, place, LOOK_PATIENCE_SECONDS))
         from cli.commands.live.all_in_one.crash_reports import CrashReports  # noqa: PLC0415 - of an extra
         from cli.commands.live.all_in_one.observation import Observation  # noqa: PLC0415 - as above
-        from cli.commands.live.all_in_one.resolution import resolved  # noqa: PLC0415 - as above
+        from cli.commands.live.all_in_one.resolution import (  # noqa: PLC0415 - as above
+            check_account_is_free,
+            resolved,
+        )
         from cli.commands.live.all_in_one.worth import Worth  # noqa: PLC0415 - as above
         from database.connection import open_database  # noqa: PLC0415 - as above
         from live.signals import live_strategies  # noqa: PLC0415 - as above
@@ -132,6 +135,7 @@ def _running(asked: LiveOptions, desk_port: int) -> Iterator[Running]:
         # What a process would refuse is refused before one is started.
         live_strategies(asked.signals.strategies, asked.signals.intervals)
         with open_database(url) as database:
+            check_account_is_free(database, asked.stream.source)
             options, symbols = resolved(asked, settings, database, bus)
         places = _places(options, symbols, desk_port)
         seen = Observation(bus, round(settings.lateness_seconds * 1e9))

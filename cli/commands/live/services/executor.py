@@ -6,8 +6,8 @@ import contextlib
 import json
 import re
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Literal
@@ -19,11 +19,14 @@ from adapters.brokers.alpaca.client import LIVE_URL, AlpacaClient
 from adapters.brokers.errors import BrokerError
 from adapters.brokers.paper import PaperBroker, Terms
 from adapters.brokers.protocol import Broker
-from cli.commands.live.services.service import Service, ServiceOptions, running
+from cli.commands.live.options import clock_for, paper_account
+from cli.commands.live.services.account_lock import alone
+from cli.commands.live.services.service import ServiceOptions, running
+from cli.commands.live.services.tick_sources import claimed_kind
 from cli.settings import settings_in_force
 from database.alerts.telling import Addressees
 from database.connection import Database
-from database.orders.accounts import ensure_account, only_executor
+from database.orders.accounts import ensure_account
 from live.bus.port import Bus
 from live.executor.books import Books
 from live.executor.clock import EventClock, ExecutorClock, WallClock
@@ -31,8 +34,8 @@ from live.executor.executor import Executor
 from live.executor.policy import Policy
 from live.executor.process import ExecutorProcess
 from live.executor.publishing import Publishing
-from live.stream.publishing import last_time_told
-from servers.errors import FAILED, USAGE, CommandError
+from live.stream.publishing import last_time_known
+from servers.errors import FAILED, CommandError
 from trading.backtest.assumptions import Assumptions
 from trading.bars.intervals import MINUTE_INTERVALS, Interval
 from trading.errors import ParameterError
@@ -48,9 +51,6 @@ if TYPE_CHECKING:
 HALT_SECONDS = 60.0
 """How long a halt without an executor is followed by the command that asked for it."""
 
-OTHER_SECONDS = 3.0
-"""How long an executor that was there before may take to end."""
-
 _POLL_SECONDS = 0.5
 
 _ACCOUNT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -61,7 +61,8 @@ class ExecutorOptions:
     """What the user asked for; numbers as they were typed.
 
     Attributes:
-        account: The account's name here.
+        account: The account's name here; None for the broker's or, with the clock left out as
+            well, for that of the prices.
         broker: Who takes the orders.
         confirm_account: The number of the account with real money.
         symbols: What is traded, separated by commas.
@@ -74,13 +75,13 @@ class ExecutorOptions:
         participation: Share of a bar's volume that fills.
         allocation: Share of equity of each symbol.
         allow_short: Whether a sell signal goes short.
-        clock: Whose time it is.
+        clock: Whose time it is; None for that of the prices.
         minutes: After how long to end; None for never.
         service: What every process of the live side is asked.
         json: Whether to print one JSON object at the end.
     """
 
-    account: str
+    account: str | None
     broker: Literal["paper", "alpaca"]
     confirm_account: str | None
     symbols: str
@@ -93,7 +94,7 @@ class ExecutorOptions:
     participation: str
     allocation: str | None
     allow_short: bool
-    clock: Literal["wall", "events"]
+    clock: Literal["wall", "events"] | None
     minutes: float | None
     service: ServiceOptions
     json: bool
@@ -115,10 +116,11 @@ def run_executor(options: ExecutorOptions) -> None:
     with contextlib.ExitStack() as stack:
         service = stack.enter_context(running("executor", options.service))
         settings, database = service.settings, service.database
-        clock = clock_of(options.clock, service.bus)
+        options, time_of = on_prices(options, claimed_kind(database))
+        clock = clock_of(time_of, service.bus, database)
         policy = policy_of(options, settings)
-        stack.enter_context(_alone(service, policy.account))
-        hours = trading_hours(options.clock)
+        stack.enter_context(alone(database, policy.account))
+        hours = trading_hours(time_of)
         broker_of = _broker_of(options, settings, policy, hours, clock)
         ensure_account(
             database, policy.account, options.broker, is_live=_is_live(settings, options)
@@ -143,36 +145,44 @@ def run_executor(options: ExecutorOptions) -> None:
         typer.echo(json.dumps({"account": policy.account, **handled}))
 
 
-@contextlib.contextmanager
-def _alone(service: Service, account: str) -> Iterator[None]:
-    """Be the only executor of an account.
+def on_prices(
+    options: ExecutorOptions, kind: str | None
+) -> tuple[ExecutorOptions, Literal["wall", "events"]]:
+    """The options with the account named, and the clock, as `trading live` has them.
 
-    One that was killed is waited for: the database notices that its connection is gone.
+    Args:
+        options: What the user asked for.
+        kind: The kind of prices that the live tables have; None before the first.
 
     Raises:
-        CommandError: Another one trades in the account, and goes on.
+        ParameterError: The clock or the broker has another time than the prices.
     """
-    deadline = time.monotonic() + OTHER_SECONDS
-    with contextlib.ExitStack() as held:
-        while not held.enter_context(only_executor(service.database, account)):
-            if time.monotonic() > deadline:
-                raise CommandError(
-                    f"Another executor trades in {account}; stop it, or pass another --account.",
-                    USAGE,
-                )
-            time.sleep(_POLL_SECONDS)
-        yield
+    is_of_now = clock_for(kind) == "wall"
+    if not is_of_now and options.clock == "wall":
+        raise ParameterError(
+            "clock", "wall", f"events, the time of the {kind} prices here", "leave it out"
+        )
+    if not is_of_now and options.broker != "paper":
+        raise ParameterError(
+            "broker", options.broker, f"paper, which can trade on the {kind} prices here",
+            "leave it out, or use another --server-dir for a vendor's prices",
+        )  # fmt: skip
+    is_open = options.account is None and options.clock is None and options.broker == "paper"
+    account = paper_account(kind) if is_open else options.account or options.broker
+    return replace(options, account=account), options.clock or clock_for(kind)
 
 
-def clock_of(clock: Literal["wall", "events"], bus: Bus) -> ExecutorClock:
-    """The executor's clock; one of events begins with the last time that the bus was told.
+def clock_of(clock: Literal["wall", "events"], bus: Bus, database: Database) -> ExecutorClock:
+    """The executor's clock; one of events begins with the last time that is known.
 
     With an older one a process that was begun again would take a late decision for a new one.
 
     Raises:
-        BusError: The bus cannot be read.
+        BusError, DatabaseError: One of them cannot be read.
     """
-    return WallClock() if clock == "wall" else EventClock(moment_of(last_time_told(bus)))
+    if clock == "wall":
+        return WallClock()
+    return EventClock(moment_of(last_time_known(bus, database)))
 
 
 def policy_of(options: ExecutorOptions, settings: Settings) -> Policy:
@@ -187,9 +197,10 @@ def policy_of(options: ExecutorOptions, settings: Settings) -> Policy:
         raise ParameterError("symbols", options.symbols, "one or more symbols", "write AAPL,MSFT")
     for symbol in symbols:
         checked_symbol(symbol)
-    if not _ACCOUNT.fullmatch(options.account):
+    account = options.broker if options.account is None else options.account
+    if not _ACCOUNT.fullmatch(account):
         allowed = "1 to 64 of A-Z a-z 0-9 . _ -, beginning with a letter or digit"
-        raise ParameterError("account", options.account, allowed, "call it e.g. paper-2")
+        raise ParameterError("account", account, allowed, "call it e.g. paper-2")
     known = {interval.value: interval for interval in MINUTE_INTERVALS}
     if options.interval not in known:
         raise ParameterError(
@@ -199,7 +210,7 @@ def policy_of(options: ExecutorOptions, settings: Settings) -> Policy:
             "pass one that live bars have",
         )
     return Policy(
-        account=options.account,
+        account=account,
         strategy=_name_in_signals(options.strategy),
         fingerprint=options.fingerprint,
         interval=known[options.interval],

@@ -14,7 +14,7 @@ from database.connection import Database
 from database.live.consumers import ConsumerState, load_state, save_state
 from database.live.subscriptions import subscribe, subscriptions, unsubscribe
 from live.bus.port import Bus
-from live.stream.publishing import last_time_told
+from live.stream.publishing import last_time_known, last_time_told
 from live.stream.source import TickSource
 from servers.errors import USAGE, CommandError
 from trading.bars.synthetic import contract_names
@@ -36,18 +36,25 @@ def tick_source(
 ) -> TickSource:
     """The source, which goes on after the last time that the bus was told.
 
+    One of made-up or replayed prices goes on after the database's last live bar where the bus was
+    told no time.
+
     Raises:
         CommandError, ParameterError: What was asked for makes no sense.
     """
     check_kind(database, str(options.source))
     symbols = asked_symbols(options, database)
-    source = _source(options, settings, bus, symbols)
+    source = _source(options, settings, bus, database, symbols)
     claim_kind(database, str(options.source))
     return source
 
 
 def _source(
-    options: StreamOptions, settings: Settings, bus: Bus, symbols: Collection[str]
+    options: StreamOptions,
+    settings: Settings,
+    bus: Bus,
+    database: Database,
+    symbols: Collection[str],
 ) -> TickSource:
     if options.source in (ALPACA, POLYGON):
         from live.stream.vendor import vendor_ticks  # noqa: PLC0415 - of an extra
@@ -56,11 +63,12 @@ def _source(
             options.source, symbols, settings.keys,
             stale_seconds=settings.stale_seconds, after=last_time_told(bus),
         )  # fmt: skip
+    known = last_time_known(bus, database)
     if options.source == REPLAY:
-        return _replay(options, settings, symbols, last_time_told(bus))
+        return _replay(options, settings, symbols, known)
     from live.stream.synthetic import SyntheticTicks  # noqa: PLC0415 - of an extra
 
-    begin = max(last_time_told(bus), _first_open())
+    begin = max(known, _first_open())
     return SyntheticTicks(symbols, options.rate, speed=options.speed, begin=begin)
 
 
