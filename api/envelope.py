@@ -5,11 +5,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Annotated, Any, Generic, TypeVar
 
 import msgspec
 from fastapi import Request, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from trading.units import plain_text
 
 T = TypeVar("T")
 
@@ -146,16 +149,28 @@ def answer(
     if (unchanged := not_modified(request, fingerprint, next_cursor, stale)) is not None:
         return unchanged
     headers = validators(fingerprint, next_cursor, stale)
-    return Response(encoded({"data": body, "meta": meta}), 200, headers, JSON)
+    return Response(msgspec.json.encode({"data": body, "meta": meta}), 200, headers, JSON)
 
 
 def encoded(data: Any) -> bytes:  # noqa: ANN401 - as orjson takes it
-    """Data as JSON; numbers that are none become null, decimals texts that read back exactly."""
-    return msgspec.json.encode(data, enc_hook=_plain)
+    """Data as JSON; NaN and infinity become null, decimals text in plain notation.
+
+    The text of a decimal reads back exactly.
+    """
+    plain = msgspec.to_builtins(data, builtin_types=(Decimal,), enc_hook=_plain, str_keys=True)
+    return msgspec.json.encode(_with_decimals_as_text(plain))
 
 
 def _plain(value: object) -> object:
     return value.model_dump() if isinstance(value, BaseModel) else str(value)
+
+
+def _with_decimals_as_text(value: Any) -> Any:  # noqa: ANN401 - whatever JSON has
+    if isinstance(value, dict):
+        return {name: _with_decimals_as_text(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_with_decimals_as_text(item) for item in value]
+    return plain_text(value) if isinstance(value, Decimal) else value
 
 
 def validators(fingerprint: str, *more: str | None) -> dict[str, str]:

@@ -67,7 +67,7 @@ def run_news(
                 fetch()
             except SourceError as error:
                 # A source that is down is asked again: news come late then, and none is lost.
-                logger.warning("No news were read: %s", error)
+                logger.warning("News could not be read: %s", error)
             while publish_news(database, publisher):
                 pass
             _wait(stop, every_seconds, turned)

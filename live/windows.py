@@ -150,5 +150,5 @@ def _begun(stored: ConsumerState | None, settings: FoldSettings) -> tuple[Fold, 
     try:
         return Fold.restored(stored.state, settings), stored.offset
     except DataError as error:
-        logger.warning("%s Bars begin anew from the first tick that the bus has.", error)
+        logger.warning("%s Bars are rebuilt from the first tick that the bus has.", error)
         return Fold(settings), BEGINNING

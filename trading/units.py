@@ -67,6 +67,17 @@ def to_dollars(money: int) -> Decimal:
     return Decimal(money).scaleb(-2 * DIGITS, _EXACT)
 
 
+def plain_text(number: Decimal) -> str:
+    """A number in plain notation, exactly: no exponent, no zeros that say nothing.
+
+    `str` writes 0E-18 and 1E+3, which not every reader of numbers takes.
+    """
+    text = f"{number:f}"
+    if "." in text:
+        text = text.rstrip("0").rstrip(".")
+    return "0" if text == "-0" else text
+
+
 def to_money(dollars: Decimal | int, parameter: str = "amount") -> int:
     """Money of so many dollars.
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from api.envelope import JSON, ApiError, encoded
+from api.envelope import JSON, ApiError
+from trading.units import plain_text
 
 ARROW = "application/vnd.apache.arrow.stream"
 PARQUET = "application/vnd.apache.parquet"
@@ -69,7 +71,9 @@ def rows_of(table: pa.Table) -> bytes:
     """A table as a list of objects; moments as text in UTC, what is no number as null."""
     columns = [_plain(table[name]) for name in table.column_names]
     names = table.column_names
-    return encoded([dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)])
+    rows = [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
+    # Columns are plain already: looking at each value again takes eight times as long.
+    return msgspec.json.encode(rows, enc_hook=str)
 
 
 def _plain(column: pa.ChunkedArray) -> Sequence[Any]:
@@ -78,6 +82,8 @@ def _plain(column: pa.ChunkedArray) -> Sequence[Any]:
         texts = np.datetime_as_string(stamps, "us" if _has_fractions(stamps) else "s")
         return [f"{text}Z" if text != "NaT" else None for text in texts.tolist()]
     values: list[Any] = column.to_pylist()
+    if pa.types.is_decimal(column.type):
+        return [None if value is None else plain_text(value) for value in values]
     return values
 
 

@@ -13,7 +13,7 @@ from pydantic import AwareDatetime, Field
 from api.bars.formats import ARROW, accepted, as_bytes
 from api.bars.series import folders_with, sources_of, unknown_symbol
 from api.bars.stored_files import between, files_of
-from api.envelope import Answer, Answered, ApiError, answer, encoded, fingerprint_of
+from api.envelope import Answer, Answered, ApiError, answer, fingerprint_of
 from api.parameters import (
     DEFAULT_ROWS,
     Cursor,
@@ -242,7 +242,7 @@ def _rows(table: pa.Table) -> bytes:
     more = table.select([name for name in table.column_names if name not in _OWN])
     rows: list[dict[str, Any]] = msgspec.json.decode(as_bytes(own, "application/json"))
     values: list[dict[str, Any]] = msgspec.json.decode(as_bytes(more, "application/json"))
-    return encoded([row | {"values": of} for row, of in zip(rows, values, strict=True)])
+    return msgspec.json.encode([row | {"values": of} for row, of in zip(rows, values, strict=True)])
 
 
 @router.get("/signals", summary="Signals on live bars", response_model=Answer[list[Signal]])

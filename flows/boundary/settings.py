@@ -197,7 +197,7 @@ class Settings(BaseSettings):
         default=30.0,
         gt=0,
         le=3600,
-        description="Silence of a live stream in a session after which it is connected anew.",
+        description="Silence of a live stream in a session after which it reconnects.",
     )
     backup_dir: str = Field(
         default=".trading/backups", description="Where backups are kept: a folder or fsspec URL."

@@ -107,7 +107,7 @@ def _prefect(settings: Settings, place: Place, now: datetime) -> Iterator[Check]
     yield Check("prefect", Condition.OK, f"version {state.version} answers")
     yield _workers(settings, state)
     if state.late:
-        message = f"{state.late} runs should have begun over ten minutes ago; start a worker"
+        message = f"{state.late} runs should have started over ten minutes ago; start a worker"
         yield Check("queue", Condition.WARN, message)
     else:
         yield Check("queue", Condition.OK, "nothing is late")

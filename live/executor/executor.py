@@ -233,7 +233,7 @@ class Executor:
         name = told.order.client_order_id
         recorded = self.books.happened(name, update.events, told.broker_order_id)
         if recorded is None:
-            LOG.warning("The broker tells of order %s, which is not ours", name)
+            LOG.warning("The broker reported order %s, which is not ours", name)
             self.reconcile("unknown order")
             return
         self._at_step("answer recorded")

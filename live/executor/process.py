@@ -107,4 +107,4 @@ class ExecutorProcess:
         try:
             self._handled["published"] += self._publishing.publish()
         except BusError as error:
-            LOG.warning("The bus is not told of orders now: %s", error)
+            LOG.warning("Orders cannot be published on the bus now: %s", error)

@@ -89,8 +89,8 @@ def _check_version(data: Path) -> None:
             else f"holds a database of Postgres {theirs}, and Postgres {ours} is installed"
         )
         raise CommandError(
-            f"{data} {problem}; remove that folder and run the command again: the lake fills the "
-            "database anew."
+            f"{data} {problem}; remove that folder and run the command again: the "
+            "database is filled again from the lake."
         )
 
 

@@ -151,7 +151,7 @@ def test_helm_test_fails_with_a_sentence_where_no_executor_runs(live: Live) -> N
     code, said = live.release.test(IMPATIENT)
     live.release.start("executor")
     assert code == 1
-    assert said.startswith("After 3 seconds executor gives no sign of life;")
+    assert said.startswith("After 3 seconds executor sends no heartbeat;")
     assert said.rstrip().endswith("look at the log of the first that is named.")
     assert "Traceback" not in said
 

@@ -12,6 +12,11 @@ from servers.errors import FAILED, USAGE
 from tests.cli.in_process import run
 from tests.lake.bronze.deliveries import Lake, deliver, minutes
 
+DAYS_OFF = (
+    "start='2024-12-25' is not the start of a range with a session that has begun "
+    "(end=2024-12-25); pass e.g. start="
+)
+
 
 @pytest.fixture
 def lake(tmp_path: Path) -> Lake:
@@ -36,6 +41,20 @@ def _fresh_settings() -> Iterator[None]:
         ("lake ingest --symbols AAPL --from {}", "source_dir='{}' is not a folder"),
         ("lake ingest --symbols AAPL --timezone UTC", "timezone='UTC' is not of use to the source"),
         ("lake ingest --symbols AAPL --source synthetic,synthetic", "sources=['synthetic', 'synt"),
+        ("lake ingest --symbols AAPL --start 2024-12-25 --end 2024-12-25", f"{DAYS_OFF}2024-12-24"),
+        (
+            "lake ingest --symbols AAPL --start 2024-01-06 --end 2024-01-07",
+            "e.g. start=2024-01-05.",
+        ),
+        ("lake ingest --symbols AAPL --end 2024-12-25", "end='2024-12-25' is not a day whose sess"),
+        (
+            "lake ingest --symbols AAPL --start 2100-01-04 --end 2100-01-08",
+            "start='2100-01-04' is ",
+        ),
+        (
+            "lake ingest --symbols AAPL --start 1600-01-01",
+            "start='1600-01-01' is not a day from 16",
+        ),
         ("lake redo bronze --symbols NOSUCH", "symbols='NOSUCH' is not a symbol of the lake"),
         ("lake build --lake-dir {}", "lake_dir='{}' is not a lake that is there"),
         ("lake demo", "has bars of AAPL from files"),

@@ -86,7 +86,7 @@ def test_a_dead_process_with_another_in_its_place_is_no_alarm() -> None:
     killed = service("windows", "running", began=900, silent=300)
     found = checked_services([killed, service("windows", "running", began=298, silent=2)], NOW)
     assert [check.condition for check in found] == [Condition.OFF, Condition.OK]
-    assert found[0].message.endswith("; another one was begun since")
+    assert found[0].message.endswith("; another one was started since")
     for other in (
         service("windows", "running", began=800, silent=2),  # it ran beside it
         service("windows", "running", began=298, silent=61),

@@ -31,6 +31,6 @@ class Crashes:
         """What to tell of it, without a stop."""
         return (
             f"{self.service} is down: it crashed {self.count} times in the last "
-            f"{age_text(now - self.since)}, and is begun again with growing pauses; it last said: "
+            f"{age_text(now - self.since)}, and is restarted with growing pauses; it last said: "
             f"{self.said.rstrip('.')}"
         )

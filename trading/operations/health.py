@@ -151,7 +151,7 @@ def checked_services(rows: Sequence[ServiceRow], now: datetime) -> list[Check]:
         if state == "stopped":
             checks.append(Check(name, Condition.OFF, said))
         elif age > SILENCE and any(_follows(row, service, beat_at, now) for row in rows):
-            checks.append(Check(name, Condition.OFF, f"{said}; another one was begun since"))
+            checks.append(Check(name, Condition.OFF, f"{said}; another one was started since"))
         elif age > SILENCE:
             checks.append(Check(name, Condition.DOWN, f"{said}; start it again"))
         else:

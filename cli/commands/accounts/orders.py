@@ -11,6 +11,7 @@ from cli.commands.accounts.account import chosen, opened
 from cli.display.tables import table_console
 from cli.pipeline.query import as_json
 from trading.execution.desk import TrackedOrder
+from trading.units import plain_text
 
 _COLUMNS = ("created_at", "symbol", "side", "quantity", "filled", "state", "reason")
 
@@ -54,8 +55,8 @@ def fields(order: TrackedOrder) -> dict[str, object]:
         "side": asked.side.name.lower(),
         "type": asked.type.value,
         "leg": asked.leg.value,
-        "quantity": f"{asked.quantity.normalize():f}",
-        "filled": f"{status.filled.normalize():f}",
+        "quantity": plain_text(asked.quantity),
+        "filled": plain_text(status.filled),
         "state": status.state.value,
         "reason": status.reason,
         "flags": list(status.flags),

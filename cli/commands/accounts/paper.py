@@ -38,4 +38,4 @@ def run_reset(server_dir: Path, account: str | None, *, asks: bool, as_object: b
     if as_object:
         typer.echo(as_json({"account": found.id, "orders_forgotten": orders}))
     else:
-        typer.echo(f"{found.id} begins anew; {orders} orders are forgotten.")
+        typer.echo(f"{found.id} starts afresh; {orders} orders are forgotten.")

@@ -14,6 +14,7 @@ from cli.commands.accounts.account import chosen, opened
 from cli.display.tables import table_console
 from cli.pipeline.query import as_json
 from trading.portfolio.standing import Standing
+from trading.units import plain_text
 
 _COLUMNS = ("symbol", "quantity", "average_price", "last_price", "value", "unrealized")
 
@@ -49,7 +50,7 @@ def fields(now: Standing) -> dict[str, Any]:
 
 def _exact(value: Any) -> Any:  # noqa: ANN401 - any field's
     if isinstance(value, Decimal):
-        return f"{value.normalize():f}"
+        return plain_text(value)
     if isinstance(value, list | tuple):
         return [_exact(item) for item in value]
     if isinstance(value, dict):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from typing import TYPE_CHECKING
 
 from adapters.market_data.sources import SourceName
@@ -18,11 +18,16 @@ from lake.reference.universes import read_universe
 from storage.directory import open_directory
 from trading.bars.intervals import Interval
 from trading.errors import ParameterError
-from trading.instruments.clock import NEW_YORK
+from trading.instruments.calendar import sessions
+from trading.instruments.clock import NEW_YORK, to_datetime64
+from trading.instruments.market_hours import session_before
 from trading.instruments.symbols import checked_symbol
 
 if TYPE_CHECKING:
     from flows.boundary.settings import Settings
+
+EARLIEST = date(1678, 1, 1)
+"""The first day of the years whose moments a 64-bit number of nanoseconds can hold."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +74,8 @@ def ingest_requests(question: LakeQuestion, settings: Settings) -> list[BronzeRe
     Without a range, the last sessions, which sources may still correct.
 
     Raises:
-        ParameterError: A value cannot be used, or no symbols are named.
+        ParameterError: A value cannot be used, no symbols are named, or no session of the range
+            has begun.
         FileError: The universe cannot be read.
     """
     now = datetime.now(UTC)
@@ -80,7 +86,7 @@ def ingest_requests(question: LakeQuestion, settings: Settings) -> list[BronzeRe
     last = parsed_day(question.end, "end") or now.astimezone(NEW_YORK).date()
     first = parsed_day(question.start, "start") or min(settlement_start(now), last)
     folder = question.source_dir and absolute(question.source_dir, "source_dir")
-    return [
+    requests = [
         BronzeRequest(
             source=sources(question, settings)[0].value,
             interval=interval,
@@ -94,6 +100,8 @@ def ingest_requests(question: LakeQuestion, settings: Settings) -> list[BronzeRe
         )
         for interval in intervals(question) or list(settings.intervals)
     ]
+    _check_sessions(question, first, last, now)
+    return requests
 
 
 def stored_requests(question: LakeQuestion, settings: Settings) -> list[BronzeRequest]:
@@ -228,6 +236,27 @@ def parsed_day(text: str | None, parameter: str) -> date | None:
     except ValueError:
         allowed = "a day like 2024-01-02"
         raise ParameterError(parameter, text, allowed, "write it as YYYY-MM-DD") from None
+
+
+def _check_sessions(question: LakeQuestion, first: date, last: date, now: datetime) -> None:
+    """Refuse days of which no session is known or has begun: there is nothing to fetch.
+
+    Raises:
+        ParameterError: It is so.
+    """
+    if first < EARLIEST:
+        allowed = f"a day from {EARLIEST.isoformat()} on"
+        parameter = "end" if question.start is None else "start"
+        raise ParameterError(parameter, first.isoformat(), allowed, "choose a later day")
+    until = min(last, now.astimezone(NEW_YORK).date())
+    if (sessions(first, until).opens <= to_datetime64(now)).any():
+        return
+    before = session_before(datetime.combine(until, time(), NEW_YORK)).day.isoformat()
+    if question.start is None:
+        allowed = "a day whose session has begun, and no other day is asked for"
+        raise ParameterError("end", last.isoformat(), allowed, f"pass e.g. end={before}")
+    allowed = f"the start of a range with a session that has begun (end={last.isoformat()})"
+    raise ParameterError("start", first.isoformat(), allowed, f"pass e.g. start={before}")
 
 
 def _universe(question: LakeQuestion, settings: Settings, lake: str) -> Sequence[str]:

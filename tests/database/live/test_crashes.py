@@ -19,7 +19,7 @@ NOW = datetime.now(UTC)
 SINCE = NOW - timedelta(minutes=3)
 WINDOWS = Crashes("windows", SINCE, 7, "the disk is full.")
 SENTENCE = (
-    "windows is down: it crashed 7 times in the last 3 min, and is begun again with growing "
+    "windows is down: it crashed 7 times in the last 3 min, and is restarted with growing "
     "pauses; it last said: the disk is full"
 )
 

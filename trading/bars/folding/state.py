@@ -89,5 +89,5 @@ class StoredFold(msgspec.Struct, array_like=True, kw_only=True):
 
 def _strange(problem: str) -> DataError:
     return DataError(
-        "the state of open bars", problem, "remove it, and bars begin anew from the log of ticks"
+        "the state of open bars", problem, "remove it, and bars are rebuilt from the log of ticks"
     )
