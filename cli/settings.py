@@ -64,8 +64,9 @@ def settings_before_a_server() -> Settings | None:
     None where the credentials for it are in a block of that server.
 
     Raises:
-        CommandError: A setting has a value that cannot be used.
+        CommandError: A setting, or the address of that server, has a value that cannot be used.
     """
+    named_api_url()
     found = settings_in_force()
     return None if found.aws_credentials_block else found
 

@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import os
 import subprocess
+from datetime import date
 from pathlib import Path
 
 import pytest
 
+from cli.pipeline.sample_data import write_sample
 from servers.connection import (
     Connection,
     named_api_url,
@@ -159,11 +161,13 @@ def test_where_no_other_server_is_named_nothing_is_told(
     assert capsys.readouterr().err == ""
 
 
-@pytest.mark.parametrize("command", [("demo", "--contracts", "NONE-SUCH"), ("redo",)])
+@pytest.mark.parametrize("command", [("demo", "--contracts", "NONE-SUCH"), ("redo", "--dry-run")])
 def test_a_command_says_that_it_passes_a_profiles_server_over(
     run: Run, tmp_path: Path, command: tuple[str, ...]
 ) -> None:
     (tmp_path / "profiles.toml").write_text(PROFILE)
+    if command[0] == "redo":  # which is refused before there is a server when there are no data
+        write_sample(str(tmp_path / "input"), 2, date(2024, 1, 2), date(2024, 1, 2), seed=1)
     done = run(*command, "--port", "0", PREFECT_HOME=str(tmp_path))
     assert f"and not on {CLOUD}" in done.stderr
     assert "secret" not in done.stderr
