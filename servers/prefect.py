@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from servers.errors import USAGE, CommandError
-from servers.process import start_child, stopping
+from servers.process import is_alive, start_child, stopping
 from servers.start_up import HOST, LOOK_SECONDS, StartUp, answers, bound_port, exclusive
 
 DEFAULT_PORT = 4200
@@ -146,12 +146,16 @@ def api_url(port: int) -> str:
 
 
 def running_api_url(folder: Path) -> str | None:
-    """The API of the local server for `folder`, when one runs and answers; starts none."""
+    """The API of the local server for `folder`, when one runs and answers; starts none.
+
+    A server whose command was killed does not count: it answers, but is about to end.
+    """
     try:
-        url = str(json.loads((folder / "server.lock").read_bytes())["api_url"])
-    except (OSError, ValueError, KeyError):
+        holder = json.loads((folder / "server.lock").read_bytes())
+        command, url = int(holder["pid"]), str(holder["api_url"])
+    except (OSError, ValueError, KeyError, TypeError):
         return None
-    return url if is_healthy(url, LOOK_SECONDS) else None
+    return url if is_alive(command) and is_healthy(url, LOOK_SECONDS) else None
 
 
 def is_healthy(url: str, timeout: float) -> bool:

@@ -106,3 +106,13 @@ def log_tail(log: Path, lines: int = 8) -> str:
         text = file.read().decode(errors="replace")
     kept = [line for line in text.splitlines() if line.strip()][-lines:]
     return "\n".join(f"  {line}" for line in kept) or "  (empty log)"
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process runs, and is none that ended and waits for its parent to notice."""
+    import psutil  # noqa: PLC0415 - --help stays quick
+
+    try:
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+    except (psutil.NoSuchProcess, ValueError):
+        return False

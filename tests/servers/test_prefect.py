@@ -25,6 +25,7 @@ from servers.prefect import (
     is_healthy,
     local_server,
     project_root,
+    running_api_url,
     start_server,
 )
 from servers.process import start_child, stopping
@@ -240,6 +241,23 @@ def test_only_an_api_that_answers_200_is_healthy(answers: tuple[str, list[int]])
     assert not is_healthy(url, timeout=30)
     assert not is_healthy(url, timeout=30)
     assert not statuses
+
+
+def test_a_server_counts_for_as_long_as_its_command_lives(
+    answers: tuple[str, list[int]], tmp_path: Path
+) -> None:
+    url, statuses = answers
+    assert running_api_url(tmp_path) is None
+    with stopping(start_child("http.server", ["0"], log=tmp_path / "log", env=os.environ)) as one:
+        holder = {"pid": one.pid, "api_url": url}
+        (tmp_path / "server.lock").write_text(json.dumps(holder))
+        statuses.append(200)
+        assert running_api_url(tmp_path) == url
+        one.kill()
+        os.waitid(os.P_PID, one.pid, os.WEXITED | os.WNOWAIT)
+        statuses.append(200)
+        assert running_api_url(tmp_path) is None
+    assert running_api_url(tmp_path) is None
 
 
 def test_what_answers_no_http_is_not_healthy() -> None:
