@@ -82,6 +82,7 @@ def test_pauses_grow_to_a_minute_and_begin_anew_after_a_steady_life(
 STUBBORN = """
 import os, pathlib, signal, sys, time
 signal.signal(signal.SIGINT, signal.SIG_IGN)
+signal.signal(signal.SIGQUIT, signal.SIG_DFL)  # a shell's background command ignores it
 pathlib.Path(sys.argv[1], "here").touch()
 pathlib.Path("stubborn.pid").write_text(str(os.getpid()))
 time.sleep(600)
