@@ -148,8 +148,9 @@ class Cluster:
         return self._do(self._surprises)
 
     def log(self, pod: str) -> str:
-        """What a pod has printed."""
-        return self._api.node.log(pod).read_text()
+        """What a pod has printed; nothing before its container has begun."""
+        file = self._api.node.log(pod)
+        return file.read_text() if file.exists() else ""
 
     def logs(self, job: str) -> str:
         """What the pods of a Job have printed."""
