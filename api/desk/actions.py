@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from asyncio import to_thread
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Request, Response
+from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import RedirectResponse
 
 from api.desk.charting import json_response
@@ -83,7 +83,7 @@ async def kill(
         with desk.services.database.connection() as database:
             halt(database, account, who=caller.name, why=why, closes_positions=close == "yes")
 
-    await to_thread(latch)
+    await run_in_threadpool(latch)
     await desk.pusher.look()
     return json_response({"account": account})
 
@@ -108,7 +108,7 @@ async def let_trade(
         with desk.services.database.connection() as database:
             resume(database, account, who=caller.name, why=why)
 
-    await to_thread(release)
+    await run_in_threadpool(release)
     await desk.pusher.look()
     return json_response({"account": account})
 

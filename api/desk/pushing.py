@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import datetime
 
 import msgspec
+from fastapi.concurrency import run_in_threadpool
 
 from api.broadcast import Broadcast
 from api.desk.frame import Fields, Frame, Row, frame_of
@@ -140,7 +141,7 @@ class Pusher:
 
     async def _read(self) -> None:
         try:
-            state, notices = await asyncio.to_thread(self._look_up)
+            state, notices = await run_in_threadpool(self._look_up)
         except DatabaseError as error:
             if not self._problem:
                 _LOG.warning("%s", error)

@@ -7,6 +7,7 @@ import contextlib
 
 import msgspec
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
+from fastapi.concurrency import run_in_threadpool
 
 from api.broadcast import Viewer, ViewerDroppedError
 from api.desk.desk import Desk, DeskOf
@@ -29,7 +30,7 @@ async def live(socket: WebSocket, desk: DeskOf, after: int = 0) -> None:
     await socket.accept()
     with desk.pusher.broadcast.viewer() as viewer:
         viewer.offer(msgspec.json.encode(desk.pusher.frame()))
-        for notice in await asyncio.to_thread(_missed, desk, after):
+        for notice in await run_in_threadpool(_missed, desk, after):
             viewer.tell(notice)
         sender = asyncio.create_task(_send(socket, viewer))
         try:

@@ -18,6 +18,7 @@ from typing import Annotated, Any
 
 import msgspec
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
+from fastapi.concurrency import run_in_threadpool
 from msgspec import Meta
 
 from api.envelope import ApiError, encoded
@@ -189,7 +190,7 @@ async def _check(websocket: WebSocket) -> None:
     while True:
         await asyncio.sleep(CHECK_SECONDS)
         try:
-            await asyncio.to_thread(identified, websocket, services)
+            await run_in_threadpool(identified, websocket, services)
         except ApiError as error:
             raise ClosedError(POLICY, error.message[:120]) from None
         except DatabaseError:
