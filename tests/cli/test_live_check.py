@@ -82,7 +82,7 @@ def test_each_process_that_gives_no_sign_of_life_is_named(database: Database) ->
     done = check()
     assert done.exit_code == 1
     assert "windows sends no heartbeat; alerts sends no heartbeat; look" in done.stderr
-    assert "stream gives" not in done.stderr
+    assert "stream sends" not in done.stderr
     all_run(database)
     done = check()
     assert done.exit_code == 0
