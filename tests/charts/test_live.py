@@ -152,7 +152,7 @@ def test_flow_runs_and_console_know_database_and_bus() -> None:
 
 
 def test_time_is_that_of_the_prices() -> None:
-    """Shown to fail with one process on the wall's clock: it would call made-up prices stale."""
+    """A process on the wall's clock would call made-up prices stale."""
     assert clocks(given.LIVE_API) == {"events"}
     assert clocks(merged(given.REPLAYED, given.LIVE_API)) == {"events"}
     assert clocks(merged(given.VENDOR, given.LIVE_API)) == {"wall"}

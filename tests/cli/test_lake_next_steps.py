@@ -24,7 +24,7 @@ def test_gaps_of_vendors_are_fetched_by_the_command_as_it_stands() -> None:
 
 
 def test_gaps_of_files_are_left_out_of_the_command() -> None:
-    """Shown to fail with all sources in it: files would ask for a folder."""
+    """With them it would ask for a folder."""
     command, rest = _next_steps("/lake", {"yahoo", "files"})
     assert redo_command(command) == ["redo", "--gaps", "--lake-dir", "/lake", "--source", "yahoo"]
     assert "--from with the folder" in rest

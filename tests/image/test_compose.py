@@ -74,7 +74,7 @@ def test_no_secret_is_written_down(name: str) -> None:
 
 
 def test_flow_runs_know_the_sources_and_the_channels_that_are_set() -> None:
-    """Shown to fail without them: runs would fetch made-up bars, and tell nobody of a limit."""
+    """Without them runs would fetch made-up bars, and tell nobody of a limit."""
     runs, stream, alerts = (environment(SERVICES[name]) for name in ("worker", "stream", "alerts"))
     assert runs["TRADING_SOURCES"].startswith("${TRADING_SOURCES:-")
     assert runs["TRADING_POLYGON_API_KEY"] == stream["TRADING_POLYGON_API_KEY"]
@@ -126,7 +126,7 @@ def test_the_image_has_the_folder_of_the_volume() -> None:
 
 
 def test_made_up_prices_go_with_the_time_that_they_tell_until_both_are_changed() -> None:
-    """Shown to fail with one process on the wall's clock: it would call these prices stale."""
+    """A process on the wall's clock would call these prices stale."""
     stream = " ".join(words(SERVICES["stream"])[0])
     assert stream.endswith("--source synthetic")
     for name in ("alerts", "executor", "api"):

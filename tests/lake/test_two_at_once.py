@@ -125,10 +125,7 @@ def at_each_look(
 def test_bronze_and_silver_of_other_bars_while_gold_plans_and_computes(
     tmp_path: Path, minutes: Bars, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A plan is that of before or after; a file that passes for one of after is one.
-
-    Shown to fail with the fingerprint of a file taken from the plan and not from what was read.
-    """
+    """A plan is that of before or after; a file that passes for one of after is one."""
     template, after = tmp_path / "template", tmp_path / "after"
     write_bronze(template, minutes, "1m", Grain.SESSION)
     silver_of(template)
@@ -173,10 +170,7 @@ def _fingerprint(file: Path) -> bytes:
 def test_compaction_while_silver_is_made(
     tmp_path: Path, minutes: Bars, monkeypatch: pytest.MonkeyPatch, grace: timedelta
 ) -> None:
-    """Bronze that is put into months in the middle of it is the same bronze.
-
-    Shown to fail when a session file that is gone is not looked for in its month.
-    """
+    """Bronze that is put into months in the middle of it is the same bronze."""
     template, plain = tmp_path / "template", tmp_path / "plain"
     minutes = minutes[minutes.timestamps < np.datetime64("2024-02-01")]
     for lake in (template, plain):
@@ -205,10 +199,7 @@ def test_compaction_while_silver_is_made(
 def test_compaction_while_silver_is_read(
     tmp_path: Path, minutes: Bars, monkeypatch: pytest.MonkeyPatch, grace: timedelta
 ) -> None:
-    """By gold, which plans and computes, and by who asks for its rows.
-
-    Shown to fail when a session file that is gone is not looked for in its month.
-    """
+    """By gold, which plans and computes, and by who asks for its rows."""
     template, plain = tmp_path / "template", tmp_path / "plain"
     minutes = minutes[minutes.timestamps < np.datetime64("2024-02-01")]
     for lake in (template, plain):

@@ -49,7 +49,7 @@ def assert_one_sentence(error: Exception) -> None:
     ids=lambda url: ascii(url[:30]),
 )
 def test_what_no_directory_is_called_is_refused_in_one_sentence(url: str) -> None:
-    """Shown to fail: without `checked_location` most of these open."""
+    """Without `checked_location` most of these open."""
     with pytest.raises(LocationError, match=r"^output_dir=") as caught:
         open_directory(url, "output_dir")
     assert_one_sentence(caught.value)
@@ -67,7 +67,7 @@ def test_what_no_directory_is_called_is_refused_in_one_sentence(url: str) -> Non
     ],
 )
 def test_credentials_in_a_location_are_refused_and_not_repeated(url: str) -> None:
-    """Shown to fail: with the old pattern, `[^/@]*@`, a key with a slash stood in the message."""
+    """With a pattern like `[^/@]*@`, a key with a slash stays in the message."""
     with pytest.raises(LocationError, match="without user, password and query") as caught:
         open_directory(url, "input_dir")
     assert CANARY not in str(caught.value)
@@ -79,7 +79,7 @@ def test_credentials_in_a_location_are_refused_and_not_repeated(url: str) -> Non
 # Those two ask a host of the internet as soon as they are opened.
 @pytest.mark.parametrize("protocol", sorted({*known_implementations} - {"ftp", "gist"}))
 def test_every_protocol_opens_or_says_why_not(protocol: str) -> None:
-    """Shown to fail: six of them raised what `open_directory` did not catch, e.g. hdfs and ftp."""
+    """Each raises errors of its own, e.g. hdfs and ftp."""
     try:
         open_directory(f"{protocol}://localhost/x", "input_dir")
     except LocationError as error:
@@ -91,7 +91,7 @@ def test_every_protocol_opens_or_says_why_not(protocol: str) -> None:
 @example("file://~")
 @example("://")
 def test_any_text_is_a_location_or_a_sentence(text: str) -> None:
-    """Shown to fail: without the test for `::`, `"::"` splits into nothing."""
+    """Without the test for `::`, `"::"` splits into nothing."""
     try:
         assert checked_location(text, "input_dir") == text
     except LocationError as error:
@@ -102,7 +102,7 @@ def test_any_text_is_a_location_or_a_sentence(text: str) -> None:
 
 
 def test_a_link_out_of_the_output_directory_is_not_written_through(tmp_path: Path) -> None:
-    """Shown to fail: without `_check_inside` the file appears in `elsewhere`."""
+    """Without `_check_inside` the file appears in `elsewhere`."""
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     (tmp_path / "output").mkdir()
@@ -118,7 +118,7 @@ def test_a_link_out_of_the_output_directory_is_not_written_through(tmp_path: Pat
 
 
 def test_a_link_in_the_place_of_a_result_is_replaced_and_its_target_is_not(tmp_path: Path) -> None:
-    """Shown to fail: opened with mode `wb` instead of written beside and renamed, it is."""
+    """It is when opened with mode `wb` instead of written beside and renamed."""
     precious = tmp_path / "precious"
     precious.write_bytes(b"mine")
     directory = open_directory(str(tmp_path / "output"), "output_dir")
@@ -132,7 +132,7 @@ def test_a_link_in_the_place_of_a_result_is_replaced_and_its_target_is_not(tmp_p
 
 
 def test_links_inside_the_tree_and_a_linked_root_are_used(tmp_path: Path) -> None:
-    """Shown to fail: with every link refused, a disk that is mounted by a link cannot be used."""
+    """With every link refused, a disk that is mounted by a link cannot be used."""
     (tmp_path / "disk/real").mkdir(parents=True)
     (tmp_path / "output").symlink_to(tmp_path / "disk")
     (tmp_path / "disk/AAPL").symlink_to(tmp_path / "disk/real")
@@ -142,7 +142,7 @@ def test_links_inside_the_tree_and_a_linked_root_are_used(tmp_path: Path) -> Non
 
 
 def test_pipes_devices_and_loops_among_the_results_are_no_results(tmp_path: Path) -> None:
-    """Shown to fail: with `is_dir` alone the pipe is opened and read for ever."""
+    """With `is_dir` alone the pipe is opened and read for ever."""
     folder = tmp_path / "AAPL"
     folder.mkdir()
     os.mkfifo(folder / "20240102_093000.parquet")
@@ -156,7 +156,7 @@ def test_pipes_devices_and_loops_among_the_results_are_no_results(tmp_path: Path
 
 @pytest.mark.parametrize("name", [PRICES_FILE, "ingestion.json"])
 def test_a_pipe_in_the_place_of_an_input_is_named(tmp_path: Path, name: str) -> None:
-    """Shown to fail: without the test for a regular file, reading `ingestion.json` never ends."""
+    """Without the test for a regular file, reading `ingestion.json` never ends."""
     os.mkfifo(tmp_path / name)
     directory = open_directory(str(tmp_path), "input_dir")
     read = MarketData if name == PRICES_FILE else read_manifest
@@ -166,7 +166,7 @@ def test_a_pipe_in_the_place_of_an_input_is_named(tmp_path: Path, name: str) -> 
 
 
 def test_a_component_that_no_filesystem_takes(tmp_path: Path) -> None:
-    """Shown to fail: with the limit of a location lifted, the message is as long as the path."""
+    """With the limit of a location lifted, the message is as long as the path."""
     directory = open_directory(str(tmp_path / ("x" * 300)), "output_dir")
     with pytest.raises(StorageError, match=os.strerror(errno.ENAMETOOLONG)) as caught:
         directory.write_bytes("AAPL/all.parquet", b"x")

@@ -56,11 +56,7 @@ def test_a_lake_survives_kills_to_the_bit(
     last: date,
     kills: int,
 ) -> None:
-    """Killed with SIGKILL when a random share of the partitions is there, the last one whole.
-
-    Shown to fail with a write that opens the file itself (half a file), and with rows written
-    before the note that some are missing.
-    """
+    """Killed with SIGKILL when a random share of the partitions is there, the last one whole."""
     lake = Lake(tmp_path / "lake")
     total = symbols * len(sessions(FIRST, last))
     chosen = random.Random(11)  # noqa: S311 - moments of a test

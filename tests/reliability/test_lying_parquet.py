@@ -163,8 +163,8 @@ def stored_result(folder: Path, market: Market) -> Path:
 
 
 def test_files_that_lie_are_refused_in_bounded_memory(tmp_path: Path) -> None:
-    """Shown to fail: each bound of `storage.parquet.limits` left out lets its case read on, the
-    text and the rows beyond the memory allowed."""
+    """Each bound of `storage.parquet.limits` left out lets its case read on, the text and the rows
+    beyond the memory allowed."""
     one_column(pa.array(np.arange(8.0)))(tmp_path / SOUND)
     for name, (write, _) in LIES.items():
         write(tmp_path / f"{name}.parquet")
@@ -197,7 +197,7 @@ def test_damaged_copies_are_read_or_refused_in_bounded_memory(
 
 
 def test_statistics_that_point_elsewhere_are_not_believed(tmp_path: Path) -> None:
-    """Shown to fail: believed, they make a partition of other bars than its timestamp says."""
+    """Believed, they make a partition of other bars than its timestamp says."""
     file = pa.BufferOutputStream()
     pq.write_table(
         pa.table({"timestamp": stamps(8), "AAPL": np.arange(8.0)}), file, row_group_size=4
@@ -218,7 +218,7 @@ def test_statistics_that_point_elsewhere_are_not_believed(tmp_path: Path) -> Non
 
 
 def test_a_contract_that_is_there_twice_is_refused(input_dir: str) -> None:
-    """Shown to fail: unnoticed, one contract is analysed twice at once into the same files."""
+    """Unnoticed, one contract is analysed twice at once into the same files."""
     path = Path(input_dir) / PRICES_FILE
     table = pq.read_table(path)
     pq.write_table(table.append_column("AAPL", table.column("AAPL")), path)
@@ -278,7 +278,7 @@ def without(key: bytes) -> Callable[[pa.Table], pa.Table]:
 def test_a_result_that_is_not_what_it_says_enters_no_portfolio(
     tmp_path: Path, market: Market, lie: Callable[[pa.Table], pa.Table], current: list[str]
 ) -> None:
-    """Shown to fail: without the check of names, rows of MSFT count as AAPL's; without that of the
+    """Without the check of names, rows of MSFT count as AAPL's; without that of the
     timestamp, a bar of the year 1677 enters the portfolio. Whether a result is current is read
     from its metadata alone; one that says so and lies is named when rows are read."""
     path = stored_result(tmp_path, market)

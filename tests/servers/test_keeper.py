@@ -29,7 +29,6 @@ time.sleep(600)
 def test_a_server_that_dies_at_each_start_gets_growing_pauses_and_is_said_to_be_down(
     tmp_path: Path,
 ) -> None:
-    """Shown to fail with one pause for all, and without the file."""
     folder = tmp_path / "valkey"
     folder.mkdir()
     with (
@@ -92,7 +91,7 @@ time.sleep(600)
 def test_a_server_without_a_keeper_that_does_not_end_in_time_is_ended_at_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As Postgres while it replays its log; shown to wait for ever with one signal for all."""
+    """As Postgres while it replays its log: SIGINT alone might not end it for minutes."""
     monkeypatch.setattr(server_module, "ABANDONED_SECONDS", 0.5)
 
     def launch() -> Launch:

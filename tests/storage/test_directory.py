@@ -63,7 +63,7 @@ def test_the_identity_stays_the_same_while_nothing_is_written(directory: Directo
 def test_an_identity_is_settled_once_its_file_cannot_change_within_its_time(
     directory: Directory, tmp_path: Path
 ) -> None:
-    """Shown to fail with the time of a file that has just been written passed for an old one."""
+    """A file that has just been written has no time that can be relied on."""
     directory.write_bytes("a", b"12345")
     if directory.is_local:
         for age, expected in ((-60.0, False), (SETTLING_SECONDS + 1, True)):
@@ -90,7 +90,6 @@ def test_the_same_size_and_content_written_again_is_another_version(tmp_path: Pa
 def test_what_was_written_since_it_was_seen_is_neither_replaced_nor_removed(
     directory: Directory,
 ) -> None:
-    """Shown to fail on each store when it does not ask for the version."""
     assert directory.write_over("a/b", b"first", None)
     assert not directory.write_over("a/b", b"of one who saw nothing", None)
     seen = directory.identity("a/b")

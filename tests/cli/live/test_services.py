@@ -177,7 +177,7 @@ with running("windows", ServiceOptions(server_dir=Path("none"))) as service:
 def test_a_service_that_crashes_does_not_say_that_somebody_stopped_it(
     database: Database, database_url: str, bus_url: str
 ) -> None:
-    """Shown to fail with `stopped`, on which nobody is told."""
+    """Nobody is told of a service that says `stopped`."""
     environment = dict(os.environ) | {
         "TRADING_DATABASE_URL": database_url, "TRADING_BUS_URL": bus_url,
     }  # fmt: skip

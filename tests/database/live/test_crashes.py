@@ -30,7 +30,7 @@ def service_findings(database: Database) -> dict[str, Finding]:
 
 
 def test_a_report_is_no_sign_of_life_and_an_alarm(database: Database) -> None:
-    """Shown to fail when the signs of life between two crashes count."""
+    """The signs of life between two crashes do not count."""
     for service in ("windows", "stream"):
         beat(database, service, "host:1", started_at=SINCE, state="running", detail={})
     report_crashes(database, "trading live on here", [WINDOWS])

@@ -79,7 +79,6 @@ def test_files_older_than_the_months_that_are_kept_stay_in_the_lake(
 
 
 def test_the_first_source_counts_for_the_days_that_it_has(lake: Lake, database: Database) -> None:
-    """Shown to fail when the file written last counts."""
     january = days(date(2020, 1, 1), date(2020, 1, 31), seed=2)
     put(lake, january, "2020-01", "polygon")
     put(lake, YEAR, "2020", "yahoo")
@@ -93,7 +92,7 @@ def test_the_first_source_counts_for_the_days_that_it_has(lake: Lake, database: 
 def test_a_source_that_comes_to_count_replaces_the_bars_of_the_other(
     lake: Lake, database: Database
 ) -> None:
-    """Shown to fail without removing: an older file loses, and bars that it lacks remain."""
+    """Unless they are removed, an older file loses, and bars that it lacks remain."""
     february = days(date(2020, 2, 1), date(2020, 2, 29), seed=3)[1:]
     put(lake, february, "2020-02", "polygon")
     put(lake, YEAR, "2020", "yahoo")

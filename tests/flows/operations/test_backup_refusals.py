@@ -29,7 +29,7 @@ def place(tmp_path: Path) -> Directory:
 
 
 def test_a_database_without_tables_is_none_of_ours(empty_url: str, place: Directory) -> None:
-    """Shown to fail when it is dumped: after a few such sets the good ones are gone."""
+    """After a few sets of an empty one the good ones would be gone."""
     with pytest.raises(DatabaseError, match="has no tables, so there is nothing to back up"):
         back_up(Databases(trading=empty_url, prefect=None), place, NOW)
     assert backup_sets.complete_sets(place) == []
@@ -41,7 +41,7 @@ def test_nothing_is_restored_when_one_of_two_databases_is_not_empty(
     place: Directory,
     tmp_path: Path,
 ) -> None:
-    """Shown to fail with one after the other: the first is full then, and refuses."""
+    """With one after the other the first would be full by then, and refuse."""
     both = Databases(trading=database.url, prefect=prefect_file(tmp_path).prefect)
     made = back_up(both, place, NOW)
     assert [item.database for item in made.manifest.dumps] == ["trading", "prefect"]

@@ -161,7 +161,7 @@ class _Desk:
 
 
 def test_what_is_restored_is_whole_and_goes_on(database_url: str, tmp_path: Path) -> None:
-    """Shown to fail when rows are counted at another moment than that of the dump."""
+    """Rows are counted at the moment of the dump."""
     lake = Lake(tmp_path / "lake")
     put(lake, minutes(DAYS[0]), "20240103", interval=Interval.MINUTE)
     with open_database(database_url) as database:

@@ -163,8 +163,6 @@ async def test_without_its_database_the_rest_is_done_and_what_was_not_is_said(
 def test_a_month_that_cannot_be_compared_fails_and_stops_no_other(
     here: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Shown to fail when the storage's error ends the run, as it did."""
-
     class Away(LakeVerification):
         def __call__(self, interval: Interval, symbol: str, month: date, stored: pa.Table) -> bool:
             if month == date(2000, 1, 1):

@@ -79,7 +79,6 @@ SOON = datetime(2024, 1, 4, 12, tzinfo=UTC)
 def test_a_death_at_any_change_of_the_store_leaves_the_lake_of_none(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Shown to fail with the rows written before the gap, and with the gap closed before them."""
     undisturbed = Lake(tmp_path / "undisturbed")
     changes = history(undisturbed, tmp_path / "in", monkeypatch, (0, False))
     expected = undisturbed.contents()

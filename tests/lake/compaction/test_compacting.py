@@ -148,7 +148,6 @@ def run(filled: Filled, grace: timedelta = AT_ONCE) -> dict[str, MonthState]:
 
 
 def test_months_are_read_and_planned_as_their_sessions_were(filled: Filled) -> None:
-    """Shown to fail without the file's name, its time of writing, or one of its row groups."""
     before = filled.said()
     assert len(before["files"][0]) == 5
     waiting = run(filled, timedelta(hours=1))
@@ -175,7 +174,6 @@ def corrected(rows: list[Row], day: str) -> list[Row]:
 def test_a_session_of_a_month_is_corrected_and_only_what_it_changes_is_due(
     filled: Filled, tmp_path: Path
 ) -> None:
-    """Shown to fail when the month counts before the session that lies beside it."""
     plain = Filled(Lake(tmp_path / "plain"), filled.rows, tmp_path / "plain in")
     plain.ingest(filled.rows)
     plain.build()
@@ -232,7 +230,6 @@ def changes(monkeypatch: pytest.MonkeyPatch, death: int, *, done: bool) -> list[
 def test_a_death_at_any_change_leaves_everything_readable_and_the_next_run_ends_it(
     filled: Filled, monkeypatch: pytest.MonkeyPatch, *, done: bool
 ) -> None:
-    """Shown to fail with session files removed before their month is written."""
     before = filled.said()
     deaths = 0
     while True:
@@ -253,7 +250,7 @@ def test_a_death_at_any_change_leaves_everything_readable_and_the_next_run_ends_
 def test_a_session_corrected_between_the_last_look_and_its_removal_stays(
     filled: Filled, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Shown to fail with a removal that asks for nothing: the correction was gone."""
+    """A removal that asks for nothing would lose the correction."""
     rows, day = corrected(filled.rows, "2024-01-31"), date(2024, 1, 31)
     name = "bronze/files/1m/AAPL/20240131.parquet"
     remove = Directory.remove_seen
@@ -279,7 +276,7 @@ def test_a_session_corrected_between_the_last_look_and_its_removal_stays(
 def test_of_two_compactions_of_a_month_one_is_told_to_come_again(
     filled: Filled, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Shown to fail with a plain write: the first one's month, with a correction, was gone."""
+    """A plain write would lose the first one's month, with a correction."""
     run(filled)
     rows, day = corrected(filled.rows, "2024-01-31"), date(2024, 1, 31)
     filled.redo(rows, day)

@@ -56,10 +56,7 @@ def history() -> list[Bars]:
 def test_what_follows_a_change_is_made_again_and_nothing_before_it(
     history: list[Bars], late: set[int], changes: list[tuple[int, int]]
 ) -> None:
-    """However far back it is, and to the bit what a lake makes that never knew other bars.
-
-    Shown to fail when an index or a gathered file counts for another version of silver's file.
-    """
+    """However far back it is, and to the bit what a lake makes that never knew other bars."""
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patched:
         patched.setattr(gathered, "WORTHWHILE", 1)
         patched.setattr(fingerprint_index, "WORTHWHILE_ON_DISK", 1)

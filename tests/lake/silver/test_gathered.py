@@ -123,10 +123,7 @@ STEPS = st.one_of(
 def test_after_any_history_it_is_what_the_files_say(
     steps: list[tuple[str, int, int]], data: st.DataObject
 ) -> None:
-    """Sessions come, are restated, taken away, put into months; what is kept is broken or old.
-
-    Shown to fail when a piece counts by its name alone, or the rows of one before it are skipped.
-    """
+    """Sessions come, are restated, taken away, put into months; what is kept is broken or old."""
     with tempfile.TemporaryDirectory() as folder:
         lake = open_directory(folder, "lake_dir")
         write_session(lake, DAYS[3], 1)
@@ -152,7 +149,7 @@ def test_after_any_history_it_is_what_the_files_say(
 
 
 def test_only_what_changed_is_read(tmp_path: Path, read: list[str]) -> None:
-    """Shown to fail when a new piece is not kept, or when one in the middle drops those after."""
+    """A new piece is kept, and one that changes in the middle drops none of those after it."""
     lake = open_directory(str(tmp_path), "lake_dir")
     for number, day in enumerate(DAYS):
         write_session(lake, day, number)
@@ -178,10 +175,7 @@ def test_only_what_changed_is_read(tmp_path: Path, read: list[str]) -> None:
 def test_what_has_just_been_written_is_read_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It may change without a change of its time, by a clock that is coarse.
-
-    Shown to fail when every file is settled.
-    """
+    """It may change without a change of its time, by a clock that is coarse."""
     monkeypatch.undo()
     monkeypatch.setattr(gathered, "WORTHWHILE", 1)
     lake = open_directory(str(tmp_path), "lake_dir")

@@ -77,7 +77,7 @@ def test_a_symbol_that_comes_or_goes_moves_no_other_price(symbols: list[str]) ->
     ],
 )
 def test_at_the_present_it_goes_on_with_it(begin: str, now: str) -> None:
-    """Shown to fail where it ends at the present, and where it tells what is not over."""
+    """It neither ends at the present nor tells what is not over."""
     present = Present(moment(now))
     source = stream(present, begin)
     caught_up = told(source, present.now)

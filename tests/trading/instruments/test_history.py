@@ -177,7 +177,7 @@ def test_a_rename_is_found_by_the_identifier_and_frees_the_symbol_for_another() 
 
 
 def test_a_rename_that_was_stored_by_halves_is_stored_whole_the_next_time() -> None:
-    """Shown to fail without: the history would be asked to rename what it has renamed."""
+    """Otherwise the history would be asked to rename what it has renamed."""
     listed = [replace(FACEBOOK, symbol="META")]
     result = maintained([FACEBOOK], NONE, listed, ["FB"], TODAY)
     for day in (TODAY, TODAY + timedelta(days=3)):
@@ -196,7 +196,7 @@ def test_a_symbol_that_another_instrument_has_now_is_two_instruments() -> None:
 
 
 def test_a_former_instrument_of_a_symbol_does_not_take_the_place_of_the_one_that_trades() -> None:
-    """Shown to fail when the list's order decides."""
+    """The list's order decides nothing."""
     known = Instrument(symbol="META", sector="Media")
     former = Instrument(symbol="META", delisted=date(2001, 5, 31))
     result = maintained([known], NONE, [former, replace(known, sector="")], ["META"], TODAY)

@@ -123,7 +123,7 @@ def test_closes_are_adjusted_for_splits_that_have_happened(lake: Lake) -> None:
 
 
 def test_a_session_of_which_minutes_are_wanted_is_left_out(lake: Lake) -> None:
-    """Shown to fail without: an hour's close would be that of another minute."""
+    """Otherwise an hour's close would be that of another minute."""
     fill(lake)
     request = lake.request("synthetic", first=FIRST, last=LAST, symbols=SYMBOLS)
     key = lake.due(request, NOW - timedelta(days=58))[1]
