@@ -43,8 +43,7 @@ def add_alert(
     """Add an alert rule, or change the rule of that name.
 
     Kinds: price_above, price_below, change, indicator_above, indicator_below, signal, stale, gap,
-    failed_partition, risk_state, risk_limit, reconciliation,
-    service_down.
+    failed_partition, risk_state, risk_limit, reconciliation, service_down.
 
     \b
     Examples:

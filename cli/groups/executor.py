@@ -71,7 +71,8 @@ def executor(
         ),
     ] = None,
     minutes: Annotated[
-        float | None, typer.Option(help="Stop after so many seconds. Default: on Ctrl-C.", min=0.0)
+        float | None,
+        typer.Option(help="Stop after so many minutes. Default: on Ctrl-C.", min=0.0, metavar="N"),
     ] = None,
     server_dir: ServerDir = DEFAULT_FOLDER,
     log_dir: LogDir = None,

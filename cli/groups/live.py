@@ -39,16 +39,9 @@ Speed = Annotated[
         min=0.1, max=1_000_000, help="How many times as fast as real time, synthetic or replayed."
     ),
 ]
-First = Annotated[
+Last = Annotated[
     str | None,
-    typer.Option("--from", help="First day of a replay. Default: the last session.", metavar="DAY"),
-]
-Last = Annotated[str | None, typer.Option("--to", help="Last day of a replay.", metavar="DAY")]
-BronzeSource = Annotated[
-    str | None,
-    typer.Option(
-        help="The source in bronze that is replayed. Default: the only one.", metavar="NAME"
-    ),
+    typer.Option("--to", help="Last day of a replay. Default: that of --from.", metavar="DAY"),
 ]
 Strategies = Annotated[
     str, typer.Option("--strategy", help="Strategies; see trading strategy list.", metavar="NAMES")
@@ -72,9 +65,23 @@ def run(
     symbols: Symbols = None,
     rate: Rate = 200.0,
     speed: Speed = DEFAULT_SPEED,
-    first: First = None,
+    first: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            help="First day of a replay. Default: that of --to, else the lake's last 30 days.",
+            metavar="DAY",
+        ),
+    ] = None,
     last: Last = None,
-    bronze_source: BronzeSource = None,
+    bronze_source: Annotated[
+        str | None,
+        typer.Option(
+            help="The source in bronze that is replayed. Default: the first of TRADING_SOURCES "
+            "that the lake has.",
+            metavar="NAME",
+        ),
+    ] = None,
     strategy: Strategies = DEFAULT_STRATEGY,
     interval: Intervals = DEFAULT_INTERVAL,
     minutes: Annotated[
@@ -141,9 +148,21 @@ def stream(
     symbols: Symbols = None,
     rate: Rate = 200.0,
     speed: Speed = DEFAULT_SPEED,
-    first: First = None,
+    first: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            help="First day of a replay. Default: that of --to, else the last session.",
+            metavar="DAY",
+        ),
+    ] = None,
     last: Last = None,
-    bronze_source: BronzeSource = None,
+    bronze_source: Annotated[
+        str | None,
+        typer.Option(
+            help="The source in bronze that is replayed. Default: the only one.", metavar="NAME"
+        ),
+    ] = None,
     lake_dir: LakeDir = None,
     server_dir: ServerDir = DEFAULT_FOLDER,
     log_dir: LogDir = None,

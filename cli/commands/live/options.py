@@ -38,8 +38,9 @@ class StreamOptions:
             were asked for before, or takes some.
         rate: Synthetic ticks in a second.
         speed: Simulated seconds in a second, of synthetic ticks and replays.
-        first: First day of a replay; None for the last that the lake has.
-        last: Last one, included.
+        first: First day of a replay; None for `last`, or where that is None as well the lake's
+            last 30 days in `trading live`, and the last session in `trading live stream`.
+        last: Last one, included; None for `first`.
         bronze_source: The source of bronze that is told again; None for the only one.
         lake_dir: The lake; None for the settings'.
     """
