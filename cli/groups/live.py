@@ -13,10 +13,7 @@ from cli.groups.service import LogDir, MetricsHost, MetricsPort
 from cli.options import DEFAULT_FOLDER, Json, LakeDir, ServerDir
 from servers.errors import USAGE, CommandError
 
-live = typer.Typer(
-    help="Run the live platform: all of it with trading live, or each process by itself.",
-    rich_markup_mode=None,
-)
+live = typer.Typer(rich_markup_mode=None)
 
 Source = Annotated[
     Literal["synthetic", "replay", "alpaca", "polygon"],
@@ -101,8 +98,9 @@ def run(
 ) -> None:
     """Run the platform on this machine: prices, bars, signals, paper orders, alerts and the desk.
 
-    Each part is a process of its own. One that dies is restarted and continues where it stopped.
-    Synthetic ticks and replays of the lake need no key. Orders always go to a paper account.
+    Each part is a process of its own, which a command below runs alone. One that dies is restarted
+    and continues where it stopped. Synthetic ticks and replays of the lake need no key. Orders
+    always go to a paper account.
 
     \b
     Examples:
