@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cli.extras import needs_extra
 from cli.options import DEFAULT_FOLDER
-from servers.errors import USAGE, CommandError
 from servers.postgres.local import local_postgres
 
 if TYPE_CHECKING:
@@ -31,13 +31,8 @@ def database_url(settings: Settings, server_dir: Path = DEFAULT_FOLDER) -> Itera
         ParameterError: The URL cannot be used.
         DatabaseError: The database cannot be reached, or its schema is not one of ours.
     """
-    try:
+    with needs_extra("lake"):
         from database.schema import upgrade_schema  # noqa: PLC0415 - an extra brings what it needs
-    except ModuleNotFoundError as error:
-        raise CommandError(
-            f"This command needs {error.name}; install the extra, e.g. with uv sync --extra lake.",
-            USAGE,
-        ) from None
     with local_or_named(settings, server_dir) as url:
         upgrade_schema(url)
         yield url

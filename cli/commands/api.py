@@ -15,6 +15,7 @@ import typer
 
 from cli.bus import check_bus
 from cli.database import database_url
+from cli.extras import needs_extra
 from cli.pipeline.failures import named_server
 from cli.settings import (
     existing_lake,
@@ -72,18 +73,13 @@ def run_api(options: ApiOptions) -> None:
         CommandError: The address cannot be listened on, or keys are needed and there are none.
         ParameterError, DatabaseError: The database, the bus or the lake cannot be used.
     """
-    try:
+    with needs_extra("live"):
         import uvicorn  # noqa: PLC0415 - an extra brings it
 
         from api.app import create_app  # noqa: PLC0415 - as above
         from api.desk.desk import DeskSettings, utc_now  # noqa: PLC0415 - as above
         from api.desk.routes import desk_routes  # noqa: PLC0415 - as above
         from cli.market_clock import market_clock  # noqa: PLC0415 - as above
-    except ModuleNotFoundError as error:
-        raise CommandError(
-            f"This command needs {error.name}; install the extra, e.g. with uv sync --extra live.",
-            USAGE,
-        ) from None
     # What cannot be used is refused before a database is started.
     check_bus(settings_in_force())
     early = settings_before_a_server()

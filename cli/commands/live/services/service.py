@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from cli.bus import bus_url, check_bus, opened_bus
 from cli.database import database_url
+from cli.extras import needs_extra
 from cli.settings import settings_in_force
 from servers.errors import USAGE, CommandError
 
@@ -172,14 +173,9 @@ def opened_database(settings: Settings, server_dir: Path) -> Iterator[tuple[str,
         CommandError: The extra is not installed, or the local server does not start.
         ParameterError, DatabaseError: The database cannot be used.
     """
-    try:
+    with needs_extra("live"):
         from database.connection import open_database  # noqa: PLC0415 - of an extra
         from database.errors import SchemaError  # noqa: PLC0415 - as above
-    except ModuleNotFoundError as error:
-        raise CommandError(
-            f"This command needs {error.name}; install the extra, e.g. with uv sync --extra live.",
-            USAGE,
-        ) from None
     with contextlib.ExitStack() as opened:
         found = None
         if settings.database_url is not None:
