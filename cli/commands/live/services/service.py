@@ -149,10 +149,12 @@ def running(name: str, options: ServiceOptions) -> Iterator[Service]:
         try:
             yield service
         except Exception:
-            # Nobody stopped it: a service that says that it stopped is no alarm.
+            # Raised again: this is here for its heartbeat alone. Nobody is told of a service
+            # whose last word is "stopped", since somebody stopped it; nobody stopped this one.
             last = "degraded"
             raise
         finally:
+            # The database may be what failed; its error must not take the place of the first one.
             with contextlib.suppress(Exception):
                 heart.beat(service.figures, last, now=True)
 
