@@ -17,12 +17,7 @@ from cli.bus import check_bus
 from cli.database import database_url
 from cli.extras import needs_extra
 from cli.pipeline.failures import named_server
-from cli.settings import (
-    existing_lake,
-    installation,
-    settings_before_a_server,
-    settings_in_force,
-)
+from cli.settings import existing_lake, installation
 from servers.errors import USAGE, CommandError
 
 if TYPE_CHECKING:
@@ -81,12 +76,10 @@ def run_api(options: ApiOptions) -> None:
         from api.desk.routes import desk_routes  # noqa: PLC0415 - as above
         from cli.market_clock import market_clock  # noqa: PLC0415 - as above
     # What cannot be used is refused before a database is started.
-    check_bus(settings_in_force())
-    early = settings_before_a_server()
-    lake_dir = None if early is None else existing_lake(options.lake_dir, early.lake_dir)
     settings = installation()
+    check_bus(settings)
     named_server(settings)  # the settings' credentials, where a block has them
-    lake_dir = lake_dir or existing_lake(options.lake_dir, settings.lake_dir)
+    lake_dir = existing_lake(options.lake_dir, settings.lake_dir)
     loopback = is_loopback(options.host)
     needs_keys = options.require_keys or not loopback
     with contextlib.ExitStack() as running:
