@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from cli.settings import unknown_variables
+from cli.unknown_variables import unknown_variables
 from flows.boundary.settings import project_root
 
 
