@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import typer
 
+from cli.exit_codes import confirm
 from cli.pipeline.failures import named_server
 from cli.pipeline.query import PartitionQuery, as_json, stored_request_of
 from cli.settings import installation
@@ -36,7 +37,7 @@ def run_prune(query: PartitionQuery, options: PruneOptions) -> int:
     """Print what is orphaned, and remove it once that is confirmed; returns the exit code.
 
     Raises:
-        CommandError: Nobody can confirm it.
+        CommandError: Nobody can confirm it, or the person who is asked says no.
         TradingError: It cannot be found out, or a file cannot be removed.
     """
     settings = installation()
@@ -76,8 +77,7 @@ def _confirm(request: MarketRequest, count: int, options: PruneOptions) -> None:
             "asked; look at them with --dry-run, then pass --yes.",
             USAGE,
         )
-    if not typer.confirm(f"Remove {count:,} results from {place}?", err=True):
-        raise CommandError("Nothing was removed.")
+    confirm(f"Remove {count:,} results from {place}?")
 
 
 def _text(request: MarketRequest, orphaned: Sequence[Orphan]) -> str:
