@@ -19,7 +19,7 @@ from cli.pipeline.sample_data import (
     SAMPLE_CONTRACTS,
     check_market_data,
     ensure_market_data,
-    lacks_market_data,
+    needs_sample,
     takes_default_input,
 )
 from cli.settings import absolute, installation, job_environment, settings_before_a_server
@@ -135,7 +135,7 @@ def _selection_before_a_server(options: DemoOptions) -> dict[str, Any] | None:
         return None
     parameters = orchestrator_parameters(options, early)
     makes_sample = options.make_sample or (options.input_dir is None and takes_default_input(early))
-    if makes_sample and lacks_market_data(parameters["input_dir"]):
+    if makes_sample and needs_sample(parameters["input_dir"]):
         check_writable(open_directory(parameters["output_dir"], "output_dir"), "output_dir")
         return None
     return _checked(parameters, options.contracts)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import TYPE_CHECKING
 
-from lake.market.inputs import PRICES_FILE, SPX_FILE, VIX_FILE, write_market_data
+from lake.market.inputs import FILES, write_market_data
 from servers.errors import USAGE, CommandError
 from storage.directory import open_directory
 from storage.errors import StorageError
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 SAMPLE_CONTRACTS = 10
 FIRST_SESSION, LAST_SESSION = date(2024, 1, 2), date(2024, 1, 4)
 SEED = 0
-FILES = (PRICES_FILE, VIX_FILE, SPX_FILE)
 
 
 def takes_default_input(settings: Settings) -> bool:
@@ -37,19 +36,11 @@ def ensure_market_data(input_dir: str, contracts: int) -> bool:
         Whether the sample was made.
 
     Raises:
-        CommandError: Only some of the files are there (overwriting the user's own data would
-            be worse than stopping), or the sample could not be made.
+        CommandError: Only some of the files are there, or the sample could not be made.
         TradingError: The folder cannot be looked at, or there are no samples so wide.
     """
-    missing = _missing(input_dir)
-    if not missing:
+    if not needs_sample(input_dir):
         return False
-    if len(missing) < len(FILES):
-        raise CommandError(
-            f"input_dir={input_dir!r} holds no {' and no '.join(missing)}; add it, or pass "
-            "--input-dir with an empty folder and --make-sample to have a sample made there.",
-            USAGE,
-        )
     try:
         write_sample(input_dir, contracts, FIRST_SESSION, LAST_SESSION, SEED)
     except StorageError as error:
@@ -57,16 +48,25 @@ def ensure_market_data(input_dir: str, contracts: int) -> bool:
     return True
 
 
-def lacks_market_data(input_dir: str) -> bool:
-    """Whether a folder holds no market data at all.
+def needs_sample(input_dir: str) -> bool:
+    """Whether a folder holds no market data at all, so that a sample can be made in it.
 
     Args:
         input_dir: A local path or fsspec URL.
 
     Raises:
+        CommandError: Only some of the files are there: overwriting the user's own data would be
+            worse than stopping.
         TradingError: The folder cannot be looked at.
     """
-    return len(_missing(input_dir)) == len(FILES)
+    missing = _missing(input_dir)
+    if missing and len(missing) < len(FILES):
+        raise CommandError(
+            f"input_dir={input_dir!r} holds no {' and no '.join(missing)}; add it, or pass "
+            "--input-dir with an empty folder and --make-sample to have a sample made there.",
+            USAGE,
+        )
+    return bool(missing)
 
 
 def check_market_data(input_dir: str) -> None:
@@ -79,7 +79,7 @@ def check_market_data(input_dir: str) -> None:
         CommandError: There are none.
         TradingError: The folder cannot be looked at.
     """
-    if lacks_market_data(input_dir):
+    if len(_missing(input_dir)) == len(FILES):
         raise CommandError(
             f"input_dir={input_dir!r} holds no market data; correct it, or pass --make-sample to "
             "have sample data made there.",

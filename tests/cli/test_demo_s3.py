@@ -13,7 +13,7 @@ from prefect.client.orchestration import PrefectClient
 from prefect.flow_engine import run_flow_async
 from prefect.states import Pending
 
-from cli.pipeline.sample_data import FILES, SAMPLE_CONTRACTS, ensure_market_data
+from cli.pipeline.sample_data import SAMPLE_CONTRACTS, ensure_market_data
 from flows.aggregate_portfolio_flow import aggregate_portfolio
 from lake.dataset import DONE
 from lake.grain import Grain
@@ -21,7 +21,7 @@ from lake.keys import partitions
 from lake.market.aggregate import aggregate
 from lake.market.compute import run_partition
 from lake.market.dataset import RESULTS
-from lake.market.inputs import open_market_data
+from lake.market.inputs import FILES, open_market_data
 from lake.market.request import like_stored
 from lake.market.results import read_rows
 from lake.planning import plan

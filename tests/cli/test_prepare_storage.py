@@ -13,10 +13,9 @@ from pydantic import SecretStr
 from typer.testing import CliRunner, Result
 
 from cli.app import app
-from cli.pipeline.sample_data import FILES
 from flows.boundary import aws_credentials
 from flows.boundary.settings import settings
-from lake.market.inputs import open_market_data
+from lake.market.inputs import FILES, open_market_data
 from servers.prefect import available_port
 from servers.s3 import REGION
 from storage.s3 import S3Credentials, use_credentials

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 
 import pytest
 
+from cli.pipeline.sample_data import write_sample
 from flows.boundary.settings import settings
+from lake.market.inputs import VIX_FILE
 from servers.errors import FAILED, USAGE
 from tests.cli.in_process import run
 from tests.lake.bronze.deliveries import Lake, deliver, minutes
@@ -78,6 +81,17 @@ def test_nothing_is_started_for_what_is_refused(
     assert len(done.stderr.splitlines()) == 1
     assert not server.exists()
     assert not nowhere.exists()
+
+
+def test_a_sample_is_not_made_beside_data_of_the_users_own(tmp_path: Path) -> None:
+    market, server = tmp_path / "input", tmp_path / "server"
+    write_sample(str(market), 2, date(2024, 1, 2), date(2024, 1, 2), seed=1)
+    (market / VIX_FILE).unlink()
+    words = ["--input-dir", str(market), "--make-sample", "--server-dir", str(server)]
+    done = run("demo", *words, "--port", "0")
+    assert done.exit_code == USAGE
+    assert f"holds no {VIX_FILE}; add it, or pass --input-dir with an empty" in done.stderr
+    assert not server.exists()
 
 
 @pytest.mark.parametrize(

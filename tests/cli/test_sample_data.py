@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from cli.pipeline.sample_data import FILES, ensure_market_data
-from lake.market.inputs import open_market_data
+from cli.pipeline.sample_data import ensure_market_data
+from lake.market.inputs import FILES, open_market_data
 from servers.errors import CommandError
 from storage.errors import LocationError
 
