@@ -58,6 +58,7 @@ def test_a_login_is_asked_over_tls_and_shown_nowhere() -> None:
     [
         "kafka://", "kafka://u:p4ss@", "kafka://a:1?no.such=thing", "kafka://u:p4ss@a:port",
         "kafka://a:0", "kafka://a:65536", "kafka://a:9092,", "kafka://:9092", "mqtt://u:p4ss@a:1",
+        "kafka://u:p4ss@[::1", "redis://:p4ss@[::1",
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("use", [open_bus, check_bus_url])
