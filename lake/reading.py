@@ -14,7 +14,7 @@ rows to decisions joins on `available_at`, since nothing of a row was known befo
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -33,7 +33,7 @@ from storage.directory import Directory, open_directory
 from trading.bars.intervals import Interval
 from trading.bars.model import VALUES
 from trading.errors import ParameterError
-from trading.instruments.clock import NEW_YORK
+from trading.instruments.clock import NEW_YORK, midnight
 from trading.instruments.symbols import checked_contract
 
 DATASETS = (BRONZE, SILVER, SILVER_DAYS, GOLD)
@@ -130,7 +130,7 @@ def _moment(value: date | datetime | None, parameter: str, *, next_day: bool) ->
         return None
     if not isinstance(value, datetime):
         day = value + timedelta(days=1) if next_day else value
-        return datetime.combine(day, time(), NEW_YORK).astimezone(UTC)
+        return midnight(day).astimezone(UTC)
     if value.utcoffset() is None:
         raise ParameterError(
             parameter,

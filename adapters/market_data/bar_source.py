@@ -18,7 +18,7 @@ from trading.bars.intervals import Interval
 from trading.bars.model import Bars
 from trading.errors import ParameterError
 from trading.instruments.actions import CorporateAction
-from trading.instruments.clock import NEW_YORK
+from trading.instruments.clock import NEW_YORK, midnight
 from trading.instruments.instrument import Instrument
 from trading.instruments.symbols import checked_contract
 
@@ -51,7 +51,7 @@ class Reach:
             return now - self.back
         if self.first is None:
             return None
-        return datetime(self.first.year, self.first.month, self.first.day, tzinfo=NEW_YORK)
+        return midnight(self.first)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -45,7 +45,7 @@ from trading.arrays import Floats, Timestamps
 from trading.bars.intervals import Interval
 from trading.bars.model import PRICES
 from trading.instruments.actions import ActionKind, CorporateAction
-from trading.instruments.clock import EXCHANGE_ZONE, NEW_YORK
+from trading.instruments.clock import EXCHANGE_ZONE, NEW_YORK, midnight
 from trading.instruments.instrument import Instrument
 
 HOURLY_HISTORY = timedelta(days=730)
@@ -213,7 +213,7 @@ class YahooSource:
             known = self._known_events.get(symbol)
         if known is not None and known.day == today and known.since <= since:
             return known
-        begin = datetime(since.year, since.month, since.day, tzinfo=NEW_YORK) - DAYS_BEFORE
+        begin = midnight(since) - DAYS_BEFORE
         frame = self._frame(
             symbol, start=begin, end=None, interval="1d", actions=True, auto_adjust=False
         )

@@ -18,7 +18,7 @@ from lake.grain import Grain
 from trading.bars.intervals import Interval
 from trading.errors import ParameterError
 from trading.instruments.calendar import Dates, Sessions, sessions
-from trading.instruments.clock import NEW_YORK
+from trading.instruments.clock import midnight
 
 _FORMATS = {Grain.SESSION: "%Y%m%d", Grain.MONTH: "%Y-%m", Grain.YEAR: "%Y"}
 _LABELS = {**_FORMATS, Grain.SESSION: "%Y-%m-%d"}
@@ -54,13 +54,12 @@ class Stretch:
     @property
     def start(self) -> datetime:
         """The moment at which it begins in New York."""
-        return datetime(self.first.year, self.first.month, self.first.day, tzinfo=NEW_YORK)
+        return midnight(self.first)
 
     @property
     def end(self) -> datetime:
         """The moment at which it ends in New York."""
-        after = self.last + timedelta(days=1)
-        return datetime(after.year, after.month, after.day, tzinfo=NEW_YORK)
+        return midnight(self.last + timedelta(days=1))
 
     def sessions(self) -> Sessions:
         """Its sessions by the exchange calendar."""

@@ -38,7 +38,7 @@ def open_bus(
         ParameterError: The URL cannot be used; nothing of it is repeated.
         BusError: Kafka is not installed, or no broker of it answers.
     """
-    scheme = urlsplit(url).scheme
+    scheme = _scheme(url)
     if scheme in _REDIS:
         return RedisBus(
             url, retention, patience_seconds=patience_seconds, lease_seconds=lease_seconds
@@ -58,7 +58,7 @@ def check_bus_url(url: str) -> None:
         ParameterError: It cannot be used; nothing of it is repeated.
         BusError: Kafka is not installed.
     """
-    scheme = urlsplit(url).scheme
+    scheme = _scheme(url)
     if scheme in _REDIS:
         RedisConnection(url).close()
     elif scheme == "kafka":
@@ -67,6 +67,18 @@ def check_bus_url(url: str) -> None:
         Brokers.of(url).admin()
     else:
         raise url_refusal()
+
+
+def _scheme(url: str) -> str:
+    """The URL's scheme.
+
+    Raises:
+        ParameterError: It is no URL.
+    """
+    try:
+        return urlsplit(url).scheme
+    except ValueError:
+        raise url_refusal() from None
 
 
 def _kafka(url: str, retention: Retention, lease_seconds: float, patience_seconds: float) -> Bus:

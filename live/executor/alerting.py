@@ -6,19 +6,14 @@ import logging
 from datetime import UTC, datetime
 from typing import Literal
 
-import psycopg
-from psycopg.rows import TupleRow
-
 from database.alerts.addressees import named_or_known
-from database.alerts.telling import Addressees, tell_change
+from database.alerts.telling import Addressees, Connection, tell_change
 from trading.alerts.machine import Change
 from trading.execution.desk import TrackedOrder
 from trading.instruments.clock import nanoseconds_of
 from trading.orders.history import FLAGS
 
 LOG = logging.getLogger(__name__)
-
-Connection = psycopg.Connection[TupleRow]
 
 
 class AccountAlerts:

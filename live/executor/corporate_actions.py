@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime, time
 from decimal import Decimal
 
 import numpy as np
@@ -18,7 +17,7 @@ from live.executor.policy import Policy
 from trading.backtest.events import happening_of
 from trading.execution.hours import TradingHours
 from trading.instruments.actions import ActionKind, CorporateAction
-from trading.instruments.clock import NEW_YORK, moment_of, nanoseconds_of
+from trading.instruments.clock import exchange_date, midnight, nanoseconds_of
 from trading.portfolio.ledger import EventKind, LedgerEvent
 from trading.units import to_units
 
@@ -73,7 +72,7 @@ class CorporateActions:
         concerned = [symbol for symbol in first if self._concerns(symbol)]
         if not concerned:
             return
-        day = moment_of(int(self._hours.opens[session])).astimezone(NEW_YORK).date()
+        day = exchange_date(int(self._hours.opens[session]))
         found = actions_until(self._database, concerned, day)
         for action in found:
             if action.kind is ActionKind.SPLIT:
@@ -119,10 +118,8 @@ class CorporateActions:
 
     def _effective(self, action: CorporateAction) -> int:
         """The open of the first session without what the action gives."""
-        midnight = nanoseconds_of(
-            datetime.combine(action.ex_date, time(), NEW_YORK).astimezone(UTC)
-        )
-        place = int(np.searchsorted(self._hours.opens, midnight))
+        begin = nanoseconds_of(midnight(action.ex_date))
+        place = int(np.searchsorted(self._hours.opens, begin))
         return int(self._hours.opens[min(place, len(self._hours.opens) - 1)])
 
     def _applies(self, action: CorporateAction, ledger: Iterable[LedgerEvent]) -> bool:

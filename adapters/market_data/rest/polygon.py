@@ -30,7 +30,7 @@ from adapters.market_data.rest.symbols import our_symbol, vendor_symbol
 from adapters.market_data.rows import columns_of, delivery
 from trading.bars.intervals import Interval
 from trading.instruments.actions import ActionKind, CorporateAction
-from trading.instruments.clock import NEW_YORK, local_times, midnights
+from trading.instruments.clock import NEW_YORK, local_times, midnight, midnights
 from trading.instruments.instrument import Instrument
 
 BASE_URL = "https://api.massive.com"
@@ -285,7 +285,7 @@ def _dividend(symbol: str, row: Row) -> CorporateAction:
 
 
 def _day_end(day: date) -> datetime:
-    return datetime(day.year, day.month, day.day, tzinfo=NEW_YORK) + timedelta(days=1)
+    return midnight(day + timedelta(days=1))
 
 
 def _instrument(row: Row) -> Instrument | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
 from adapters.market_data.sources import SourceName
@@ -19,7 +19,7 @@ from storage.directory import open_directory
 from trading.bars.intervals import Interval
 from trading.errors import ParameterError
 from trading.instruments.calendar import sessions
-from trading.instruments.clock import NEW_YORK, to_datetime64
+from trading.instruments.clock import NEW_YORK, midnight, to_datetime64
 from trading.instruments.market_hours import session_before
 from trading.instruments.symbols import checked_symbol
 
@@ -251,7 +251,7 @@ def _check_sessions(question: LakeQuestion, first: date, last: date, now: dateti
     until = min(last, now.astimezone(NEW_YORK).date())
     if (sessions(first, until).opens <= to_datetime64(now)).any():
         return
-    before = session_before(datetime.combine(until, time(), NEW_YORK)).day.isoformat()
+    before = session_before(midnight(until)).day.isoformat()
     if question.start is None:
         allowed = "a day whose session has begun, and no other day is asked for"
         raise ParameterError("end", last.isoformat(), allowed, f"pass e.g. end={before}")

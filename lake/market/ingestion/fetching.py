@@ -23,13 +23,12 @@ from lake.market.ingestion.sessions import (
     TradingDays,
     complete_stock_bars,
     complete_vix_bars,
-    midnight,
     misplaced_starts,
     sessions_between,
     usable,
 )
 from lake.market.ingestion.windows import Mask, sessions_to_fetch, windows
-from trading.instruments.clock import to_datetime, to_datetime64
+from trading.instruments.clock import midnight, to_datetime, to_datetime64
 
 
 def _worth_retrying(error: Exception) -> bool | float:

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 from adapters.market_data.protocol import CloseInterval, MarketDataSource
-from lake.market.ingestion.sessions import midnight, sessions_between
+from lake.market.ingestion.sessions import sessions_between
 from trading.errors import ParameterError
-from trading.instruments.clock import NEW_YORK
+from trading.instruments.clock import NEW_YORK, midnight
 from trading.instruments.symbols import checked_contract, naming_hint
 
 DEFAULT_SESSIONS = 5

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime, time
+from datetime import date, datetime
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +11,7 @@ import numpy.typing as npt
 from adapters.market_data.protocol import CloseInterval, ClosePrices
 from trading.arrays import Timestamps
 from trading.instruments.calendar import sessions
-from trading.instruments.clock import NEW_YORK, local_times, to_datetime64
+from trading.instruments.clock import local_times, to_datetime64
 
 HOUR = np.timedelta64(1, "h")
 
@@ -67,11 +67,6 @@ def sessions_between(first: date, last: date) -> TradingDays:
     # No session's date has a clock change before the open, which come on Sundays.
     since_midnight = local - local.astype("datetime64[D]")
     return TradingDays(found.dates, found.opens - since_midnight, found.opens, found.closes)
-
-
-def midnight(day: date) -> datetime:
-    """When a date begins in New York."""
-    return datetime.combine(day, time(), NEW_YORK)
 
 
 def usable(prices: ClosePrices) -> ClosePrices:

@@ -14,11 +14,12 @@ from dataclasses import dataclass
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from live.bus.kafka.connection import UNREACHABLE, Brokers, lone_consumer
+from live.errors import BusUnreachableError
 
 _ANSWER_SECONDS = 30.0
 
 _SILENCE_SECONDS = 5.0
-"""After so long without the message, the broker does not have it."""
+"""How long is waited for a message where the broker may have none."""
 
 _CLOCKS_SECONDS = 60.0
 """How far apart the clocks of those who publish may be."""
@@ -82,7 +83,7 @@ def lacking(
         seconds: How long to wait for brokers that are away.
 
     Raises:
-        BusUnreachableError: No broker answers.
+        BusUnreachableError: No broker answers, or none hands over what it says that it has.
         BusError: The brokers do not say.
     """
     marked = {number: place for number, place in places.items() if place.mark}
@@ -95,11 +96,13 @@ def lacking(
         # What is older than the log's beginning was forgotten by its age.
         asked = {n: place for n, place in marked.items() if begin.get(n, 0) < place.next}
         found = _found(consumer, topic, asked)
-        gone = {
-            number: place
-            for number, place in asked.items()
-            if (found[number] != place.mark if number in found else end.get(number, 0) < place.next)
-        }
+        if any(end.get(n, 0) >= place.next for n, place in asked.items() if n not in found):
+            # It may be another message: nobody may go on as if it were the same.
+            raise BusUnreachableError(
+                f"The bus at {brokers.place} does not hand over the last {topic} that it has; ask "
+                "it again."
+            )
+        gone = {n: place for n, place in asked.items() if found.get(n) != place.mark}
         return _resumed(consumer, topic, gone, end)
     except KafkaException as error:
         raise brokers.failure(error) from error

@@ -31,11 +31,13 @@ logger = logging.getLogger(__name__)
 
 
 class _Reader:
-    """What reads a topic, and notices when that came back without what was read of it."""
+    """What reads a stream, and notices when that came back without what was read of it."""
 
-    def __init__(self, brokers: Brokers, topic: str) -> None:
+    def __init__(self, brokers: Brokers, stream: Stream, keep_aside: KeepAside) -> None:
         self._brokers = brokers
-        self._topic = topic
+        self._stream = stream
+        self._topic = topic_name(stream)
+        self._keep_aside = keep_aside
         self._line = Line()
         self._positions = Positions({})
 
@@ -81,7 +83,7 @@ class _Reader:
             logger.warning(
                 "The bus at %s came back without the last %s that were read; it is read on from "
                 "what was published since, and some of it may come again.",
-                self._brokers.place, self._topic,
+                self._brokers.place, self._stream,
             )  # fmt: skip
         return {**places, **{number: Place(offset) for number, offset in resumed.items()}}
 
@@ -106,9 +108,7 @@ class KafkaConsumer(_Reader):
         session_seconds: float,
         keep_aside: KeepAside,
     ) -> None:
-        super().__init__(brokers, topic_name(stream))
-        self._stream = stream
-        self._keep_aside = keep_aside
+        super().__init__(brokers, stream, keep_aside)
         self._consumer = Consumer(
             brokers.settings
             | self._settings()
@@ -174,9 +174,7 @@ class KafkaTail(_Reader):
     def __init__(
         self, brokers: Brokers, stream: Stream, after: str | None, keep_aside: KeepAside
     ) -> None:
-        super().__init__(brokers, topic_name(stream))
-        self._stream = stream
-        self._keep_aside = keep_aside
+        super().__init__(brokers, stream, keep_aside)
         self._consumer = lone_consumer(brokers, self._settings())
         begin, end = bounds(self._consumer, brokers, self._topic)
         first = {number: Place(offset) for number, offset in begin.items()}

@@ -44,6 +44,18 @@ def test_that_brokers_are_away_is_said_while_they_are_asked_again(
     assert said == ["The bus at 127.0.0.1:1 is away; connecting again"]
 
 
+def test_brokers_that_do_not_hand_over_what_they_have_are_not_taken_to_have_kept_it(
+    kafka_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with KafkaBus(kafka_url) as bus:
+        bus.publish(Stream.TICKS, "A", Tick("A", 1, 1.0, 1.0, 1))
+        offset = bus.read_latest(Stream.TICKS).offset
+        bus.tail(Stream.TICKS, offset).close()
+        monkeypatch.setattr("live.bus.kafka.places._SILENCE_SECONDS", 0.0)
+        with pytest.raises(BusUnreachableError, match="does not hand over the last"):
+            bus.tail(Stream.TICKS, offset)
+
+
 def test_a_login_is_asked_over_tls_and_shown_nowhere() -> None:
     brokers = Brokers.of("kafka://some:s%40cret@a:9093,b:9093?sasl.mechanism=PLAIN")
     assert brokers.place == "a:9093,b:9093"
@@ -58,6 +70,7 @@ def test_a_login_is_asked_over_tls_and_shown_nowhere() -> None:
     [
         "kafka://", "kafka://u:p4ss@", "kafka://a:1?no.such=thing", "kafka://u:p4ss@a:port",
         "kafka://a:0", "kafka://a:65536", "kafka://a:9092,", "kafka://:9092", "mqtt://u:p4ss@a:1",
+        "kafka://u:p4ss@[::1", "redis://:p4ss@[::1",
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("use", [open_bus, check_bus_url])

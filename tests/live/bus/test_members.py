@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -20,7 +18,7 @@ GROUP = "windows"
 LEASE_SECONDS = 0.02
 
 HOLDS = """
-import sys, time
+import sys
 from live.bus.redis_streams.bus import RedisBus
 from trading.events import Stream
 
@@ -28,9 +26,9 @@ consumer = RedisBus(sys.argv[1], lease_seconds=0.02).consume(Stream.TICKS, "wind
 first = consumer.fetch(1, 30)
 consumer.acknowledge(first)
 print(len(first.events), len(consumer.fetch(1000, 30).events), flush=True)
-time.sleep(600)
+sys.stdin.read()
 """
-"""Reads two batches and acknowledges one."""
+"""Reads two batches and acknowledges one, and is there until it is killed or the test ends."""
 
 
 def tick(number: int) -> Tick:
@@ -66,12 +64,14 @@ def test_members_that_were_killed_are_gone_after_a_while_and_what_they_held_is_r
             bus.publish(Stream.TICKS, "A", tick(number))
         killed = subprocess.Popen(
             [sys.executable, "-c", HOLDS, bus_url, "pod-1"],
-            cwd=Path(__file__).parents[3], stdout=subprocess.PIPE, text=True,
+            cwd=Path(__file__).parents[3], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
         )  # fmt: skip
-        assert killed.stdout is not None
-        assert killed.stdout.readline() == "1 3\n"
-        os.kill(killed.pid, signal.SIGKILL)
-        killed.communicate()
+        try:
+            assert killed.stdout is not None
+            assert killed.stdout.readline() == "1 3\n"
+        finally:
+            killed.kill()
+            killed.communicate()
         assert members(bus_url) == {"pod-1": 3}
         heir = bus.consume(Stream.TICKS, GROUP, "pod-2")
         assert fetched(heir, 3) == [tick(1), tick(2), tick(3)]
