@@ -6,8 +6,8 @@ from api.bars.reading import BRONZE
 from api.envelope import ApiError
 from database.api.listed import INSTRUMENTS
 from database.api.listings import page
-from database.bars.serving import live_intervals
 from database.connection import Database
+from database.live.bars import live_intervals
 from lake.folders import folders_in
 from lake.gold.request import GOLD
 from lake.silver.table import SILVER, SILVER_DAYS
@@ -29,7 +29,7 @@ def sources_of(
     """
     found = folders_with(lake, BRONZE, symbol)
     for interval in live_intervals(database, symbol) if database is not None else []:
-        found.setdefault(interval, []).append(LIVE)
+        found.setdefault(interval.value, []).append(LIVE)
     return found
 
 
