@@ -17,13 +17,11 @@ LIVE = "live"
 """The source of bars that live windows closed."""
 
 
-def sources_of(
-    lake: Directory | None, database: Database | None, symbol: str
-) -> dict[str, list[str]]:
+def sources_of(lake: Directory, database: Database | None, symbol: str) -> dict[str, list[str]]:
     """By interval, who delivered bars of a symbol: sources of the lake, and `live`.
 
     Args:
-        lake: The lake; None when it cannot be read.
+        lake: The lake.
         database: The database; None when it cannot be reached.
         symbol: The symbol.
     """
@@ -33,11 +31,9 @@ def sources_of(
     return found
 
 
-def folders_with(lake: Directory | None, layer: str, symbol: str) -> dict[str, list[str]]:
+def folders_with(lake: Directory, layer: str, symbol: str) -> dict[str, list[str]]:
     """By interval, the folders of a layer, bronze or gold, that have the symbol."""
     found: dict[str, list[str]] = {}
-    if lake is None:
-        return found
     for name in folders_in(lake, layer):
         for interval in folders_in(lake, f"{layer}/{name}"):
             if symbol in folders_in(lake, f"{layer}/{name}/{interval}"):
