@@ -7,8 +7,11 @@ from datetime import datetime
 
 from database.connection import open_database
 from database.live.crashes import crashing
+from database.live.heartbeats import heartbeats
 from trading.operations.crashes import Crashes
 from trading.operations.health import ServiceRow
+
+_DAY_SECONDS = 86_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +43,11 @@ def database_state(url: str) -> DatabaseState:
     """
     with open_database(url) as database, database.transaction() as rows:
         down = tuple(crashing(database))
-        services = rows.execute(
-            "SELECT service, instance, started_at, beat_at, state FROM service_heartbeat "
-            "WHERE beat_at > now() - interval '1 day' AND NOT detail ? 'crashes' "
-            "ORDER BY service, instance"
-        ).fetchall()
+        services = tuple(
+            (one.service, one.instance, one.started_at, one.beat_at, one.state)
+            for one in heartbeats(database)
+            if one.age_seconds < _DAY_SECONDS
+        )
         row = rows.execute(
             "SELECT pg_database_size(current_database()), "
             "(SELECT count(*) FROM gap WHERE state = 'open'), "
@@ -53,4 +56,4 @@ def database_state(url: str) -> DatabaseState:
             "AND not_before < now() - interval '5 minutes')"
         ).fetchone()
     size, gaps, load, unsent = row or (0, 0, None, 0)
-    return DatabaseState(size, tuple(services), down, gaps, load, unsent)
+    return DatabaseState(size, services, down, gaps, load, unsent)

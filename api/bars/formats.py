@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -56,7 +56,7 @@ def _weighted(part: str) -> tuple[str, float]:
 def as_bytes(table: pa.Table, media_type: str) -> bytes:
     """A table in a media type; of JSON the list of its rows."""
     if media_type == JSON:
-        return rows_of(table)
+        return rows_as_json(rows_of(table))
     sink = pa.BufferOutputStream()
     if media_type == ARROW:
         with pa.ipc.new_stream(sink, table.schema) as writer:
@@ -67,12 +67,16 @@ def as_bytes(table: pa.Table, media_type: str) -> bytes:
     return content
 
 
-def rows_of(table: pa.Table) -> bytes:
-    """A table as a list of objects; moments as text in UTC, what is no number as null."""
+def rows_of(table: pa.Table) -> list[dict[str, Any]]:
+    """A table's rows by column; moments as text in UTC, decimals as text in plain notation."""
     columns = [_plain(table[name]) for name in table.column_names]
     names = table.column_names
-    rows = [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
-    # Columns are plain already: looking at each value again takes eight times as long.
+    return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
+
+
+def rows_as_json(rows: Sequence[Mapping[str, Any]]) -> bytes:
+    """Rows of `rows_of` as a list of objects; what is no number is null."""
+    # They are plain already: looking at each value again takes eight times as long.
     return msgspec.json.encode(rows, enc_hook=str)
 
 

@@ -6,8 +6,8 @@ from api.bars.reading import BRONZE
 from api.envelope import ApiError
 from database.api.listed import INSTRUMENTS
 from database.api.listings import page
-from database.bars.serving import live_intervals
 from database.connection import Database
+from database.live.bars import live_intervals
 from lake.folders import folders_in
 from lake.gold.request import GOLD
 from lake.silver.table import SILVER, SILVER_DAYS
@@ -17,27 +17,23 @@ LIVE = "live"
 """The source of bars that live windows closed."""
 
 
-def sources_of(
-    lake: Directory | None, database: Database | None, symbol: str
-) -> dict[str, list[str]]:
+def sources_of(lake: Directory, database: Database | None, symbol: str) -> dict[str, list[str]]:
     """By interval, who delivered bars of a symbol: sources of the lake, and `live`.
 
     Args:
-        lake: The lake; None when it cannot be read.
+        lake: The lake.
         database: The database; None when it cannot be reached.
         symbol: The symbol.
     """
     found = folders_with(lake, BRONZE, symbol)
     for interval in live_intervals(database, symbol) if database is not None else []:
-        found.setdefault(interval, []).append(LIVE)
+        found.setdefault(interval.value, []).append(LIVE)
     return found
 
 
-def folders_with(lake: Directory | None, layer: str, symbol: str) -> dict[str, list[str]]:
+def folders_with(lake: Directory, layer: str, symbol: str) -> dict[str, list[str]]:
     """By interval, the folders of a layer, bronze or gold, that have the symbol."""
     found: dict[str, list[str]] = {}
-    if lake is None:
-        return found
     for name in folders_in(lake, layer):
         for interval in folders_in(lake, f"{layer}/{name}"):
             if symbol in folders_in(lake, f"{layer}/{name}/{interval}"):

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import msgspec
 import pyarrow as pa
 from fastapi import APIRouter, Header, Query, Request, Response
 from pydantic import AwareDatetime, Field
 
-from api.bars.formats import ARROW, accepted, as_bytes
+from api.bars.formats import ARROW, accepted, as_bytes, rows_as_json, rows_of
 from api.bars.series import folders_with, sources_of, unknown_symbol
 from api.bars.stored_files import between, files_of
 from api.envelope import Answer, Answered, ApiError, answer, fingerprint_of
@@ -240,9 +240,8 @@ def _found(table: pa.Table, limit: int, media_type: str) -> Found:
 def _rows(table: pa.Table) -> bytes:
     own = table.select([name for name in table.column_names if name in _OWN - {"symbol"}])
     more = table.select([name for name in table.column_names if name not in _OWN])
-    rows: list[dict[str, Any]] = msgspec.json.decode(as_bytes(own, "application/json"))
-    values: list[dict[str, Any]] = msgspec.json.decode(as_bytes(more, "application/json"))
-    return msgspec.json.encode([row | {"values": of} for row, of in zip(rows, values, strict=True)])
+    pairs = zip(rows_of(own), rows_of(more), strict=True)
+    return rows_as_json([row | {"values": values} for row, values in pairs])
 
 
 @router.get("/signals", summary="Signals on live bars", response_model=Answer[list[Signal]])

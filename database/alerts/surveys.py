@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime
+from operator import attrgetter
 
 from database.connection import Database
 from database.live.crashes import crashing
+from database.live.heartbeats import Heartbeat, heartbeats
 from trading.alerts.observations import Finding, Survey
 from trading.alerts.rules import SurveyKind
 from trading.instruments.clock import nanoseconds_of
@@ -22,11 +24,6 @@ SELECT DISTINCT ON (account_id) account_id, agreed, jsonb_array_length(differenc
 FROM reconciliation WHERE agreed IS NOT NULL ORDER BY account_id, id DESC
 """
 
-_SERVICES = """
-SELECT service, max(beat_at), (array_agg(state ORDER BY beat_at DESC))[1] FROM service_heartbeat
-WHERE NOT detail ? 'crashes' GROUP BY service
-"""
-
 
 def surveys(database: Database, now: datetime) -> list[Survey]:
     """All that the database knows of the state of the platform at a moment."""
@@ -34,14 +31,14 @@ def surveys(database: Database, now: datetime) -> list[Survey]:
         gaps = connection.execute(_GAPS).fetchall()
         risk = connection.execute(_RISK).fetchall()
         reconciliations = connection.execute(_RECONCILIATION).fetchall()
-        services = connection.execute(_SERVICES).fetchall()
+    last = {one.service: one for one in sorted(heartbeats(database), key=attrgetter("beat_at"))}
     down = {one.service: _crashing(now, one) for one in crashing(database)}
     found: dict[SurveyKind, list[Finding]] = {
         "gap": [_gap(*row) for row in gaps],
         "risk_state": [_risk(*row) for row in risk],
         "reconciliation": [_reconciliation(*row) for row in reconciliations],
         "service_down": [
-            *(_service(now, *row) for row in services if row[0] not in down),
+            *(_service(now, last[name]) for name in sorted(last.keys() - down.keys())),
             *down.values(),
         ],
     }
@@ -69,12 +66,12 @@ def _reconciliation(account: str, agreed: object, differences: int, number: int)
     return Finding(account, is_wrong=True, detail=detail)
 
 
-def _service(now: datetime, service: str, beat_at: datetime, state: str) -> Finding:
-    silent = max(0.0, (now - beat_at).total_seconds())
+def _service(now: datetime, last: Heartbeat) -> Finding:
+    silent = max(0.0, (now - last.beat_at).total_seconds())
     # A service that says that it stops was stopped by somebody.
-    is_wrong = state != "stopped"
-    detail = f"{service} has sent no heartbeat for {silent:.0f} s"
-    return Finding(service, is_wrong=is_wrong, detail=detail, seconds=silent)
+    is_wrong = last.state != "stopped"
+    detail = f"{last.service} has sent no heartbeat for {silent:.0f} s"
+    return Finding(last.service, is_wrong=is_wrong, detail=detail, seconds=silent)
 
 
 def _crashing(now: datetime, crashes: Crashes) -> Finding:

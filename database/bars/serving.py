@@ -35,8 +35,6 @@ SELECT ts, {_VALUES}, 'live' AS source FROM live_bar
 WHERE symbol = $1 AND interval = $2 AND ts >= $3 AND ts < $4 ORDER BY ts LIMIT $5
 """  # noqa: S608 - our own names
 
-_LIVE_INTERVALS = "SELECT DISTINCT interval FROM live_bar WHERE symbol = %s ORDER BY 1"
-
 # A load that began before a month of its bars was dropped has lost them.
 _LOADED = """
 SELECT source, known_at, id FROM load_run AS load
@@ -101,12 +99,6 @@ def live_bars(
 ) -> pa.Table:
     """The first bars in [start, end) that live windows closed; columns of `SERVED`."""
     return _table(database, _LIVE, (symbol, interval.value, start, end, limit))
-
-
-def live_intervals(database: Database, symbol: str) -> list[str]:
-    """The lengths of the bars of a symbol that live windows closed."""
-    with database.single_statements() as connection:
-        return [str(interval) for (interval,) in connection.execute(_LIVE_INTERVALS, [symbol])]
 
 
 def loaded_files(

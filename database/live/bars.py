@@ -9,6 +9,7 @@ from typing import Any
 from psycopg import sql
 
 from database.connection import Database
+from trading.bars.intervals import Interval
 from trading.events import BarClosed
 from trading.instruments.clock import nanoseconds_of
 
@@ -48,6 +49,11 @@ SELECT {} FROM live_bar
 WHERE available_at >= %(moment)s AND ts >= %(moment)s - interval '1 day'
 ORDER BY available_at, ts DESC, symbol
 """).format(sql.SQL(", ").join(map(sql.Identifier, _COLUMNS)))
+
+_INTERVALS = """
+SELECT DISTINCT interval FROM live_bar
+WHERE symbol = %s AND (%s::timestamptz IS NULL OR ts >= %s)
+"""
 
 
 def save_live_bars(database: Database, bars: Sequence[BarClosed]) -> int:
@@ -122,6 +128,22 @@ def live_symbols(database: Database, interval: str, start: datetime, end: dateti
             [interval, start, end],
         ).fetchall()
     return [str(row[0]) for row in rows]
+
+
+def live_intervals(
+    database: Database, symbol: str, since: datetime | None = None
+) -> list[Interval]:
+    """The intervals that a symbol has live bars of, the shortest first.
+
+    Args:
+        database: The database.
+        symbol: The symbol.
+        since: Leave out bars that start before it.
+    """
+    with database.single_statements() as connection:
+        rows = connection.execute(_INTERVALS, [symbol, since, since])
+        found = {interval for (interval,) in rows}
+    return [interval for interval in Interval if interval.value in found]
 
 
 def _bar(row: tuple[Any, ...]) -> BarClosed:

@@ -16,7 +16,7 @@ from trading.execution.desk import TrackedOrder
 from trading.execution.intent import Intent
 from trading.orders.history import LATE_FILL, OrderEvent, OrderEventKind
 from trading.orders.states import TransitionError
-from trading.units import DIGITS
+from trading.units import DIGITS, plain_text
 
 CUMULATIVE = ":cumulative"
 """How the id of a fill ends that nobody reported."""
@@ -68,7 +68,7 @@ def event_identity(event: OrderEvent) -> str:
         case OrderEventKind.FILL:
             return f"fill:{event.execution_id}"
         case OrderEventKind.CUMULATIVE:
-            return f"cumulative:{event.quantity.normalize():f}:{event.price.normalize():f}"
+            return f"cumulative:{plain_text(event.quantity)}:{plain_text(event.price)}"
         case OrderEventKind.CANCEL_REQUESTED | OrderEventKind.CANCEL_REFUSED:
             return f"{event.kind.value}:{event.at.isoformat()}"
         case OrderEventKind.UNKNOWN:

@@ -22,6 +22,7 @@ from flows.boundary.parameters import LakeDir, lake_url
 from flows.boundary.settings import settings
 from flows.loading.loading import drop_old_months
 from flows.operations.old_logs import LOG_DIR, remove_old_logs
+from flows.operations.watched import named_database
 from flows.runs import rendering
 from lake.compaction.compacting import compact
 from storage.directory import open_directory
@@ -110,7 +111,7 @@ def compacted_months(place: str) -> list[Row]:
 
 
 def _dropped_months(place: str, now: datetime) -> list[Row]:
-    with open_database(_database_url()) as database:
+    with open_database(named_database()) as database:
         lake = open_directory(place, "lake_dir")
         months = drop_old_months(database, lake, settings().database_years, now.date())
     return [
@@ -119,14 +120,9 @@ def _dropped_months(place: str, now: datetime) -> list[Row]:
 
 
 def _cleared(table: str, before: datetime) -> list[Row]:
-    with open_database(_database_url()) as database:
+    with open_database(named_database()) as database:
         count = clear_old(database, table, before)
     return [(table, f"{count:,} rows", "older")] if count else []
-
-
-def _database_url() -> str:
-    url = settings().database_url
-    return "" if url is None else url.get_secret_value()
 
 
 def _removed_logs(now: datetime) -> list[Row]:

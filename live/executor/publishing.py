@@ -7,6 +7,7 @@ from database.orders.publishing import UnpublishedEvent, mark_published, unpubli
 from live.bus.port import Bus
 from trading.events import OrderChanged, Stream
 from trading.instruments.clock import nanoseconds_of
+from trading.units import plain_text
 
 
 class Publishing:
@@ -44,11 +45,11 @@ class Publishing:
             client_order_id=event.client_order_id,
             symbol=event.symbol,
             side="buy" if event.side > 0 else "sell",
-            quantity=f"{event.quantity:f}",
+            quantity=plain_text(event.quantity),
             state=event.state,
-            filled_quantity=f"{event.filled_quantity:f}",
+            filled_quantity=plain_text(event.filled_quantity),
             at=nanoseconds_of(event.at),
             identity=f"{self._account}:{event.client_order_id}:{event.identity}",
-            price=None if event.price is None else f"{event.price:f}",
+            price=None if event.price is None else plain_text(event.price),
             code=event.code,
         )

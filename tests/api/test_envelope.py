@@ -10,8 +10,8 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.bars.formats import rows_of
-from api.envelope import Answered, encoded
+from api.bars.formats import as_bytes
+from api.envelope import JSON, Answered, encoded
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ def test_a_decimal_is_sent_in_plain_notation(digits: int, exponent: int) -> None
 
 def test_a_table_s_decimals_are_sent_in_plain_notation() -> None:
     column = pa.array([Decimal("0E-9"), Decimal("12.5"), None], pa.decimal128(20, 9))
-    assert json.loads(rows_of(pa.table({"fee": column}))) == [
+    assert json.loads(as_bytes(pa.table({"fee": column}), JSON)) == [
         {"fee": "0"}, {"fee": "12.5"}, {"fee": None},
     ]  # fmt: skip
 

@@ -100,16 +100,19 @@ def test_every_child_ends_after_at_most_max_attempts_runs(
     placement: Placement, policy: FanOutPolicy, data: st.DataObject
 ) -> None:
     latest, tried = None, 0
+    ends: list[StateType] = []
     while (step := next_step(latest, placement, policy, tried)) is not Step.END:
         if step is Step.CREATE:
             tried += 1
             assert tried <= policy.max_attempts  # or it would go on for ever
             latest = attempt(None)
         else:
-            latest = attempt(data.draw(st.sampled_from(FINAL)))
-    assert 1 <= tried <= policy.max_attempts
-    assert latest is not None
-    if latest.state_type is StateType.CRASHED:
+            ends.append(data.draw(st.sampled_from(FINAL)))
+            latest = attempt(ends[-1])
+    # Another run is made of one that crashed, and of no other.
+    assert ends[:-1] == [StateType.CRASHED] * (tried - 1)
+    assert len(ends) == tried
+    if ends[-1] is StateType.CRASHED:
         assert tried == policy.max_attempts
 
 

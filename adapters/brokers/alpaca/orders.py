@@ -21,6 +21,7 @@ from adapters.market_data.rest.symbols import our_symbol, vendor_symbol
 from trading.execution.intent import ADOPTED
 from trading.orders.history import OrderEvent, OrderEventKind
 from trading.orders.model import Order, OrderType, Side, TimeInForce
+from trading.units import plain_text
 
 _WORKING = (
     "new", "partially_filled", "done_for_day", "accepted", "pending_new", "pending_cancel",
@@ -63,15 +64,15 @@ def request_of(order: Order) -> dict[str, str]:
     body = {
         "symbol": symbol,
         # As text: a float would round a fraction of a share.
-        "qty": f"{order.quantity.normalize():f}",
+        "qty": plain_text(order.quantity),
         "side": "buy" if order.side is Side.BUY else "sell",
         "type": order.type.value,
         "time_in_force": order.time_in_force.value,
         "client_order_id": order.client_order_id,
     }
     if order.price is not None:
-        body["limit_price" if order.type is OrderType.LIMIT else "stop_price"] = (
-            f"{order.price.normalize():f}"
+        body["limit_price" if order.type is OrderType.LIMIT else "stop_price"] = plain_text(
+            order.price
         )
     return body
 

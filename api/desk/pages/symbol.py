@@ -16,12 +16,13 @@ from api.desk.frame import POSITION_COLUMNS
 from api.desk.reading.accounts import Account
 from api.desk.reading.news import articles, company_facts
 from api.desk.reading.orders import FillRow, fills, orders
-from api.desk.reading.prices import bars, known_symbols, live_intervals
+from api.desk.reading.prices import bars, known_symbols
 from api.desk.reading.signals import SignalRow, latest_signals, signals_of
 from api.desk.rendering import HEADERS, PageRoute, chosen_account, page
 from api.desk.shown import Cell
 from api.envelope import ApiError
 from database.connection import Database
+from database.live.bars import live_intervals
 from database.news import sentiments
 from trading.arrays import Timestamps
 from trading.bars.intervals import Interval

@@ -43,10 +43,6 @@ SELECT ts, open, high, low, close, coalesce(volume, 0) AS volume FROM bar_1d
 WHERE symbol = %s AND ts >= %s ORDER BY ts DESC LIMIT %s
 """
 
-_INTERVALS = """
-SELECT DISTINCT interval FROM live_bar WHERE symbol = %s AND ts >= %s
-"""
-
 _CLOSES = """
 SELECT available_at, close FROM live_bar
 WHERE symbol = %(symbol)s AND ts >= %(since)s AND interval = (
@@ -149,13 +145,6 @@ def bars(
             return found[::-1]
     found = rows_of(database, BarRow, _BARS, [symbol, interval.value, since, limit])
     return found[::-1]
-
-
-def live_intervals(database: Database, symbol: str, since: datetime) -> list[Interval]:
-    """The intervals that a symbol has live bars of, the shortest first."""
-    with database.transaction() as connection:
-        found = {str(name) for (name,) in connection.execute(_INTERVALS, [symbol, since])}
-    return [interval for interval in Interval if interval.value in found]
 
 
 def known_symbols(database: Database, since: datetime) -> list[str]:
