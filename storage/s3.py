@@ -168,12 +168,16 @@ class S3Store:
         self._request("delete_object", Bucket=bucket, Key=key)
 
     def write_over(self, path: str, content: bytes | memoryview, version: str | None) -> bool:
-        """One PUT, which the store refuses when another version is there."""
+        """One PUT, which the store refuses when another version is there.
+
+        When the reply to it is lost and it is sent again, that version is our own.
+        """
         bucket, key = _parts(path)
         condition = {"IfNoneMatch": "*"} if version is None else {"IfMatch": version}
-        return self._unless_changed(
+        written = self._unless_changed(
             "put_object", Bucket=bucket, Key=key, Body=bytes(content), **condition
         )
+        return written or self._holds(path, content)
 
     def remove_version(self, path: str, version: str) -> bool:
         """One DELETE, which the store refuses when another version is there."""
@@ -184,6 +188,12 @@ class S3Store:
         """The object, or the range of it that the conditions name."""
         bucket, key = _parts(path)
         return self._client.body("get_object", Bucket=bucket, Key=key, **conditions)
+
+    def _holds(self, path: str, content: bytes | memoryview) -> bool:
+        try:
+            return self.read(path) == bytes(content)
+        except FileNotFoundError:
+            return False
 
     def _unless_changed(self, method: str, **arguments: object) -> bool:
         try:

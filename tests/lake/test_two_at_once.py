@@ -39,6 +39,9 @@ from trading.bars.model import Bars
 FIRST, LAST = date(2024, 1, 30), date(2024, 2, 2)
 """Two sessions of January, two of February."""
 
+LATER = datetime(2024, 6, 3, 12, tzinfo=UTC)
+"""When all of them are settled."""
+
 pytestmark = pytest.mark.slow
 
 READS = ("identity", "list", "read", "read_tail")
@@ -58,6 +61,12 @@ def _kept_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 def minutes(tmp_path_factory: pytest.TempPathFactory) -> Bars:
     """The minutes of AAPL."""
     return write_minutes(tmp_path_factory.mktemp("minutes"), "AAPL", FIRST, LAST)
+
+
+@pytest.fixture(scope="module")
+def january(minutes: Bars) -> Bars:
+    """Those of the first month."""
+    return minutes[minutes.timestamps < np.datetime64("2024-02-01")]
 
 
 def silver_of(lake: Path) -> list[str]:
@@ -166,23 +175,28 @@ def _fingerprint(file: Path) -> bytes:
     return found
 
 
+def compacted(grace: timedelta) -> Callable[[Path], None]:
+    """Another process that compacts a lake, and fails at nothing."""
+
+    def other(lake: Path) -> None:
+        found = compact(open_directory(str(lake), "lake_dir"), LATER, grace=grace)
+        assert {one.reason for one in found} == {""}
+
+    return other
+
+
 @pytest.mark.parametrize("grace", [GRACE, timedelta(0)])
 def test_compaction_while_silver_is_made(
-    tmp_path: Path, minutes: Bars, monkeypatch: pytest.MonkeyPatch, grace: timedelta
+    tmp_path: Path, january: Bars, monkeypatch: pytest.MonkeyPatch, grace: timedelta
 ) -> None:
     """Bronze that is put into months in the middle of it is the same bronze."""
     template, plain = tmp_path / "template", tmp_path / "plain"
-    minutes = minutes[minutes.timestamps < np.datetime64("2024-02-01")]
     for lake in (template, plain):
-        write_bronze(lake, minutes, "1m", Grain.SESSION)
+        write_bronze(lake, january, "1m", Grain.SESSION)
     silver_of(plain)
     expected = contents(plain, "silver")
 
-    def other(lake: Path) -> None:
-        found = compact(open_directory(str(lake), "lake_dir"), _LATER, grace=grace)
-        assert {one.reason for one in found} == {""}
-
-    for lake, run in at_each_look(template, tmp_path / "lakes", monkeypatch, other):
+    for lake, run in at_each_look(template, tmp_path / "lakes", monkeypatch, compacted(grace)):
         silver, request = SilverDataset(), SilverRequest(lake_dir=str(lake))
 
         def plan_and_compute(silver: Any = silver, request: Any = request) -> Any:
@@ -197,24 +211,19 @@ def test_compaction_while_silver_is_made(
 
 @pytest.mark.parametrize("grace", [GRACE, timedelta(0)])
 def test_compaction_while_silver_is_read(
-    tmp_path: Path, minutes: Bars, monkeypatch: pytest.MonkeyPatch, grace: timedelta
+    tmp_path: Path, january: Bars, monkeypatch: pytest.MonkeyPatch, grace: timedelta
 ) -> None:
     """By gold, which plans and computes, and by who asks for its rows."""
     template, plain = tmp_path / "template", tmp_path / "plain"
-    minutes = minutes[minutes.timestamps < np.datetime64("2024-02-01")]
     for lake in (template, plain):
-        write_bronze(lake, minutes, "1m", Grain.SESSION)
+        write_bronze(lake, january, "1m", Grain.SESSION)
         silver_of(lake)
         build(SilverDaysDataset(), SilverRequest(lake_dir=str(lake)))
     build(GoldDataset(), gold_of(plain))
     expected = contents(plain, "gold")
     rows = lakes.read("silver", "AAPL", "13m", lake_dir=str(plain))
 
-    def other(lake: Path) -> None:
-        found = compact(open_directory(str(lake), "lake_dir"), _LATER, grace=grace)
-        assert {one.reason for one in found} == {""}
-
-    for lake, run in at_each_look(template, tmp_path / "lakes", monkeypatch, other):
+    for lake, run in at_each_look(template, tmp_path / "lakes", monkeypatch, compacted(grace)):
 
         def make_and_read(lake: Path = lake) -> Any:
             build(GoldDataset(), gold_of(lake))
@@ -222,6 +231,3 @@ def test_compaction_while_silver_is_read(
 
         assert run(make_and_read) == rows
         assert contents(lake, "gold") == expected
-
-
-_LATER = datetime(2024, 6, 3, 12, tzinfo=UTC)

@@ -24,6 +24,7 @@ Mangle = Callable[[bytes], bytes | None]
 """What becomes of a piece of a reply; None when the connection is reset half-way."""
 
 CONTENT = bytes(range(256)) * 64
+_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _BODY = b"<Error><Code>AccessDenied</Code><Message>x</Message></Error>"
 _DENIED = (
     b"HTTP/1.1 403 Forbidden\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(_BODY)
@@ -134,6 +135,22 @@ def test_what_was_not_acknowledged_is_written_again(
     directory.write_bytes("b", CONTENT)
     assert line.mangled == 1
     assert directory.read_bytes("b") == CONTENT
+
+
+@pytest.mark.parametrize("seen", [False, True])
+def test_a_write_whose_acknowledgement_was_lost_is_no_other_process(
+    s3_bucket: str, line: BadLine, *, seen: bool
+) -> None:
+    """The store refuses the repeated request, which is not the whole answer."""
+    directory = open_directory(s3_bucket, "output_dir")
+    if seen:
+        directory.write_bytes("d", b"before")
+    before = directory.identity("d")
+    line.disturb(1, reset, longer_than=len(_CONTINUE))
+    assert directory.write_over("d", CONTENT, before)
+    assert line.mangled == 1
+    assert directory.read_bytes("d") == CONTENT
+    assert not directory.write_over("d", b"of one who saw what was before", before)
 
 
 @pytest.mark.parametrize("done", ["read", "written"])

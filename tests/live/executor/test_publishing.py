@@ -12,7 +12,7 @@ from trading.events import OrderChanged, Stream
 
 
 def test_amounts_are_texts_in_plain_notation(database: Database, bus_url: str) -> None:
-    """Shown to fail with the decimals that the database keeps, e.g. 100.000000000."""
+    """The database keeps more decimals, e.g. 100.000000000."""
     world = World(database, policy_of("p", ["AAPL"]), hours_of(5), Clock(START))
     bar = (100.0, 100.0, 100.0, 100.0, 1e6)
     walk(world, world.executor(), {"AAPL": [bar, bar]}, clock_of(2).starts.tolist(),
