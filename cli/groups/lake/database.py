@@ -99,9 +99,9 @@ def compact(
     """Put the session files of bronze and silver into one file for each settled month.
 
     Nothing that is read changes, and nothing is computed again. The session files are removed by a
-    run that comes an hour after their month was written, for the sake of who is reading them. Run
-    it one at a time, and not beside a redo of old sessions; stop it whenever you like and run it
-    again.
+    run that comes an hour after their month was written, because somebody may be reading them. It
+    may run beside a redo of old sessions and beside another compaction; stop it whenever you like
+    and run it again.
 
     \b
     Examples:
