@@ -23,7 +23,8 @@ def health(*, server_dir: ServerDir = DEFAULT_FOLDER, json_output: Json = False)
       trading health --json | python -m json.tool
 
     \b
-    Exit codes: 0 all is well, 1 something is down, 2 wrong usage, 3 somebody should look.
+    Exit codes: 0 all is well, 1 something is down, 2 wrong usage,
+    3 somebody should look.
     """  # noqa: D301 - \b is how Click keeps lines as they are
     with exit_codes(as_json=json_output):
         from cli.commands.health import run_health  # noqa: PLC0415 - --help stays quick

@@ -103,8 +103,8 @@ def redo(
       PREFECT_API_URL=http://127.0.0.1:4200/api trading redo --only failed
 
     \b
-    Exit codes: 0 all of them completed or there were none, 1 failed, 2 wrong usage,
-    130 Ctrl-C.
+    Exit codes: 0 all of them completed or there were none, 1 failed,
+    2 wrong usage, 130 Ctrl-C.
     """  # noqa: D301 - \b is how Click keeps lines as they are
     with exit_codes(as_json=json_output):
         from cli.commands.redo import RedoOptions, run_redo  # noqa: PLC0415 - --help stays quick
@@ -203,7 +203,8 @@ def prune(
       trading prune --output-dir s3://bucket/results --input-dir s3://bucket/input --yes
 
     \b
-    Exit codes: 0 removed or there was nothing, 1 failed or declined, 2 wrong usage.
+    Exit codes: 0 removed or there was nothing, 1 failed or declined,
+    2 wrong usage.
     """  # noqa: D301 - \b is how Click keeps lines as they are
     with exit_codes(as_json=json_output):
         from cli.commands.prune import PruneOptions, run_prune  # noqa: PLC0415 - --help stays quick

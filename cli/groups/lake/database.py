@@ -75,7 +75,8 @@ def prune(
       TRADING_DATABASE_YEARS=2 trading lake prune
 
     \b
-    Exit codes: 0 none is left that is too old, 1 one had to be kept, 2 wrong usage, 130 Ctrl-C.
+    Exit codes: 0 none is left that is too old, 1 one had to be kept,
+    2 wrong usage, 130 Ctrl-C.
     """  # noqa: D301 - \b is how Click keeps lines as they are
     with exit_codes(as_json=json_output):
         from cli.commands.lake.prune import run_prune  # noqa: PLC0415 - --help stays quick
@@ -99,9 +100,9 @@ def compact(
     """Put the session files of bronze and silver into one file for each settled month.
 
     Nothing that is read changes, and nothing is computed again. The session files are removed by a
-    run that comes an hour after their month was written, for the sake of who is reading them. Run
-    it one at a time, and not beside a redo of old sessions; stop it whenever you like and run it
-    again.
+    run that comes an hour after their month was written, because somebody may be reading them. It
+    may run beside a redo of old sessions and beside another compaction; stop it whenever you like
+    and run it again.
 
     \b
     Examples:
@@ -110,7 +111,8 @@ def compact(
       trading lake compact --symbols AAPL,MSFT --grace-minutes 0
 
     \b
-    Exit codes: 0 all is compacted or waits, 1 a month failed, 2 wrong usage, 130 Ctrl-C.
+    Exit codes: 0 all is compacted or waits, 1 a month failed, 2 wrong usage,
+    130 Ctrl-C.
     """  # noqa: D301 - \b is how Click keeps lines as they are
     with exit_codes(as_json=json_output):
         from cli.commands.lake.compact import run_compact  # noqa: PLC0415 - --help stays quick

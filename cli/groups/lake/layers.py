@@ -68,7 +68,8 @@ def build(
       trading lake build gold --parameters '{"lost_window": 20}' --start 2024-01-02
 
     \b
-    Exit codes: 0 all completed or up to date, 1 failed, 2 wrong usage, 130 Ctrl-C.
+    Exit codes: 0 all completed or up to date, 1 failed, 2 wrong usage,
+    130 Ctrl-C.
     """  # noqa: D301 - \b is how Click keeps lines as they are
     with exit_codes(as_json=json_output):
         from cli.commands.lake.build import run_build  # noqa: PLC0415 - --help stays quick
@@ -143,7 +144,8 @@ def redo(
       trading lake redo gold --strategy rsi_reversion --interval 5m
 
     \b
-    Exit codes: 0 all completed or there were none, 1 failed, 2 wrong usage, 130 Ctrl-C.
+    Exit codes: 0 all completed or there were none, 1 failed, 2 wrong usage,
+    130 Ctrl-C.
     """  # noqa: D301 - \b is how Click keeps lines as they are
     with exit_codes(as_json=json_output):
         from cli.commands.lake.ingest import IngestOptions, run_refetch  # noqa: PLC0415 - --help stays quick
@@ -220,7 +222,8 @@ def demo(
       trading lake demo --json | python -m json.tool
 
     \b
-    Exit codes: 0 all completed or up to date, 1 failed, 2 wrong usage, 130 Ctrl-C.
+    Exit codes: 0 all completed or up to date, 1 failed, 2 wrong usage,
+    130 Ctrl-C.
     """  # noqa: D301 - \b is how Click keeps lines as they are
     with exit_codes(as_json=json_output):
         from cli.commands.lake.demo import run_demo  # noqa: PLC0415 - --help stays quick

@@ -107,7 +107,8 @@ def ingest(
       trading lake ingest --symbols AAPL --interval 1m --start 2024-01-02 --grain month
 
     \b
-    Exit codes: 0 all partitions fetched or up to date, 1 failed, 2 wrong usage, 130 Ctrl-C.
+    Exit codes: 0 all partitions fetched or up to date, 1 failed, 2 wrong usage,
+    130 Ctrl-C.
     """  # noqa: D301 - \b is how Click keeps lines as they are
     with exit_codes(as_json=json_output):
         from cli.commands.lake.ingest import IngestOptions, run_ingest  # noqa: PLC0415 - --help stays quick

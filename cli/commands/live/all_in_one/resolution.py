@@ -157,8 +157,9 @@ def _check_minutes(stream: StreamOptions, lake_dir: str, found: Sequence[Series]
         raise ParameterError("to", str(last), f"at or after from={first}", "exchange the two")
     lake = open_directory(lake_dir, "lake_dir")
     if not any(keys_between(lake, known[name], first, last) for name in names):
+        others = "" if first == last else f", nor is any other up to to={last}"
         raise ParameterError(
-            "from", str(first), f"a day with minutes in {lake_dir}, up to to={last}",
+            "from", str(first), f"a day with minutes in {lake_dir}{others}",
             "see trading lake status for what there is, or choose --source synthetic",
         )  # fmt: skip
 

@@ -192,8 +192,7 @@ def _watch(running: Running) -> None:
     minutes = running.options.minutes
     began = time.monotonic()
     ends_at = None if minutes is None else began + 60 * minutes
-    console = Console(stderr=True)
-    shown = contextlib.nullcontext() if running.options.json else Live(console=console)
+    shown = contextlib.nullcontext() if running.options.json else _shown_table()
     is_whole = False
     with shown as live:
         while ends_at is None or time.monotonic() < ends_at:
@@ -210,6 +209,17 @@ def _watch(running: Running) -> None:
                 told = [sentence for _, sentence in down]
                 live.update(live_table(running.seen, running.worth, running.supervisor, told))
             time.sleep(LOOK_SECONDS)
+
+
+@contextlib.contextmanager
+def _shown_table() -> Iterator[Live]:
+    console = Console(stderr=True)
+    try:
+        with Live(console=console) as live:
+            yield live
+    finally:
+        if not console.is_terminal:  # rich ends the last table in a file without a line's end
+            console.line()
 
 
 def _check_servers(running: Running) -> None:
