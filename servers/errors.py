@@ -19,3 +19,7 @@ class CommandError(Exception):
     def __init__(self, message: str, exit_code: int = FAILED) -> None:
         self.exit_code = exit_code
         super().__init__(message)
+
+
+class InUseError(CommandError):
+    """Another process does already what this one was started for."""

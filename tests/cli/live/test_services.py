@@ -22,7 +22,7 @@ from database.connection import Database
 from database.live.consumers import hold_alone
 from database.live.heartbeats import heartbeats
 from database.live.subscriptions import subscribe
-from database.orders.accounts import accounts
+from database.orders.accounts import accounts, only_executor
 from live.bus.port import BEGINNING, Bus, Tail
 from servers.errors import USAGE, CommandError
 from servers.start_up import bound_port
@@ -173,17 +173,42 @@ with running("windows", ServiceOptions(server_dir=Path("none"))) as service:
     raise RuntimeError("the disk is full")
 """
 
+SECOND = """
+from pathlib import Path
+from cli.commands.live.services.account_lock import alone
+from cli.commands.live.services.service import ServiceOptions, running
+
+with running("executor", ServiceOptions(server_dir=Path("none"))) as service:
+    with alone(service.database, "paper", seconds=0.0):
+        pass
+"""
+
 
 def test_a_service_that_crashes_does_not_say_that_somebody_stopped_it(
     database: Database, database_url: str, bus_url: str
 ) -> None:
     """Nobody is told of a service that says `stopped`."""
+    assert "the disk is full" in said_by(CRASHING, database_url, bus_url)
+    assert state_of(database, "windows") == "degraded"
+
+
+def test_an_executor_whose_account_another_one_trades_in_is_no_alarm(
+    database: Database, database_url: str, bus_url: str
+) -> None:
+    with only_executor(database, "paper") as has_it:
+        assert has_it
+        said = said_by(SECOND, database_url, bus_url)
+    assert "Another executor trades in paper" in said
+    assert state_of(database, "executor") == "stopped"
+
+
+def said_by(program: str, database_url: str, bus_url: str) -> str:
+    """What a program prints as an error on a database and a bus."""
     environment = dict(os.environ) | {
         "TRADING_DATABASE_URL": database_url, "TRADING_BUS_URL": bus_url,
     }  # fmt: skip
     done = subprocess.run(
-        [sys.executable, "-c", CRASHING], env=environment, capture_output=True, text=True,
+        [sys.executable, "-c", program], env=environment, capture_output=True, text=True,
         check=False,
     )  # fmt: skip
-    assert "the disk is full" in done.stderr
-    assert state_of(database, "windows") == "degraded"
+    return done.stderr

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from database.connection import Database
 from database.orders.accounts import only_executor
-from servers.errors import USAGE, CommandError
+from servers.errors import USAGE, InUseError
 
 OTHER_SECONDS = 3.0
 """How long an executor that was there before may take to end."""
@@ -37,13 +37,13 @@ def alone(
         next_step: What the user can do beside stopping the other one.
 
     Raises:
-        CommandError: Another one trades in the account, and goes on.
+        InUseError: Another one trades in the account, and goes on.
     """
     deadline = time.monotonic() + seconds
     with contextlib.ExitStack() as held:
         while not held.enter_context(only_executor(database, account)):
             if time.monotonic() > deadline:
-                raise CommandError(
+                raise InUseError(
                     f"Another executor trades in {account}; stop it, or {next_step}.", USAGE
                 )
             time.sleep(_POLL_SECONDS)

@@ -14,7 +14,7 @@ from cli.bus import bus_url, check_bus, opened_bus
 from cli.database import database_url
 from cli.extras import needs_extra
 from cli.settings import settings_in_force
-from servers.errors import USAGE, CommandError
+from servers.errors import USAGE, CommandError, InUseError
 
 if TYPE_CHECKING:
     from database.connection import Database
@@ -148,6 +148,9 @@ def running(name: str, options: ServiceOptions) -> Iterator[Service]:
         last: ServiceState = "stopped"
         try:
             yield service
+        except InUseError:
+            # The one that does the work is well: this one's end calls for nobody.
+            raise
         except Exception:
             # Raised again: this is here for its heartbeat alone. Nobody is told of a service
             # whose last word is "stopped", since somebody stopped it; nobody stopped this one.
