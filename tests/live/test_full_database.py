@@ -82,6 +82,25 @@ def undisturbed(bus_url: str, other_database_url: str, lakes: tuple[Path, Path])
 
 
 @pytest.mark.slow
+def test_bars_whose_signals_found_no_room_come_again(
+    own_bus: ValkeyServer, database: Database, lakes: tuple[Path, Path],  # noqa: F811
+    undisturbed: Told,
+) -> None:  # fmt: skip
+    before = Day(own_bus.url, database, lakes, STRATEGY)
+    for _ in range(40):
+        before.stream.step(0)
+        before.windows.step(0)
+    before.windows.save()
+    with no_room(database.url), pytest.raises(DatabaseError, match=FULL):
+        before.signals.step(5)
+    before.close()
+    after = Day(own_bus.url, database, lakes, STRATEGY)
+    after.finish()
+    after.close()
+    assert told(database.url, own_bus.url, DAY) == undisturbed
+
+
+@pytest.mark.slow
 def test_a_session_comes_out_whole_although_the_database_is_full_for_a_while(
     begin: Begin, own_bus: ValkeyServer, database: Database, lakes: tuple[Path, Path],  # noqa: F811
     undisturbed: Told,
