@@ -20,13 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from lake.compaction.month_files import kept_metadata, read_kept
-from lake.fingerprint_index import (
-    Index,
-    is_worthwhile,
-    known_fingerprints,
-    read_index,
-    write_index,
-)
+from lake.fingerprint_index import is_worthwhile, looked_up
 from lake.listing import files_with
 from storage.backends import FileIdentity
 from storage.directory import Directory
@@ -259,21 +253,11 @@ def listed_fingerprints(
     """
     files = {f"{folder}/{name}": identity for name, identity in listed.items()}
     indexed = is_worthwhile(directory, len(files))
-    settled = {n: one for n, one in files.items() if indexed and directory.is_settled(one)}
-    index = read_index(directory, folder) if indexed else {}
-    known = known_fingerprints(index, files)
-    unknown = [name for name in files if name not in known]
 
     def look(name: str) -> str | None:
         return stored_metadata(directory, name, dataset, symbol).get("fingerprint")
 
-    known |= zip(unknown, directory.map(look, unknown), strict=True)
-    if indexed:
-        seen: Index = {name: (one.version, known[name]) for name, one in settled.items()}
-        grown = seen if whole else index | seen
-        if grown != index:
-            write_index(directory, folder, grown)
-    return {name: text for name in files if (text := known[name]) is not None}
+    return looked_up(directory, folder, files, look, indexed=indexed, whole=whole)
 
 
 def stored_metadata(

@@ -10,7 +10,7 @@ overwritten by another planner: that costs requests, never a wrong plan.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 
 from storage.backends import FileIdentity
@@ -67,3 +67,38 @@ def known_fingerprints(index: Index, files: Mapping[str, FileIdentity]) -> dict[
         for name, identity in files.items()
         if name in index and index[name][0] == identity.version
     }
+
+
+def looked_up(
+    directory: Directory,
+    folder: str,
+    files: Mapping[str, FileIdentity],
+    look: Callable[[str], str | None],
+    *,
+    indexed: bool,
+    whole: bool,
+) -> dict[str, str]:
+    """The fingerprints of a folder's files, by file name relative to the directory.
+
+    Args:
+        directory: Where the folder is.
+        folder: The folder, relative to it.
+        files: The files by that name, as they were listed.
+        look: The fingerprint that a file says it has; None of no result.
+        indexed: Whether the index is asked first, and told what was looked up.
+        whole: Whether these are all files of the folder.
+
+    Raises:
+        StorageError: The place cannot be asked.
+    """
+    settled = {n: one for n, one in files.items() if indexed and directory.is_settled(one)}
+    index = read_index(directory, folder) if indexed else {}
+    known = known_fingerprints(index, files)
+    unknown = [name for name in files if name not in known]
+    known |= zip(unknown, directory.map(look, unknown), strict=True)
+    if indexed:
+        seen: Index = {name: (one.version, known[name]) for name, one in settled.items()}
+        grown = seen if whole else index | seen
+        if grown != index:
+            write_index(directory, folder, grown)
+    return {name: text for name in files if (text := known[name]) is not None}

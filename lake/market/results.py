@@ -18,7 +18,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from lake.fingerprint_index import WORTHWHILE, Index, known_fingerprints, read_index, write_index
+from lake.fingerprint_index import is_worthwhile, looked_up
 from lake.keys import Partition
 from lake.market.wanted import WantedResults
 from storage.backends import FileIdentity
@@ -118,16 +118,13 @@ def read_fingerprints(directory: Directory, contract: str) -> dict[str, str]:
     """
     checked_contract(contract)
     files = _result_files(directory, contract)
-    indexed = directory.store.knows_versions and len(files) >= WORTHWHILE
-    index = read_index(directory, contract) if indexed else {}
-    found = known_fingerprints(index, files)
-    unknown = [name for name in files if name not in found]
-    tails = directory.map(lambda name: _stored_fingerprint(directory, name, contract), unknown)
-    found |= zip(unknown, tails, strict=True)
-    if indexed and (unknown or len(index) != len(files)):
-        seen: Index = {name: (files[name].version, found[name]) for name in files}
-        write_index(directory, contract, seen)
-    return {name: stored for name in files if (stored := found[name]) is not None}
+    # On this machine each is looked into: opening one is quick.
+    indexed = not directory.is_local and is_worthwhile(directory, len(files))
+
+    def look(name: str) -> str | None:
+        return _stored_fingerprint(directory, name, contract)
+
+    return looked_up(directory, contract, files, look, indexed=indexed, whole=True)
 
 
 def read_rows(
