@@ -9,9 +9,22 @@ WAIT_SECONDS = 600.0
 """How long a condition may take to hold; the machine may be slow, and busy with other tests."""
 
 
-def wait_until(condition: Callable[[], object], what: str, seconds: float = WAIT_SECONDS) -> None:
-    """Return when the condition holds; fail with `what` when it never does."""
+def wait_until(
+    condition: Callable[[], object],
+    what: str | Callable[[], str],
+    seconds: float = WAIT_SECONDS,
+) -> None:
+    """Return when the condition holds; fail with `what` when it never does.
+
+    Args:
+        condition: What is waited for.
+        what: What it is, in words; a function where they tell how things are at the end, as by a
+            log.
+        seconds: How long it may take.
+    """
     deadline = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < deadline, f"timed out waiting until {what}"
+        if time.monotonic() >= deadline:
+            words = what if isinstance(what, str) else what()
+            raise AssertionError(f"timed out waiting until {words}")
         time.sleep(0.02)

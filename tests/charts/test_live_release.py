@@ -215,7 +215,7 @@ def test_an_upgrade_neither_loses_nor_doubles_an_open_order(live: Live) -> None:
 def with_open_orders(live: Live) -> dict[str, StoredOrder]:
     """Stop time while orders wait for their next bar; the orders."""
     while True:
-        wait_until(live.open_orders, f"an order is open: {live.release.logs()}", 120)
+        wait_until(live.open_orders, lambda: f"an order is open: {live.release.logs()}", 120)
         live.release.signal("windows", signal.SIGSTOP)
         wait_until(live.executor_waits, "the executor has done with the last bar", 60)
         if found := live.open_orders():

@@ -11,7 +11,6 @@ import shlex
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -79,12 +78,19 @@ class Container:
 
     def wait_for(self, command: Sequence[str]) -> str:
         """What a command prints inside, once it succeeds; the container must not end before."""
-        deadline = time.monotonic() + START_SECONDS
-        while (done := self.execute(command)).returncode != 0:
-            ended = self.process.poll() is not None
-            assert not ended, self.log.read_text()
-            assert time.monotonic() < deadline, f"{done.stderr}\n{self.log.read_text()}"
-            time.sleep(0.2)
+        done = self.execute(command)
+
+        def succeeds() -> bool:
+            nonlocal done
+            if done.returncode != 0:
+                assert self.process.poll() is None, self.log.read_text()
+                done = self.execute(command)
+            return done.returncode == 0
+
+        def what() -> str:
+            return f"{command[0]} succeeds: {done.stderr}\n{self.log.read_text()}"
+
+        wait_until(succeeds, what, START_SECONDS)
         return done.stdout
 
     def stop(self, number: int = signal.SIGTERM) -> int:
@@ -98,11 +104,14 @@ class Container:
 
     def _first(self) -> int:
         """The id, outside, of the container's first process."""
-        deadline = time.monotonic() + START_SECONDS
-        while not (children := psutil.Process(self.process.pid).children()):
-            assert self.process.poll() is None, self.log.read_text()
-            assert time.monotonic() < deadline, "the container has no process"
-            time.sleep(0.01)
+        children: list[psutil.Process] = []
+
+        def has_one() -> bool:
+            children[:] = psutil.Process(self.process.pid).children()
+            assert children or self.process.poll() is None, self.log.read_text()
+            return bool(children)
+
+        wait_until(has_one, "the container has a process", START_SECONDS)
         return children[0].pid
 
 

@@ -6,7 +6,6 @@ import base64
 import contextlib
 import json
 import re
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from subprocess import CompletedProcess
@@ -21,6 +20,7 @@ from tests.charts.rendering import Manifest, merged, render
 from tests.image.build import Root
 from tests.image.container import START_SECONDS, Container
 from tests.image.pods import Node, network
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.slow
 
@@ -56,12 +56,13 @@ def _until_ready(node: Node, component: str, running: Container) -> None:
         running.wait_for(probe["exec"]["command"])
         return
     ports = {port["name"]: port["containerPort"] for port in container["ports"]}
-    deadline = time.monotonic() + START_SECONDS
     at = probe["httpGet"]
-    while node.ask(at["path"], ports[at["port"]])[0] != 200:
+
+    def answers() -> bool:
         assert running.process.poll() is None, running.log.read_text()
-        assert time.monotonic() < deadline, running.log.read_text()
-        time.sleep(0.2)
+        return bool(node.ask(at["path"], ports[at["port"]])[0] == 200)
+
+    wait_until(answers, lambda: f"{component} is ready: {running.log.read_text()}", START_SECONDS)
 
 
 async def test_an_installation_starts_registers_and_computes_a_partition(node: Node) -> None:

@@ -137,7 +137,7 @@ def test_a_stream_goes_on_by_itself_when_the_bus_has_room(
         wait_until(lambda: said(stream, "its disk is full; give it room"), "it is said")
         (sentence,) = {line for line in stream.log.read_text().splitlines() if "full" in line}
         assert sentence.startswith("The bus at ")
-    wait_until(lambda: looked_at(stream).ended, f"it goes on: {stream.log.read_text()}")
+    wait_until(lambda: looked_at(stream).ended, lambda: f"it goes on: {stream.log.read_text()}")
     with RedisBus(own_bus.url) as bus:
         told = bus.tail(Stream.TICKS, BEGINNING).fetch(10_000, 0).events
     minutes = [t.identity for t in told if isinstance(t, Tick) and t.symbol]
@@ -153,7 +153,7 @@ def test_a_sessions_minutes_reach_the_lake_when_it_has_room(
 ) -> None:
     lake = tmp_path / "lake"
     windows = begin("windows", "--archive", "--lake-dir", str(lake))
-    wait_until(lambda: heartbeats(database), f"it runs: {windows.log.read_text()}")
+    wait_until(lambda: heartbeats(database), lambda: f"it runs: {windows.log.read_text()}")
     assert windows.pid is not None
     with no_room(windows.pid, 1_000), RedisBus(own_bus.url) as bus:
         log = session_log()

@@ -61,7 +61,7 @@ def undisturbed(
     ):
         for name in running.commands:
             running.start(name)
-        wait_until(lambda: is_over(running), f"the day is told: {running.logs()}")
+        wait_until(lambda: is_over(running), lambda: f"the day is told: {running.logs()}")
         whole = told(url, valkey.url, DAY)
     assert len(whole.kept_signals) == len(whole.signals) == 2 * 2 * (210 + 42)
     assert whole.again == 0
@@ -105,12 +105,12 @@ def test_twenty_kills_change_no_bar_and_no_signal(
             wait_until(
                 lambda victim=victim, due=due: running.said(victim) >= due  # type: ignore[misc]
                 or running.has_ended("stream"),
-                f"{victim} works: {running.logs()}",
+                lambda victim=victim: f"{victim} works: {running.logs()}",  # type: ignore[misc]
             )  # fmt: skip
             running.kill(victim)
             said[victim] = running.said(victim)
             running.start(victim)
-        wait_until(lambda: is_over(running), f"the day is told: {running.logs()}")
+        wait_until(lambda: is_over(running), lambda: f"the day is told: {running.logs()}")
         found = told(database_url, bus_url, DAY)
     assert found == undisturbed
 
@@ -133,7 +133,7 @@ def test_a_killed_bus_comes_back_and_a_killed_member_is_stood_in_for(
     ):
         for name in running.commands:
             running.start(name)
-        wait_until(lambda: running.said("signals") > 0, f"all work: {running.logs()}")
+        wait_until(lambda: running.said("signals") > 0, lambda: f"all work: {running.logs()}")
         running.start("heir", "signals")
         with database.transaction() as holding:
             # Bars are got and not acknowledged while their signals cannot be kept.
@@ -144,11 +144,11 @@ def test_a_killed_bus_comes_back_and_a_killed_member_is_stood_in_for(
             due = running.said("signals") + draw.randint(1, 10)
             wait_until(
                 lambda due=due: running.said("signals") >= due or running.has_ended("stream"),  # type: ignore[misc]
-                f"the heir goes on: {running.logs()}",
+                lambda: f"the heir goes on: {running.logs()}",
             )
             psutil.Process(int((bus.folder / "valkey.pid").read_text())).kill()
             wait_until(lambda: answers(bus.url), "the bus is back")
-        wait_until(lambda: is_over(running), f"the day is told: {running.logs()}")
+        wait_until(lambda: is_over(running), lambda: f"the day is told: {running.logs()}")
         assert not running.has_ended("windows")
         assert "is away; connecting again" in running.log("windows").read_text()
         assert told(database_url, bus.url, DAY) == undisturbed

@@ -82,7 +82,7 @@ def test_alerts_watches_the_bus_and_tells_how_it_does(
         TRADING_NOTIFY="desk=json://127.0.0.1:9/of-nobody mail=json://127.0.0.1:9",
         TRADING_NOTIFY_QUIET="22:00-07:00 UTC",
     )  # fmt: skip
-    wait_until(lambda: answers_ready(port), f"it is ready: {one.log.read_text()}", 120)
+    wait_until(lambda: answers_ready(port), lambda: f"it is ready: {one.log.read_text()}", 120)
     said = bus.tail(Stream.ALERTS, BEGINNING)
     bus.publish_many(Stream.BARS, [("AAPL", bar(0, 99.0)), ("AAPL", bar(1, 101.0))])
     found: list[Event] = []
@@ -110,7 +110,7 @@ def test_a_process_that_is_begun_again_is_the_same_member(monkeypatch: pytest.Mo
 def test_an_executor_trades_in_the_account_of_its_prices(begin: Begin, database: Database) -> None:
     claim_kind(database, "synthetic")
     one = begin("executor", "--symbols", "AAPL")
-    wait_until(lambda: accounts(database), f"it trades: {one.log.read_text()}", 120)
+    wait_until(lambda: accounts(database), lambda: f"it trades: {one.log.read_text()}", 120)
     assert [account.id for account in accounts(database)] == ["paper-synthetic"]
 
 
@@ -121,7 +121,7 @@ def test_news_publishes_what_is_said_of_the_streams_symbols(
     one = begin("news", "--every", "1", TRADING_NEWS_SOURCE="synthetic")
     said = bus.tail(Stream.NEWS, BEGINNING)
     found: list[Event] = []
-    wait_until(lambda: grown(found, said), f"news come: {one.log.read_text()}", 120)
+    wait_until(lambda: grown(found, said), lambda: f"news come: {one.log.read_text()}", 120)
     assert {s for a in found if isinstance(a, ArticleSeen) for s in a.symbols} == {"AAPL"}
     wait_until(lambda: state_of(database, "news") == "running", "it says that it lives", 60)
 
